@@ -1,0 +1,210 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where an app's releases lie on a host, and how they are read and changed there."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import pwd
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import Identity
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
+    Record,
+    parse_records,
+    rollback_target,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    Contents,
+    ReleaseError,
+)
+
+SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+
+RUN = """\
+#!/bin/sh
+# Runs a command with the config and the packages of this release, e.g. bin/run python -m shop.admin
+set -eu
+release=$(dirname "$(dirname "$(readlink -f "$0")")")
+set -a
+. "$release/env"
+RELEASE_ID=${release##*/}
+VIRTUAL_ENV=$release/venv
+PATH=$release/venv/bin:/usr/local/bin:/usr/bin:/bin
+set +a
+cd "$release"
+exec "$@"
+"""
+
+
+def write_atomically(path: pathlib.Path, text: str, mode: int, gid: int = 0) -> None:
+    """Replace a file so that a reader, or a crash, sees the old or the new one and nothing else."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fchown(file.fileno(), os.geteuid(), gid if os.geteuid() == 0 else -1)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+@dataclass(frozen=True)
+class AppHome:
+    """The directory of one app on this host, ``/srv/<app>``."""
+
+    app: str
+    root: pathlib.Path
+    uid: int
+    gid: int
+
+    @classmethod
+    def of(cls, app: str, base: str = "/srv") -> AppHome:
+        """Raises ReleaseError when the app's user or directory is not there."""
+        root = pathlib.Path(base) / app
+        try:
+            user = pwd.getpwnam(app)
+        except KeyError:
+            raise ReleaseError(
+                f"This host has no user {app!r}; run the role app_user for the app first."
+            ) from None
+        if not (root / "releases").is_dir():
+            raise ReleaseError(
+                f"{root}/releases is missing; run the role app_user for the app first."
+            )
+        return cls(app, root, user.pw_uid, user.pw_gid)
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.uid, self.gid)
+
+    @property
+    def releases(self) -> pathlib.Path:
+        return self.root / "releases"
+
+    @property
+    def link(self) -> pathlib.Path:
+        return self.root / "current"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep two runs from working on this app's releases at the same time."""
+        handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise ReleaseError(
+                f"Another run is working on the releases of {self.app} on this host; "
+                "try again when it has ended."
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    def current(self) -> str | None:
+        """The release that ``current`` names, whether it exists or not."""
+        try:
+            return os.path.basename(os.readlink(self.link))
+        except FileNotFoundError:
+            return None
+
+    def point_to(self, release: str | None) -> None:
+        """Let ``current`` name a release, or nothing: one rename."""
+        if release is None:
+            with contextlib.suppress(FileNotFoundError):
+                self.link.unlink()
+            return
+        candidate = self.root / ".current.new"
+        with contextlib.suppress(FileNotFoundError):
+            candidate.unlink()
+        candidate.symlink_to(f"releases/{release}")
+        os.replace(candidate, self.link)
+
+    def manifest(self, release: str) -> dict[str, Any] | None:
+        """A release's release.json; None when the release is missing or unfinished."""
+        try:
+            manifest: dict[str, Any] = json.loads(
+                (self.releases / release / "release.json").read_text()
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError as error:
+            raise ReleaseError(
+                f"{self.releases / release}/release.json cannot be read: {error}. "
+                "Remove that release and install it again."
+            ) from None
+        return manifest
+
+    def installed(self) -> list[str]:
+        """Complete releases, the one installed first comes first."""
+        found = []
+        for path in self.releases.iterdir():
+            manifest = self.manifest(path.name)
+            if manifest:
+                found.append((manifest["installed_at"], path.name))
+        return [name for _at, name in sorted(found)]
+
+    def unfinished(self) -> list[str]:
+        return [
+            path.name
+            for path in self.releases.iterdir()
+            if path.is_dir() and not (path / "release.json").exists()
+        ]
+
+    def contents(self, release: str) -> Contents | None:
+        manifest = self.manifest(release)
+        if manifest is None:
+            return None
+        words = shlex.split((self.releases / release / "env").read_text(), comments=True)
+        return Contents(
+            packages=manifest["packages"],
+            env=dict(word.split("=", 1) for word in words),
+            processes=manifest["commands"],
+            python=manifest["python"],
+        )
+
+    def remove(self, release: str) -> None:
+        """Remove a release; what is left when that is interrupted no longer counts as one."""
+        path = self.releases / release
+        with contextlib.suppress(FileNotFoundError):
+            (path / "release.json").unlink()
+        shutil.rmtree(path)
+
+    @property
+    def record_path(self) -> pathlib.Path:
+        return self.root / "releases.jsonl"
+
+    def records(self) -> list[Record]:
+        try:
+            return parse_records(self.record_path.read_text())
+        except FileNotFoundError:
+            return []
+
+    def remember(self, record: Record) -> None:
+        handle = os.open(self.record_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            if os.geteuid() == 0:
+                os.fchown(handle, 0, self.gid)
+            os.write(handle, record.line().encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def rollback_target(self, current: str | None) -> str | None:
+        return rollback_target(self.records(), current, self.installed())

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run one program to its end, with a deadline, maybe as another user."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+
+BASE = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whom a program runs as; whoever is not root already cannot become anybody else."""
+
+    uid: int
+    gid: int
+
+
+def run(
+    command: Sequence[str],
+    what: str,
+    timeout: float,
+    identity: Identity | None = None,
+    environment: Mapping[str, str] | None = None,
+    directory: pathlib.Path | None = None,
+    remedy: str = "",
+) -> tuple[int, str]:
+    """Exit code and output (stdout and stderr together) of a program.
+
+    ``what`` completes "Could not …". Raises ReleaseError when the program is not there, which
+    ``remedy`` may explain, or has not ended after ``timeout`` seconds.
+    """
+    switch = identity if os.geteuid() == 0 else None
+    try:
+        done = subprocess.run(
+            command,
+            env=BASE | dict(environment or {}),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            umask=0o027,
+            user=switch.uid if switch else None,
+            group=switch.gid if switch else None,
+            extra_groups=[] if switch else None,
+        )
+    except FileNotFoundError as error:
+        hint = f"; {remedy}" if remedy else ""
+        raise ReleaseError(
+            f"Could not {what}: {error.filename} is missing on this host{hint}."
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise ReleaseError(
+            f"Could not {what}: {command[0]} had not ended after {timeout:g} s."
+        ) from None
+    return done.returncode, done.stdout

@@ -1,0 +1,178 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find and fetch one wheel on a package index (the simple repository API, PEP 503)."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    ReleaseError,
+    canonical_name,
+)
+
+TIMEOUT = 30.0  # seconds for one answer of the index
+LARGEST_WHEEL = 1 << 30  # bytes
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a project on the index."""
+
+    name: str
+    url: str
+    sha256: str | None
+    yanked: str | None = None  # the reason, maybe empty; None: not yanked
+
+
+class _Page(HTMLParser):
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+        self.files: list[File] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        href = values.get("href")
+        if tag != "a" or not href:
+            return
+        url, fragment = urllib.parse.urldefrag(urllib.parse.urljoin(self.url, href))
+        algorithm, _equals, digest = fragment.partition("=")
+        self.files.append(
+            File(
+                name=urllib.parse.unquote(url.rsplit("/", 1)[-1]),
+                url=url,
+                sha256=digest if algorithm == "sha256" else None,
+                yanked=(values["data-yanked"] or "") if "data-yanked" in values else None,
+            )
+        )
+
+
+def parse_page(html: str, url: str) -> list[File]:
+    page = _Page(url)
+    page.feed(html)
+    return page.files
+
+
+def wheel_version(filename: str) -> tuple[str, str] | None:
+    """Project and version from a wheel's file name (PEP 427); None when it is no wheel."""
+    parts = filename.removesuffix(".whl").split("-")
+    if not filename.endswith(".whl") or len(parts) not in (5, 6):
+        return None
+    return canonical_name(parts[0]), parts[1]
+
+
+def pick_wheel(files: list[File], package: str, version: str, url: str) -> File:
+    """The one wheel of an app's version. Raises ReleaseError when there is none, or no hash."""
+    own = canonical_name(package)
+    of_project = [(file, wheel_version(file.name)) for file in files]
+    wheels = [file for file, found in of_project if found == (own, version)]
+    if not wheels:
+        versions = sorted({found[1] for _file, found in of_project if found and found[0] == own})
+        raise ReleaseError(
+            f"There is no wheel of {package} {version} at {url}; it has "
+            f"{', '.join(versions) if versions else 'no version of it'}. "
+            "Publish it first (playbooks/publish.yml). Nothing was changed."
+        )
+    wheel = wheels[0]
+    if len(wheels) > 1:
+        pure = [file for file in wheels if file.name.endswith("-none-any.whl")]
+        if len(pure) != 1:
+            raise ReleaseError(
+                f"{package} {version} has {len(wheels)} wheels at {url}, one per platform; "
+                "give the lock by `requirements`, which may name all of their hashes."
+            )
+        wheel = pure[0]
+    if wheel.yanked is not None:
+        reason = f": {wheel.yanked}" if wheel.yanked else ""
+        raise ReleaseError(
+            f"{package} {version} was yanked from {url}{reason}. Nothing was changed."
+        )
+    if not wheel.sha256:
+        raise ReleaseError(f"{url} gives no sha256 for {wheel.name}; it cannot be verified.")
+    return wheel
+
+
+def _without_credentials(url: str) -> str:
+    parts = urllib.parse.urlsplit(url)
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+class Index:
+    """A package index as installers see it. Credentials may stand in its URL; they are not shown."""
+
+    def __init__(self, url: str, ca_path: str | None = None) -> None:
+        parts = urllib.parse.urlsplit(url)
+        self.shown = _without_credentials(url).rstrip("/") + "/"
+        opener: list[urllib.request.BaseHandler] = [
+            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_path))
+        ]
+        if parts.username:
+            passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
+            passwords.add_password(
+                None,
+                self.shown,
+                urllib.parse.unquote(parts.username),
+                urllib.parse.unquote(parts.password or ""),
+                is_authenticated=True,
+            )
+            opener.append(urllib.request.HTTPBasicAuthHandler(passwords))
+        self._opener = urllib.request.build_opener(*opener)
+
+    def _get(self, url: str, limit: int, what: str) -> bytes | None:
+        """The body, or None where the index says 404. Gateway errors are tried again."""
+        answer = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(attempt)
+            try:
+                request = urllib.request.Request(url, headers={"Accept": "text/html, */*;q=0.1"})
+                with self._opener.open(request, timeout=TIMEOUT) as response:
+                    body: bytes = response.read(limit + 1)
+                if len(body) > limit:
+                    raise ReleaseError(f"{what} at {self.shown} is larger than {limit} bytes.")
+                return body
+            except urllib.error.HTTPError as error:
+                if error.code == 404:
+                    return None
+                answer = f"HTTP {error.code} {error.reason}"
+                if error.code not in (502, 503, 504):
+                    break
+            except (OSError, ValueError) as error:
+                answer = str(getattr(error, "reason", None) or error)
+        raise ReleaseError(
+            f"The index {self.shown} does not give {what}: {answer}. "
+            "Check index_url, the index and the certificate it shows. Nothing was changed."
+        )
+
+    def find(self, package: str, version: str) -> File:
+        """The wheel of a version."""
+        url = f"{self.shown}{canonical_name(package)}/"
+        body = self._get(url, 64 << 20, f"the files of {package}")
+        files = parse_page(body.decode("utf-8", "replace"), url) if body is not None else []
+        return pick_wheel(files, package, version, self.shown)
+
+    def fetch(self, file: File, directory: pathlib.Path) -> pathlib.Path:
+        """Download a file and check its hash."""
+        body = self._get(file.url, LARGEST_WHEEL, file.name)
+        if body is None:
+            raise ReleaseError(f"The index {self.shown} lists {file.name} but answers 404 for it.")
+        digest = hashlib.sha256(body).hexdigest()
+        if digest != file.sha256:
+            raise ReleaseError(
+                f"{file.name} from {self.shown} has sha256 {digest}, but the index says "
+                f"{file.sha256}: it was changed on the way or on the index. Nothing was changed."
+            )
+        path = directory / file.name
+        path.write_bytes(body)
+        return path

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pivots of an app say, and what follows from it for a reload. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# Durations that the specs of a release do not hold: starting programs, writing files, a busy host.
+ALLOWANCE = 30.0  # seconds
+# "ModuleNotFoundError: No module named 'x'", "sqlalchemy.exc.OperationalError: …"
+NAMED_ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit)\b")
+PIVOT = "/usr/local/lib/twelvefactor/pivot.py"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What one pivot wrote last (roles/circus/files/pivot.py)."""
+
+    instance: str
+    pid: int
+    state: str
+    release: str | None
+    child: int | None
+    hups: int
+    generation: int | None = None
+    move: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Status:
+        """Raises KeyError or TypeError for what no pivot wrote."""
+        return cls(
+            instance=str(document["instance"]),
+            pid=int(document["pid"]),
+            state=str(document["state"]),
+            release=document["release"],
+            child=document["child"],
+            hups=int(document["hups"]),
+            generation=document["generation"],
+            move=dict(document.get("move") or {}),
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How far one process is on its way to a release."""
+
+    arrived: bool = False
+    failed: bool = False
+    reason: str = ""
+    output: tuple[str, ...] = ()
+
+
+def instances(formation: Mapping[str, int]) -> list[str]:
+    """Names of the processes of a formation: ``web-1``, ``worker-1``, ``worker-2``."""
+    return [
+        f"{kind}-{number}" for kind in sorted(formation) for number in range(1, formation[kind] + 1)
+    ]
+
+
+def watchers(app: str, formation: Mapping[str, int]) -> str:
+    """Circus's configuration for a formation: one watcher per process.
+
+    One each, because Circus adds and removes whole watchers without touching the others, and
+    because a process that is restarted keeps its number, its socket and its log file.
+    """
+    sections = ["# Written by twelvefactor.deploy.graceful_reload; it follows the release.\n"]
+    for instance in instances(formation):
+        log = f"/var/log/{app}/{instance}.log"
+        sections.append(
+            f"[watcher:{instance}]\n"
+            f"cmd = /usr/bin/python3 -I {PIVOT} /srv/{app} {instance}\n"
+            # HUP is what makes a pivot move; anything else would restart it
+            "send_hup = True\n"
+            # longer than any pivot takes to end by itself (LONGEST_STOP in _release.py)
+            "graceful_timeout = 300\n"
+            "max_retry = -1\n"
+            # follows a rename by logrotate by itself
+            "stdout_stream.class = WatchedFileStream\n"
+            f"stdout_stream.filename = {log}\n"
+            "stderr_stream.class = WatchedFileStream\n"
+            f"stderr_stream.filename = {log}\n"
+        )
+    return "\n".join(sections)
+
+
+def watched(configuration: str) -> list[str]:
+    """The processes that a configuration made by ``watchers`` names."""
+    return re.findall(r"^\[watcher:([^\]]+)\]", configuration, re.MULTILINE)
+
+
+def longest_move(specs: Mapping[str, Mapping[str, Any]], formation: Mapping[str, int]) -> float:
+    """Seconds after which a move of every process must be over, one way or the other."""
+    kinds = [specs[kind] for kind, count in formation.items() if count and kind in specs]
+    return ALLOWANCE + max(
+        (
+            float(spec["ready_timeout"] + spec["ready_after"])
+            + float(spec["drain_timeout"] + spec["stop_timeout"])
+            for spec in kinds
+        ),
+        default=0.0,
+    )
+
+
+def judge(status: Status | None, before: Status | None, target: str) -> Verdict:
+    """Whether a process has arrived at ``target`` since ``before`` was read.
+
+    ``status`` is what a pivot that is alive says, None when there is none. ``before`` is what it
+    said before it was asked to move; None for a process that is started anew. A pivot counts the HUPs that it has seen, and a move says which count it began
+    with: only a move that began after ours was sent answers it.
+    """
+    if status is None:
+        return Verdict(reason="has not said anything yet")
+    same_pivot = before is not None and before.pid == status.pid
+    if same_pivot and before is not None and status.move.get("hups", 0) <= before.hups:
+        return Verdict(reason="has not begun to move")
+    outcome = status.move.get("outcome")
+    if outcome == "refused" and status.move.get("to") in (target, None):
+        reason = f"{status.instance} {status.move.get('reason')}"
+        return Verdict(failed=True, reason=reason, output=tuple(wrote_last(status)))
+    if outcome == "done" and status.state == "serving" and status.release == target:
+        return Verdict(arrived=True)
+    if status.state == "failed" and before is not None:
+        reason = f"{status.instance} ended by itself"
+        return Verdict(failed=True, reason=reason, output=tuple(wrote_last(status)))
+    step = status.move.get("step", status.state)
+    return Verdict(reason=f"is at the step {step!r} of its move to {status.move.get('to')}")
+
+
+def wrote_last(status: Status) -> list[str]:
+    """The lines that tell most of what a process wrote: the errors it named, and its last words.
+
+    Servers end with a traceback of their own, which pushes the app's error out of sight.
+    """
+    lines = [line for line in status.move.get("output") or [] if line.strip()]
+    last = lines[-10:]
+    named = [line for line in lines[:-10] if NAMED_ERROR.match(line)]
+    return [*dict.fromkeys(named), *last]
+
+
+def runs(environ: bytes, release: str) -> bool:
+    """Whether a process's environment (/proc/PID/environ) is that of a release."""
+    return f"RELEASE_ID={release}".encode() in environ.split(b"\0")

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happened to which release on a host: releases.jsonl, and what a rollback follows from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Record:
+    """One attempt to make a release the one that serves."""
+
+    at: str  # UTC, ISO 8601
+    event: str  # deploy | rollback
+    release: str
+    outcome: str  # good | bad
+    before: str | None = None  # what served until then
+    reason: str | None = None
+    formation: dict[str, int] = field(default_factory=dict)
+    seconds: float | None = None
+    by: str | None = None
+
+    def line(self) -> str:
+        return json.dumps({k: v for k, v in asdict(self).items() if v is not None}) + "\n"
+
+
+def parse_records(text: str) -> list[Record]:
+    """Read the record; a line that a full disk cut short is passed over."""
+    records = []
+    known = set(Record.__dataclass_fields__)
+    for line in text.splitlines():
+        try:
+            entry: dict[str, Any] = json.loads(line)
+            records.append(Record(**{k: v for k, v in entry.items() if k in known}))
+        except (ValueError, TypeError):
+            continue
+    return records
+
+
+def history(records: Iterable[Record]) -> list[str]:
+    """The releases that a series of rollbacks would walk through, the serving one last.
+
+    A deploy goes on top. A rollback takes off what is above its target, so that the next rollback
+    goes one further back instead of returning to where it came from.
+    """
+    stack: list[str] = []
+    for record in records:
+        if record.outcome != "good":
+            continue
+        if record.event == "rollback" and record.release in stack:
+            while stack[-1] != record.release:
+                stack.pop()
+        elif not stack or stack[-1] != record.release:
+            stack = [name for name in stack if name != record.release]
+            stack.append(record.release)
+    return stack
+
+
+def bad_releases(records: Iterable[Record]) -> set[str]:
+    """Releases whose last attempt failed."""
+    last = {record.release: record.outcome for record in records}
+    return {release for release, outcome in last.items() if outcome == "bad"}
+
+
+def rollback_target(
+    records: Iterable[Record], current: str | None, installed: Collection[str]
+) -> str | None:
+    """The last good release before the current one that is still installed, by the record."""
+    records = list(records)
+    stack = history(records)
+    if current in stack:
+        stack = stack[: stack.index(current)]
+    bad = bad_releases(records)
+    for release in reversed(stack):
+        if release != current and release in installed and release not in bad:
+            return release
+    return None
+
+
+def formation_of(records: Iterable[Record], release: str) -> dict[str, int] | None:
+    """The formation with which a release served last."""
+    for record in reversed(list(records)):
+        if record.release == release and record.outcome == "good" and record.formation:
+            return record.formation
+    return None

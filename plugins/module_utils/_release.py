@@ -1,0 +1,305 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a release is made of, and what follows from it. Pure: nothing here touches a host."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class ReleaseError(Exception):
+    """What a person can mend; the message says what was tried, what came back and what to do."""
+
+
+# A process type names watchers, sockets and log files, hence no dots, slashes or spaces.
+PROCESS_TYPE = re.compile(r"[a-z][a-z0-9_]*\Z")
+ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# The process type that prepares the attached services of a release (migrations). It runs once,
+# before the switch, and is never supervised.
+RELEASE_TYPE = "release"
+# Bounds that the supervisor relies on: it waits this long for a pivot to end by itself.
+LONGEST_STOP = 240
+
+PROCESS_OPTIONS: dict[str, Any] = {
+    "overlap": True,
+    "ready_after": 3.0,
+    "ready_timeout": 60.0,
+    "drain_timeout": 60.0,
+    "stop_timeout": 30.0,
+}
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One locked requirement: ``name==version`` with at least one sha256."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Build:
+    """What was built once, for every host: a wheel, its lock and its process types.
+
+    ``requirements`` and ``procfile`` are None as long as they have not been read from the wheel:
+    its sha256 stands for them.
+    """
+
+    package: str
+    version: str
+    wheel_url: str | None = None
+    wheel_sha256: str | None = None
+    requirements: str | None = None
+    procfile: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """What makes a release of a build: config, interpreter and how its processes are run."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    python: str = "/usr/bin/python3"
+    health: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def canonical_name(name: str) -> str:
+    """The name under which indexes compare projects (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def parse_lock(text: str, source: str = "the lock file") -> list[Pin]:
+    """Read a requirements file in which every requirement is pinned and hashed.
+
+    Raises ReleaseError for anything else: an option line (an index has no place in a lock file),
+    an unpinned requirement, a URL, or a requirement without a sha256.
+    """
+    pins = []
+    logical = re.sub(r"\\\r?\n", " ", text)
+    for line in logical.splitlines():
+        line = re.sub(r"(^|\s)#.*$", "", line).strip()
+        if not line:
+            continue
+        if line.startswith("-"):
+            raise ReleaseError(
+                f"{source} holds the option {line.split()[0]!r}; a lock file names packages and "
+                "hashes only, where they come from is index_url's to say."
+            )
+        match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;,]+)(.*)", line)
+        if not match:
+            raise ReleaseError(
+                f"{source} has the line {line[:80]!r}, which is not pinned as name==version; "
+                "make it with `uv pip compile --generate-hashes`."
+            )
+        name, version, rest = match.groups()
+        hashes = tuple(re.findall(r"--hash=sha256:([0-9a-f]{64})\b", rest))
+        if not hashes:
+            raise ReleaseError(
+                f"{source} has no sha256 for {name}=={version}; "
+                "make it with `uv pip compile --generate-hashes`."
+            )
+        pins.append(Pin(canonical_name(name), version, hashes))
+    if not pins:
+        raise ReleaseError(f"{source} is empty: there is nothing to install.")
+    return pins
+
+
+def complete_lock(build: Build) -> str:
+    """The lock of everything a release installs: the dependencies and the app's own wheel.
+
+    A lock inside a wheel cannot hold that wheel's hash, so the line is added here. A lock that was
+    given beside the build must hold the package itself.
+    """
+    text = build.requirements or ""
+    own = canonical_name(build.package)
+    if build.wheel_sha256:
+        line = f"{own}=={build.version} --hash=sha256:{build.wheel_sha256}\n"
+        text = text + ("" if not text or text.endswith("\n") else "\n") + line
+    pins = parse_lock(text, f"the lock of {build.package} {build.version}")
+    versions = {pin.version for pin in pins if pin.name == own}
+    if versions != {build.version}:
+        found = f"{own} {', '.join(sorted(versions))}" if versions else f"no {own}"
+        raise ReleaseError(
+            f"The lock of {build.package} {build.version} holds {found}; "
+            f"it must pin {own}=={build.version}."
+        )
+    return text
+
+
+def parse_procfile(text: str) -> dict[str, str]:
+    """Process types and their commands, one ``name: command`` a line."""
+    processes: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        kind, colon, command = line.partition(":")
+        if not colon or not command.strip():
+            raise ReleaseError(f"The Procfile has the line {line!r}; expected 'name: command'.")
+        if kind.strip() in processes:
+            raise ReleaseError(f"The Procfile names process type {kind.strip()!r} twice.")
+        processes[kind.strip()] = command.strip()
+    return check_process_types(processes)
+
+
+def check_process_types(processes: Mapping[str, str]) -> dict[str, str]:
+    for kind in processes:
+        if not PROCESS_TYPE.match(kind):
+            raise ReleaseError(
+                f"{kind!r} is no name for a process type: lower-case letters, digits and _ only."
+            )
+    if not set(processes) - {RELEASE_TYPE}:
+        raise ReleaseError("There is no process type to run; a Procfile has at least 'web: …'.")
+    return dict(processes)
+
+
+def format_procfile(processes: Mapping[str, str]) -> str:
+    return "".join(f"{kind}: {command}\n" for kind, command in processes.items())
+
+
+def check_formation(formation: Mapping[str, int], processes: Mapping[str, str], of: str) -> None:
+    """Raise ReleaseError when a formation asks for what the release does not have."""
+    known = [kind for kind in processes if kind != RELEASE_TYPE]
+    for kind, count in formation.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise ReleaseError(f"The formation asks for {count!r} processes of {kind!r}.")
+        if kind not in known:
+            raise ReleaseError(
+                f"The formation names process type {kind!r}, but {of} has "
+                f"{', '.join(known)}. Nothing was changed."
+            )
+
+
+def env_values(env: Mapping[str, Any]) -> dict[str, str]:
+    """Config as strings, in the order of its keys.
+
+    Booleans and None have no agreed form in an environment, so they are refused rather than
+    guessed at: write the string that the app expects.
+    """
+    values = {}
+    for key in sorted(env):
+        value = env[key]
+        if not ENV_KEY.match(key):
+            raise ReleaseError(f"{key!r} is no name for an environment variable.")
+        if isinstance(value, bool) or value is None:
+            raise ReleaseError(
+                f"env {key} is {value!r}; write the string that the app expects, in quotes."
+            )
+        if not isinstance(value, str | int | float):
+            raise ReleaseError(f"env {key} is a {type(value).__name__}; one value per key.")
+        if "\0" in str(value):
+            raise ReleaseError(f"env {key} holds a NUL character, which no environment can.")
+        values[key] = str(value)
+    return values
+
+
+def format_env(env: Mapping[str, str]) -> str:
+    """``KEY=value`` lines, quoted so that a POSIX shell and shlex read the same."""
+    return "".join(f"{key}={shlex.quote(env[key])}\n" for key in sorted(env))
+
+
+def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[str, Any]]:
+    """What the pivot needs to know of each process type (see roles/circus/files/pivot.py)."""
+    unknown = set(config.options) - set(processes)
+    if unknown:
+        raise ReleaseError(
+            f"process_options names {', '.join(sorted(unknown))}, but the process types are "
+            f"{', '.join(processes)}."
+        )
+    specs = {}
+    for kind, command in processes.items():
+        if kind == RELEASE_TYPE:
+            continue
+        given = {k: v for k, v in config.options.get(kind, {}).items() if v is not None}
+        for option in set(given) - {"socket", *PROCESS_OPTIONS}:
+            raise ReleaseError(
+                f"process_options of {kind} has {option!r}; known are socket, "
+                f"{', '.join(PROCESS_OPTIONS)}."
+            )
+        spec: dict[str, Any] = {"command": command, "socket": kind == "web"}
+        spec |= PROCESS_OPTIONS | given
+        if spec["stop_timeout"] > LONGEST_STOP:
+            raise ReleaseError(
+                f"stop_timeout of {kind} is {spec['stop_timeout']:g} s; at most {LONGEST_STOP} s."
+            )
+        if spec["socket"]:
+            spec["health"] = dict(config.health)
+        specs[kind] = spec
+    return specs
+
+
+def release_id(build: Build, config: Config) -> str:
+    """``<version>-<8 hex>``, the same on every host for the same inputs.
+
+    The wheel's hash stands for what is inside it, so a host that has the release already need not
+    fetch the wheel to know that. The interpreter goes in as it was asked for: hosts with different
+    patch levels of one Debian release hold the same release.
+    """
+    inputs = {
+        "package": canonical_name(build.package),
+        "wheel": build.wheel_sha256,
+        "requirements": build.requirements if build.wheel_sha256 is None else None,
+        "processes": dict(build.procfile) if build.procfile is not None else None,
+        "env": dict(config.env),
+        "python": config.python,
+        "health": dict(config.health),
+        "options": {kind: dict(options) for kind, options in config.options.items()},
+    }
+    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
+    version = re.sub(r"[^A-Za-z0-9.]+", "_", build.version)
+    return f"{version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a person wants to know of a release when it is compared with another one."""
+
+    packages: Mapping[str, str]
+    env: Mapping[str, str]
+    processes: Mapping[str, str]
+    python: str
+
+
+def compare(before: Contents | None, after: Contents) -> list[str]:
+    """The difference between two releases in lines; values of config are never shown."""
+    old = before or Contents({}, {}, {}, "")
+    lines = []
+    if old.python != after.python:
+        lines.append(f"python: {old.python or 'none'} -> {after.python}")
+    for name in sorted({*old.packages, *after.packages}):
+        was, now = old.packages.get(name), after.packages.get(name)
+        if was != now:
+            lines.append(f"package {name}: {was or 'added'} -> {now or 'removed'}")
+    for key in sorted({*old.env, *after.env}):
+        if key not in after.env:
+            lines.append(f"env {key}: removed")
+        elif key not in old.env:
+            lines.append(f"env {key}: added")
+        elif old.env[key] != after.env[key]:
+            lines.append(f"env {key}: changed")
+    for kind in sorted({*old.processes, *after.processes}):
+        command, now_runs = old.processes.get(kind), after.processes.get(kind)
+        if command != now_runs:
+            lines.append(f"process {kind}: {command or 'added'} -> {now_runs or 'removed'}")
+    return lines
+
+
+def to_prune(
+    installed: Sequence[str], keep: int, current: str | None, target: str | None, new: str
+) -> list[str]:
+    """Which releases to remove. ``installed``: complete ones, oldest first.
+
+    ``keep`` releases stay. The current one, the one a rollback would pick and the one that was
+    asked for stay in any case.
+    """
+    protected = {current, target, new}
+    surplus = len({*installed, new}) - keep
+    candidates = [name for name in installed if name not in protected]
+    return candidates[: max(surplus, 0)]

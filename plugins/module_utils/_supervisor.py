@@ -1,0 +1,223 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The supervisor of one app on this host: systemd runs circusd, circusd runs the pivots."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import stat
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
+    AppHome,
+    write_atomically,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
+    Status,
+    Verdict,
+    judge,
+    runs,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+
+CIRCUSCTL = "/opt/circus/bin/circusctl"
+COMMAND_TIMEOUT = 30.0  # seconds for one systemctl or circusctl
+BUSY_TIMEOUT = 60.0  # seconds that circusd may be busy with another command
+POLL = 0.2  # seconds between two looks at the pivots
+LARGEST_STATUS = 1 << 18  # bytes
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why something did not work, and what the processes wrote; false when it did work."""
+
+    reason: str = ""
+    output: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.reason)
+
+    def __str__(self) -> str:
+        wrote = "".join(f"\n    {line}" for line in self.output)
+        return f"{self.reason}; it wrote:{wrote}" if wrote else self.reason
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    home: AppHome
+
+    @property
+    def unit(self) -> str:
+        return f"circus@{self.home.app}.service"
+
+    @property
+    def configuration_path(self) -> pathlib.Path:
+        return pathlib.Path(f"/etc/circus/{self.home.app}.d/formation.ini")
+
+    # -- commands
+
+    def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> None:
+        code, output = run(
+            command,
+            what,
+            COMMAND_TIMEOUT,
+            identity=self.home.identity if as_app else None,
+            remedy="run the role circus for the app first",
+        )
+        if code:
+            raise ReleaseError(
+                f"Could not {what}: {' '.join(command)} ended with {code}: {output.strip()[-1500:]}"
+            )
+
+    def is_active(self) -> bool:
+        try:
+            self._run(["systemctl", "is-active", "--quiet", self.unit], "ask systemd")
+        except ReleaseError:
+            return False
+        return True
+
+    def start(self) -> None:
+        self._run(["systemctl", "reset-failed", self.unit], f"reset {self.unit}")
+        self._run(["systemctl", "start", self.unit], f"start {self.unit}")
+
+    def stop(self) -> None:
+        self._run(["systemctl", "stop", "--no-block", self.unit], f"stop {self.unit}")
+
+    def _circusctl(self, *words: str) -> None:
+        """One command to circusd, as the app's user; a busy circusd is asked again."""
+        endpoint = f"ipc:///run/circus-{self.home.app}/control.sock"
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                self._run(
+                    [CIRCUSCTL, "--timeout", "10", "--endpoint", endpoint, *words],
+                    f"tell circusd of {self.home.app} to {' '.join(words)}",
+                    as_app=True,
+                )
+            except ReleaseError as error:
+                if "already running" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL)
+            else:
+                return
+
+    def hup(self, instances: Sequence[str]) -> None:
+        for instance in instances:
+            self._circusctl("reload", instance)
+
+    def take_configuration(self) -> None:
+        """Let circusd start and stop the processes that its configuration has gained and lost."""
+        self._circusctl("reloadconfig")
+
+    # -- files
+
+    def configuration(self) -> str:
+        try:
+            return self.configuration_path.read_text()
+        except FileNotFoundError:
+            return ""
+
+    def configure(self, text: str) -> None:
+        """Write the formation's watchers; circusd does not look until it is told."""
+        if not self.configuration_path.parent.is_dir():
+            raise ReleaseError(
+                f"{self.configuration_path.parent} is missing; run the role circus for the app first."
+            )
+        write_atomically(self.configuration_path, text, 0o644)
+
+    def status(self, instance: str) -> Status | None:
+        """What the pivot of a process says; None when there is no such pivot, or it is dead.
+
+        The directory belongs to the app, so neither a link nor a pid in there is believed: the
+        process that it names must be the app's own.
+        """
+        path = f"/run/{self.home.app}/{instance}.json"
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as file:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    return None
+                status = Status.of(json.loads(file.read(LARGEST_STATUS)))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return status if self._is_ours(status.pid) else None
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            return os.stat(f"/proc/{pid}").st_uid == self.home.uid and not is_zombie(pid)
+        except OSError:
+            return False
+
+    def serves(self, status: Status | None, release: str) -> bool:
+        """Whether a process runs a release: it says so, and the kernel says so too."""
+        if status is None or status.state != "serving" or status.release != release:
+            return False
+        if not status.child or not self._is_ours(status.child):
+            return False
+        try:
+            environ = pathlib.Path(f"/proc/{status.child}/environ").read_bytes()
+        except OSError:
+            return False
+        return runs(environ, release)
+
+    def not_serving(self, instances: Sequence[str], release: str) -> list[str]:
+        return [name for name in instances if not self.serves(self.status(name), release)]
+
+    # -- following
+
+    def follow(self, before: Mapping[str, Status | None], target: str, seconds: float) -> Failure:
+        """Wait until every process of ``before`` has arrived at ``target``.
+
+        ``before`` holds what each said before it was asked to move, None for one that is new.
+        """
+        verdicts: dict[str, Verdict] = {}
+
+        def decided() -> bool:
+            for name, old in before.items():
+                verdicts[name] = judge(self.status(name), old, target)
+            failed = any(verdict.failed for verdict in verdicts.values())
+            return failed or all(verdict.arrived for verdict in verdicts.values())
+
+        if not wait_for(decided, seconds):
+            late = [
+                f"{n} {v.reason} after {seconds:g} s" for n, v in verdicts.items() if not v.arrived
+            ]
+            return Failure("; ".join(late))
+        failed = [verdict for verdict in verdicts.values() if verdict.failed]
+        return Failure(
+            "; ".join(verdict.reason for verdict in failed),
+            tuple(line for verdict in failed for line in verdict.output),
+        )
+
+    def wait_until_gone(self, instances: Sequence[str], seconds: float) -> list[str]:
+        """Wait for processes to end and forget what they said; those that have not ended."""
+
+        def left() -> list[str]:
+            return [name for name in instances if self.status(name)]
+
+        wait_for(lambda: not left(), seconds)
+        for name in set(instances) - set(left()):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"/run/{self.home.app}/{name}.json")
+        return left()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True
+
+
+def is_zombie(pid: int) -> bool:
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()[0] in ("Z", "X")

@@ -1,0 +1,348 @@
+#!/usr/bin/python
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: graceful_reload
+short_description: Make an installed release the one that serves, without losing a request
+version_added: "0.1.0"
+description:
+  - Points C(/srv/<app>/current) at the release and tells the pivot of every process to move. Each
+    starts the release next to the old one, lets it prove itself on a socket of its own, switches,
+    waits for the old connections to end and stops the old process.
+  - Succeeds when every process of the formation runs the release, by the word of its pivot and by
+    the environment of the process in C(/proc).
+  - When one does not get there, all go back to the release that served before, and the module fails
+    with the reason, the health check's answer and the last lines that the process wrote.
+  - What happened is appended to C(/srv/<app>/releases.jsonl), which is what a rollback goes by.
+author: twelvefactor.deploy contributors (@twelvefactor)
+extends_documentation_fragment:
+  - twelvefactor.deploy._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  platform:
+    platforms: debian
+options:
+  app:
+    description: Name of the app.
+    type: str
+    required: true
+  release:
+    description:
+      - Id of an installed release, as M(twelvefactor.deploy.release) returns it.
+      - V(previous) is the last good release before the one that serves, by the record. Asking for
+        it twice goes two back.
+    type: str
+    required: true
+  formation:
+    description:
+      - How many processes of each type run.
+      - Without it, the formation with which the release served last, else the one that serves now,
+        else one V(web).
+    type: dict
+  event:
+    description:
+      - What this is, for the record. After a V(deploy) the release that served before is the one
+        that V(previous) means; a V(rollback) leaves that to the release before its target.
+      - O(release=previous) is always a V(rollback).
+    type: str
+    choices: [deploy, rollback]
+    default: deploy
+  by:
+    description: Who does it, for the record.
+    type: str
+  timeout:
+    description:
+      - Seconds that the whole move may take. The default follows from the timeouts of the release.
+    type: float
+"""
+
+EXAMPLES = r"""
+- name: Make the release that was just installed serve
+  twelvefactor.deploy.graceful_reload:
+    app: shop
+    release: "{{ installed.release }}"
+    formation:
+      web: 1
+      worker: 2
+
+- name: Go back to the last good release
+  twelvefactor.deploy.graceful_reload:
+    app: shop
+    release: previous
+"""
+
+RETURN = r"""
+release:
+  description: Id of the release that serves now; in check mode, that would.
+  returned: success
+  type: str
+  sample: 1.4.0-3f2a9c01
+previous:
+  description: Id of the release that served before.
+  returned: success
+  type: str
+  sample: 1.3.2-90b1c2d3
+formation:
+  description: How many processes of each type run.
+  returned: success
+  type: dict
+  sample: {"web": 1, "worker": 2}
+processes:
+  description:
+    - Per process its release, generation and pid, and of its last move the seconds of each step
+      and the number of connections that the drain timeout cut off.
+  returned: success and not in check mode
+  type: dict
+  sample:
+    web-1:
+      release: 1.4.0-3f2a9c01
+      generation: 7
+      pid: 4711
+      seconds: {"gate": 0.31, "switch": 0.001, "drain": 2.0, "stop": 0.25, "total": 2.57}
+      stragglers: 0
+seconds:
+  description: How long all of it took.
+  returned: success and not in check mode
+  type: float
+  sample: 3.1
+reason:
+  description: Why the release does not serve.
+  returned: failure of a release
+  type: str
+  sample: web-1 ended with exit code 3 while starting
+"""
+
+import dataclasses
+import os
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
+    instances,
+    longest_move,
+    watched,
+    watchers,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
+    Record,
+    formation_of,
+    history,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    ReleaseError,
+    check_formation,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import (
+    Failure,
+    Supervisor,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What has to happen so that ``target`` serves with ``formation``."""
+
+    current: str | None
+    target: str
+    formation: dict[str, int]
+    old_configuration: str
+    new_configuration: str
+    served: bool  # whether every process of the formation runs the target already
+    timeout: float
+
+    @property
+    def needed(self) -> bool:
+        old, new = (self.current, self.old_configuration), (self.target, self.new_configuration)
+        return old != new or not self.served
+
+
+def pick_target(home: AppHome, wanted: str) -> str:
+    current, installed = home.current(), home.installed()
+    if wanted == "previous":
+        target = home.rollback_target(current)
+        if target is None:
+            known = history(home.records())
+            raise ReleaseError(
+                f"There is nothing to roll {home.app} back to: {current or 'no release'} serves, "
+                f"the record has {', '.join(known) or 'no good release'}, and installed are "
+                f"{', '.join(installed) or 'none'}. Nothing was changed."
+            )
+        return target
+    if wanted not in installed:
+        raise ReleaseError(
+            f"Release {wanted} of {home.app} is not installed on this host; installed are "
+            f"{', '.join(installed) or 'none'}. Install it with twelvefactor.deploy.release. "
+            "Nothing was changed."
+        )
+    return wanted
+
+
+def make_plan(home: AppHome, supervisor: Supervisor, params: dict[str, Any]) -> Plan:
+    target = pick_target(home, params["release"])
+    current, records = home.current(), home.records()
+    formation = params["formation"] or formation_of(records, target)
+    formation = formation or formation_of(records, current or "") or {"web": 1}
+    manifest = home.manifest(target) or {}
+    check_formation(formation, manifest["commands"], f"release {target}")
+    return Plan(
+        current=current,
+        target=target,
+        formation=formation,
+        old_configuration=supervisor.configuration(),
+        new_configuration=watchers(home.app, formation),
+        served=not supervisor.not_serving(instances(formation), target),
+        timeout=params["timeout"] or longest_move(manifest["processes"], formation),
+    )
+
+
+def go(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> Failure:
+    """Make ``release`` serve with ``configuration``."""
+    running = supervisor.is_active()
+    old, names = watched(supervisor.configuration()) if running else [], watched(configuration)
+    kept = [name for name in names if name in old]
+    added = [name for name in names if name not in old]
+    gone = [name for name in old if name not in names]
+    moving = {name: supervisor.status(name) for name in supervisor.not_serving(kept, release)}
+    reconfigured = configuration != supervisor.configuration()
+
+    supervisor.home.point_to(release)
+    supervisor.configure(configuration)
+    if not running:
+        supervisor.start()
+    elif moving:
+        supervisor.hup(list(moving))
+        # before the formation changes: while circusd stops a process, it takes no other command
+        failure = supervisor.follow(moving, release, plan.timeout)
+        if failure:
+            return failure
+    if running and reconfigured:
+        supervisor.take_configuration()
+    failure = supervisor.follow(dict.fromkeys(added), release, plan.timeout)
+    if failure:
+        return failure
+    left = supervisor.wait_until_gone(gone, plan.timeout)
+    if left:
+        return Failure(f"{', '.join(left)} did not end within {plan.timeout:g} s")
+    wrong = supervisor.not_serving(names, release)
+    return Failure(f"{', '.join(wrong)} does not run {release}" if wrong else "")
+
+
+def attempt(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> Failure:
+    try:
+        return go(supervisor, plan, release, configuration)
+    except (ReleaseError, OSError) as error:
+        return Failure(str(error))
+
+
+def go_back(supervisor: Supervisor, plan: Plan) -> str:
+    """Put back what served before; what came of it, as a sentence."""
+    if plan.current is None:
+        supervisor.stop()
+        supervisor.home.point_to(None)
+        supervisor.configure(plan.old_configuration)
+        return "Nothing served before, so nothing does now."
+    failure = attempt(supervisor, plan, plan.current, plan.old_configuration)
+    if failure:
+        return f"Release {plan.current} did not come back either: {failure}"
+    return f"Release {plan.current} serves as before."
+
+
+def report(supervisor: Supervisor, names: list[str]) -> dict[str, Any]:
+    processes = {}
+    for name in names:
+        status = supervisor.status(name)
+        if status:
+            processes[name] = {
+                "release": status.release,
+                "generation": status.generation,
+                "pid": status.child,
+                "seconds": status.move.get("seconds", {}),
+                "stragglers": status.move.get("stragglers", 0),
+            }
+    return processes
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "app": {"type": "str", "required": True},
+            "release": {"type": "str", "required": True},
+            "formation": {"type": "dict"},
+            "event": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
+            "by": {"type": "str"},
+            "timeout": {"type": "float"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except ReleaseError as error:
+        module.fail_json(msg=str(error))
+
+
+def run(module: AnsibleModule) -> None:
+    params = module.params
+    if os.geteuid() != 0:
+        raise ReleaseError("Switching a release changes files of root; run it with become: true.")
+    home = AppHome.of(params["app"])
+    supervisor = Supervisor(home)
+    with home.locked():
+        plan = make_plan(home, supervisor, params)
+        result: dict[str, Any] = {
+            "changed": plan.needed,
+            "release": plan.target,
+            "previous": plan.current,
+            "formation": plan.formation,
+            "diff": {
+                "before": f"current: {plan.current}\n{plan.old_configuration}",
+                "after": f"current: {plan.target}\n{plan.new_configuration}",
+            },
+        }
+        if module.check_mode or not plan.needed:
+            if not module.check_mode:
+                result |= {
+                    "processes": report(supervisor, instances(plan.formation)),
+                    "seconds": 0.0,
+                }
+            module.exit_json(**result)
+        began = time.monotonic()
+        failure = attempt(supervisor, plan, plan.target, plan.new_configuration)
+        afterwards = go_back(supervisor, plan) if failure else ""
+        seconds = round(time.monotonic() - began, 2)
+        home.remember(
+            Record(
+                at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                event="rollback" if params["release"] == "previous" else params["event"],
+                release=plan.target,
+                outcome="bad" if failure else "good",
+                before=plan.current,
+                reason=failure.reason or None,
+                formation=plan.formation,
+                seconds=seconds,
+                by=params["by"] or None,
+            )
+        )
+        if failure:
+            module.fail_json(
+                msg=f"Release {plan.target} of {home.app} does not serve: {failure}\n{afterwards}",
+                reason=failure.reason,
+                release=plan.target,
+                previous=plan.current,
+            )
+        result |= {"processes": report(supervisor, instances(plan.formation)), "seconds": seconds}
+        module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

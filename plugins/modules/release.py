@@ -1,0 +1,461 @@
+#!/usr/bin/python
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: Install a release of a Python web app next to the others
+version_added: "0.1.0"
+description:
+  - A release is a build plus its config, in one directory of its own below C(/srv/<app>/releases).
+    Its id is made from everything that goes in, so the same inputs give the same id on every host
+    and installing it again does nothing.
+  - A build is a wheel on a package index which carries its lock file and its Procfile, as the
+    playbook C(twelvefactor.deploy.publish) makes it. A package that was published by somebody else
+    has neither; O(requirements) and O(processes) give them.
+  - Packages are installed as the app's user, from wheels only and with hashes required, so no code
+    of a package runs while it is installed.
+  - Nothing that serves is touched. M(twelvefactor.deploy.graceful_reload) makes a release serve.
+author: twelvefactor.deploy contributors (@twelvefactor)
+extends_documentation_fragment:
+  - twelvefactor.deploy._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Names of config keys are shown, their values never.
+  idempotent:
+    support: full
+  platform:
+    platforms: debian
+options:
+  app:
+    description: Name of the app, which is also its user, its group and its directory.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) installs the release and removes old ones beyond O(keep).
+      - V(absent) removes the release O(release).
+    type: str
+    choices: [present, absent]
+    default: present
+  version:
+    description: Version of the build. Required for O(state=present).
+    type: str
+  release:
+    description: Id of the release to remove. Required for O(state=absent).
+    type: str
+  package:
+    description: Name of the distribution on the index. Defaults to the value of O(app).
+    type: str
+  index_url:
+    description:
+      - URL of the simple pages of the one index that everything comes from.
+      - Required for O(state=present).
+    type: str
+  ca_path:
+    description: File with the CA certificates that the index is verified with, in PEM.
+    type: path
+    default: /etc/ssl/certs/ca-certificates.crt
+  requirements:
+    description:
+      - Text of a lock file, every line pinned and hashed, the package itself included.
+      - Without it the lock is taken from the wheel.
+    type: str
+  processes:
+    description:
+      - Process types and their commands, instead of the Procfile in the wheel.
+      - The process type V(release) is not supervised, it prepares a release (a migration).
+    type: dict
+  env:
+    description:
+      - The app's config. Values are strings or numbers and are never shown.
+    type: dict
+    default: {}
+  formation:
+    description:
+      - How many processes of each type are going to run. It is only checked here, before anything
+        is installed; M(twelvefactor.deploy.graceful_reload) applies it.
+    type: dict
+    default: {}
+  health:
+    description: How a web process proves that it works, before any user's request reaches it.
+    type: dict
+    suboptions:
+      path:
+        description: Path that answers 2xx when all is well.
+        type: str
+        default: /
+      host:
+        description: Value of the Host header.
+        type: str
+        default: localhost
+      count:
+        description: How many good answers in a row are needed.
+        type: int
+        default: 2
+  process_options:
+    description:
+      - Per process type, how it is started and stopped.
+      - V(overlap) (default V(true)), whether the new process starts before the old one is stopped;
+        V(ready_after) (3), seconds that a process without a socket must stay up;
+        V(ready_timeout) (60), V(drain_timeout) (60) and V(stop_timeout) (30, at most 240), seconds
+        that starting, draining and stopping may take;
+        V(socket), whether it listens on a socket (default for the type V(web) only).
+    type: dict
+    default: {}
+  python:
+    description: The interpreter, as a path on the host.
+    type: path
+    default: /usr/bin/python3
+  uv:
+    description: The program uv on the host. Where it is missing, pip does the work.
+    type: path
+    default: /opt/uv/bin/uv
+  keep:
+    description:
+      - How many releases to keep. The current one and the one that a rollback would pick stay in
+        any case.
+    type: int
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Install version 1.4.0 of the shop
+  twelvefactor.deploy.release:
+    app: shop
+    version: 1.4.0
+    index_url: https://index.example.org/company/prod/+simple/
+    env:
+      DATABASE_URL: "{{ shop_database_url }}"
+    health:
+      path: /healthz
+      host: shop.example.org
+
+- name: Install an app of somebody else
+  twelvefactor.deploy.release:
+    app: httpbin
+    version: 0.10.2
+    index_url: https://index.example.org/root/pypi/+simple/
+    requirements: "{{ lookup('ansible.builtin.file', 'httpbin.txt') }}"
+    processes:
+      web: gunicorn httpbin:app
+"""
+
+RETURN = r"""
+release:
+  description: Id of the release.
+  returned: success
+  type: str
+  sample: 1.4.0-3f2a9c01
+path:
+  description: Its directory.
+  returned: success
+  type: str
+  sample: /srv/shop/releases/1.4.0-3f2a9c01
+current:
+  description: Id of the release that C(current) names, which this module never changes.
+  returned: success
+  type: str
+  sample: 1.3.2-90b1c2d3
+processes:
+  description: Process types and their commands.
+  returned: O(state=present), when they are known
+  type: dict
+  sample: {"web": "gunicorn shop.wsgi"}
+packages:
+  description: Names and versions of what is installed; in check mode what would be.
+  returned: O(state=present), when they are known
+  type: dict
+  sample: {"flask": "3.1.0"}
+python:
+  description: Version of the interpreter.
+  returned: O(state=present), when it is known
+  type: str
+  sample: 3.13.5
+pruned:
+  description: Ids of the releases that were removed.
+  returned: success
+  type: list
+  elements: str
+  sample: ["1.2.0-11aa22bb"]
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
+    RUN,
+    AppHome,
+    write_atomically,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import (
+    Installer,
+    find_uv,
+    installed_packages,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    Build,
+    Config,
+    Contents,
+    ReleaseError,
+    canonical_name,
+    check_formation,
+    check_process_types,
+    compare,
+    complete_lock,
+    env_values,
+    format_env,
+    format_procfile,
+    parse_lock,
+    parse_procfile,
+    release_id,
+    run_specs,
+    to_prune,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import read_build
+
+
+def take_env(module: AnsibleModule) -> dict[str, Any]:
+    """Take the config out of the module's parameters.
+
+    no_log would replace every occurrence of every value in the output, and a value like "1" or the
+    app's own name would garble it. Nothing returned here holds a value, so it is enough that the
+    parameters, which Ansible repeats, no longer do.
+    """
+    env: dict[str, Any] = module.params["env"]
+    module.params["env"] = dict.fromkeys(env, "VALUE_NOT_SHOWN")
+    module.no_log_values.clear()
+    return env
+
+
+def wanted_build(params: dict[str, Any], home: AppHome, config: Config) -> tuple[Build, str | None]:
+    """The build as far as its id needs it, and a warning."""
+    processes = params["processes"]
+    build = Build(
+        package=params["package"] or params["app"],
+        version=params["version"],
+        requirements=params["requirements"],
+        procfile=check_process_types(processes) if processes is not None else None,
+    )
+    if build.requirements is not None:
+        if build.procfile is None:
+            raise ReleaseError("With `requirements`, `processes` must say what to run.")
+        complete_lock(build)
+        return build, None
+    try:
+        wheel = Index(params["index_url"], params["ca_path"]).find(build.package, build.version)
+    except ReleaseError as error:
+        # a version on an index does not change: what is installed here already can stand for it
+        for release in home.installed():
+            manifest = home.manifest(release) or {}
+            if manifest.get("wheel_sha256"):
+                candidate = dataclasses.replace(build, wheel_sha256=manifest["wheel_sha256"])
+                if release_id(candidate, config) == release:
+                    return candidate, f"{error} Went on because {release} is installed already."
+        raise
+    return dataclasses.replace(build, wheel_url=wheel.url, wheel_sha256=wheel.sha256), None
+
+
+def with_contents(build: Build, params: dict[str, Any]) -> Build:
+    """The build with its lock and its process types, read from the wheel where need be."""
+    if build.requirements is not None:
+        return build
+    index = Index(params["index_url"], params["ca_path"])
+    wheel = index.find(build.package, build.version)
+    if wheel.sha256 != build.wheel_sha256:
+        raise ReleaseError(f"{wheel.name} changed on {index.shown} during this run.")
+    with tempfile.TemporaryDirectory() as directory:
+        lock, procfile = read_build(index.fetch(wheel, pathlib.Path(directory)))
+    missing = [name for name, text in (("requirements", lock), ("processes", procfile)) if not text]
+    if build.procfile is not None:
+        missing = [name for name in missing if name != "processes"]
+    if missing:
+        raise ReleaseError(
+            f"{wheel.name} does not carry its {' and '.join(missing)}: it was not made by "
+            f"playbooks/publish.yml. Give them to this module. Nothing was changed."
+        )
+    processes = build.procfile if build.procfile is not None else parse_procfile(procfile or "")
+    return dataclasses.replace(build, requirements=lock, procfile=processes)
+
+
+def install(
+    home: AppHome, installer: Installer, release: str, build: Build, config: Config
+) -> None:
+    """Make the release's directory. It counts as a release once release.json is there, the last."""
+    path = home.releases / release
+    processes = build.procfile or {}
+    began = time.monotonic()
+    path.mkdir(mode=0o750)
+    os.chown(path, 0, home.gid)
+    (path / "bin").mkdir(mode=0o750)
+    os.chown(path / "bin", 0, home.gid)
+    write_atomically(path / "env", format_env(config.env), 0o640, home.gid)
+    write_atomically(path / "Procfile", format_procfile(processes), 0o640, home.gid)
+    write_atomically(path / "requirements.txt", complete_lock(build), 0o640, home.gid)
+    write_atomically(path / "bin" / "run", RUN, 0o750, home.gid)
+    venv = path / "venv"
+    venv.mkdir(mode=0o750)
+    os.chown(venv, home.uid, home.gid)
+    installer.install(venv, path / "requirements.txt")
+    manifest = {
+        "id": release,
+        "app": home.app,
+        "package": canonical_name(build.package),
+        "version": build.version,
+        "wheel_sha256": build.wheel_sha256,
+        "python": installer.python_version(),
+        "packages": installed_packages(venv),
+        "commands": dict(processes),
+        "processes": run_specs(processes, config),
+        "installed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    write_atomically(path / "release.json", json.dumps(manifest, indent=1) + "\n", 0o640, home.gid)
+
+
+def present(module: AnsibleModule, home: AppHome, env: dict[str, Any]) -> dict[str, Any]:
+    params = module.params
+    config = Config(
+        env=env_values(env),
+        python=params["python"],
+        health=params["health"],
+        options=params["process_options"],
+    )
+    build, warning = wanted_build(params, home, config)
+    if warning:
+        module.warn(warning)
+    release = release_id(build, config)
+    current = home.current()
+    manifest = home.manifest(release)
+    unfinished = home.unfinished()
+    before = home.contents(current) if current else None
+    installer = Installer(
+        home, params["index_url"], params["python"], find_uv(params["uv"]), params["ca_path"]
+    )
+    if manifest:
+        processes, packages, python = manifest["commands"], manifest["packages"], manifest["python"]
+    else:
+        build = with_contents(build, params)
+        processes = dict(build.procfile or {})
+        pins = parse_lock(complete_lock(build))
+        packages = {pin.name: pin.version for pin in pins}
+        python = installer.python_version()
+        run_specs(processes, config)
+    check_formation(params["formation"], processes, f"{build.package} {build.version}")
+    pruned = to_prune(
+        home.installed(), params["keep"], current, home.rollback_target(current), release
+    )
+    if not module.check_mode:
+        for name in unfinished:
+            home.remove(name)
+        if not manifest:
+            try:
+                install(home, installer, release, build, config)
+            except BaseException as error:
+                home.remove(release)
+                if isinstance(error, OSError):
+                    raise ReleaseError(f"Could not install {release}: {error}.") from error
+                raise
+            packages = installed_packages(home.releases / release / "venv")
+        for name in pruned:
+            home.remove(name)
+    lines = [] if manifest else compare(before, Contents(packages, config.env, processes, python))
+    lines += [f"release {name}: removed" for name in [*unfinished, *pruned]]
+    return {
+        "changed": not manifest or bool(unfinished or pruned),
+        "release": release,
+        "path": str(home.releases / release),
+        "current": current,
+        "processes": processes,
+        "packages": packages,
+        "python": python,
+        "pruned": pruned,
+        "diff": {
+            "before_header": f"{home.app} {current}",
+            "after_header": f"{home.app} {release}",
+            "before": "",
+            "after": "".join(f"{line}\n" for line in lines),
+        },
+    }
+
+
+def absent(module: AnsibleModule, home: AppHome) -> dict[str, Any]:
+    release, current = module.params["release"], home.current()
+    if release == current:
+        raise ReleaseError(f"{release} is the release that serves {home.app}; it is not removed.")
+    exists = (home.releases / release).is_dir()
+    if exists and not module.check_mode:
+        home.remove(release)
+    return {
+        "changed": exists,
+        "release": release,
+        "path": str(home.releases / release),
+        "current": current,
+        "pruned": [],
+        "diff": {"before": f"{release}\n" if exists else "", "after": ""},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "app": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "version": {"type": "str"},
+            "release": {"type": "str"},
+            "package": {"type": "str"},
+            "index_url": {"type": "str"},
+            "ca_path": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+            "requirements": {"type": "str"},
+            "processes": {"type": "dict"},
+            "env": {"type": "dict", "default": {}, "no_log": True},
+            "formation": {"type": "dict", "default": {}},
+            "health": {
+                "type": "dict",
+                "apply_defaults": True,
+                "options": {
+                    "path": {"type": "str", "default": "/"},
+                    "host": {"type": "str", "default": "localhost"},
+                    "count": {"type": "int", "default": 2},
+                },
+            },
+            "process_options": {"type": "dict", "default": {}},
+            "python": {"type": "path", "default": "/usr/bin/python3"},
+            "uv": {"type": "path", "default": "/opt/uv/bin/uv"},
+            "keep": {"type": "int", "default": 5},
+        },
+        required_if=[
+            ("state", "present", ("version", "index_url")),
+            ("state", "absent", ("release",)),
+        ],
+        supports_check_mode=True,
+    )
+    env = take_env(module)
+    try:
+        home = AppHome.of(module.params["app"])
+        with home.locked():
+            result = (
+                present(module, home, env)
+                if module.params["state"] == "present"
+                else absent(module, home)
+            )
+    except ReleaseError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
