@@ -1,0 +1,185 @@
+# `make help` lists the targets. Each sets up what it needs: nothing is to be installed by hand.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# The parts share one machine, one virtualenv and one set of hosts.
+.NOTPARALLEL:
+# One bad gate does not hide the others.
+MAKEFLAGS += --keep-going --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+VERSION ?=
+
+# The interpreter itself: version managers put wrappers of that name on PATH, and a virtualenv made
+# from a wrapper, or from a virtualenv, breaks when that goes.
+REAL := import sys; print("%s/bin/python%d.%d" % (sys.base_prefix, *sys.version_info[:2]))
+INTERPRETER = $(shell $(PYTHON) -c '$(REAL)')
+COLLECTION := build/collections/ansible_collections/twelvefactor/deploy
+SCENARIOS := $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+LOCKS := $(patsubst %.in,%.txt,$(wildcard requirements/*.in roles/*/files/requirements.in examples/*/requirements.in))
+CA_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
+
+# Debian's packages: what a controller needs, and what the test hosts and the load on them need.
+PACKAGES := curl git openssh-client python3-venv rsync shellcheck
+HOST_PACKAGES := aardvark-dns crun iproute2 iptables mmdebstrap netavark nftables nghttp2-client \
+	podman runc uidmap
+
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
+# The machine's trust store, where a private authority may stand, instead of a bundled one.
+export UV_SYSTEM_CERTS := true
+ifneq ($(CA_BUNDLE),)
+export PIP_CERT ?= $(CA_BUNDLE)
+endif
+# Logs that can be read in a file.
+export MOLECULE_COMMAND_BORDERS := 0
+export MOLECULE_ANSIBLE_ARGS_STRICT_MODE := 1
+ifeq ($(MAKE_TERMOUT),)
+export NO_COLOR := 1
+endif
+
+##@ The demo
+
+.PHONY: demo
+demo: hosts-ready ## four hosts, an index, a proxy and an app on two of them
+	tests/hosts/hosts up demo index1=debian12:index app1=debian12:app app2=debian13:app proxy1=debian13:proxy
+	ansible-playbook -i build/hosts/demo/inventory.yml -i inventories/demo examples/guestbook/demo.yml
+
+.PHONY: release
+release: hosts-ready ## VERSION=x.y.z: release it to the demo under load, and count failed requests
+	@[[ -n "$(VERSION)" ]] || { echo 'release: say which version, as in: make release VERSION=1.1.0' >&2; exit 2; }
+	tests/load/release --version $(VERSION)
+
+.PHONY: demo-clean
+demo-clean: ## remove the demo's hosts
+	tests/hosts/hosts down demo
+
+##@ Tests
+
+.PHONY: test
+test: ready ## everything below, one after the other, and a table of it
+	@tests/parts lint unit $(addprefix molecule-,$(SCENARIOS))
+
+.PHONY: unit
+unit: ready ## unit tests
+	pytest tests/unit
+
+.PHONY: molecule
+molecule: hosts-ready ## every Molecule scenario
+	@tests/parts $(addprefix molecule-,$(SCENARIOS))
+
+molecule-%: hosts-ready ## molecule-NAME: one scenario, on real hosts of both Debian versions
+	molecule --base-config .config/molecule/config.yml test --scenario-name $*
+
+##@ Gates
+
+GATES := lint-ansible lint-sanity lint-docs lint-changelog lint-yaml lint-python lint-types lint-spelling
+
+.PHONY: lint $(GATES)
+lint: $(GATES) ## every gate below
+
+lint-ansible: ready ## ansible-lint, production profile
+	ansible-lint --offline --profile production
+
+.PHONY: lint-copy
+lint-copy: ready
+	@tests/lint/copy
+
+lint-sanity: lint-copy ## ansible-test sanity (SANITY='--test validate-modules' for one of its tests)
+	tests/lint/sanity $(SANITY)
+
+lint-docs: lint-copy ## antsibull-docs
+	cd build/lint/ansible_collections/twelvefactor/deploy && \
+		ANSIBLE_COLLECTIONS_SCAN_SYS_PATH=false ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/build/lint \
+		antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+
+lint-changelog: ready ## antsibull-changelog
+	antsibull-changelog lint
+
+lint-yaml: ready ## yamllint
+	yamllint --strict .
+
+lint-python: ready ## ruff, rules and format
+	ruff check .
+	ruff format --check .
+
+lint-types: ready ## mypy, strict
+	mypy --strict $(COLLECTION)/plugins
+	MYPYPATH=tests mypy --strict --package hosts
+
+lint-spelling: ready ## codespell
+	codespell
+
+##@ Set-up
+
+.PHONY: venv
+venv: $(VENV)/.complete ## the virtualenv, from requirements/dev.txt
+
+$(VENV)/.complete: requirements/dev.txt | tools
+	@$(INTERPRETER) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: %s is %d.%d and 3.11 or newer is needed: make PYTHON=python3.11" % (sys.executable, *sys.version_info[:2]))'
+	@echo 'setting up $(VENV) with $(INTERPRETER)'
+	@if [[ "$$($(VENV)/bin/python -c '$(REAL)' 2> /dev/null)" != $(INTERPRETER) ]]; then \
+		rm -rf $(VENV); \
+		if command -v uv > /dev/null; then \
+			uv venv --quiet --python $(INTERPRETER) $(VENV); \
+		else \
+			$(INTERPRETER) -m venv $(VENV); \
+			sed -n '/^uv==/,/# via/p' $< > $(VENV)/uv.txt; \
+			$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r $(VENV)/uv.txt || \
+				$(VENV)/bin/python -m pip install --require-hashes -r $<; \
+		fi; \
+	fi
+	@if command -v uv > /dev/null; then uv pip sync --quiet --require-hashes --python $(VENV)/bin/python $<; fi
+	@touch $@
+
+# $(call install,PACKAGES): install those which are missing, or say who can.
+define install
+	@missing=$$(for package in $(1); do \
+		dpkg-query --show --showformat '$${db:Status-Status}\n' $$package 2> /dev/null | grep -qx installed || echo $$package; \
+	done); \
+	if [[ -n $$missing ]]; then \
+		((EUID == 0)) || { echo "make: only root can install what is missing: apt-get install" $$missing >&2; exit 2; }; \
+		echo "installing" $$missing; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		mkdir -p build; \
+		apt-get -qq update; \
+		apt-get -qq -y --no-install-recommends install $$missing > build/apt.log; \
+	fi
+endef
+
+.PHONY: tools
+tools: ## the Debian packages that a controller needs, where missing
+	$(call install,$(PACKAGES))
+
+.PHONY: host-tools
+host-tools: ## the Debian packages that the test hosts need, where missing
+	$(call install,$(HOST_PACKAGES))
+
+$(COLLECTION):
+	mkdir -p $(@D)
+	ln -s ../../../.. $@
+
+.PHONY: ready
+ready: $(VENV)/.complete $(COLLECTION)
+
+.PHONY: hosts-ready
+hosts-ready: ready host-tools
+
+.PHONY: lock
+lock: ready ## the lock files anew, from every requirements/*.in (UPGRADE=1 for the newest versions)
+	$(foreach lock,$(LOCKS),cd $(CURDIR)/$(dir $(lock)) && uv pip compile --quiet --universal --generate-hashes \
+		--python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+		$(if $(UPGRADE),--upgrade) $(notdir $(lock:.txt=.in)) -o $(notdir $(lock));)
+
+.PHONY: clean
+clean: ## remove every test host, build/ and the virtualenv
+	if [[ -d build/hosts ]]; then tests/hosts/hosts down --all; fi
+	rm -rf build $(VENV)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
