@@ -29,11 +29,12 @@ TIMEOUT = 900  # seconds for one command of the installer
 class Installer:
     """How packages get into a virtual environment on this host.
 
-    ``uv`` is the path of the program; None means pip, which every Python brings along.
+    ``uv`` is the path of the program; None means pip, which every Python brings along. Without an
+    ``index_url`` both take the index that they are made for.
     """
 
     home: AppHome
-    index_url: str
+    index_url: str | None
     python: str
     uv: str | None
     ca_path: str | None = None
@@ -43,11 +44,11 @@ class Installer:
         # the host can read a process's arguments.
         cache = f"{self.home.root}/cache"
         trust = self.ca_path or SYSTEM_CA
+        index = {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url}
         return {
             "HOME": cache,
             "SSL_CERT_FILE": trust,
             "UV_CACHE_DIR": f"{cache}/uv",
-            "UV_DEFAULT_INDEX": self.index_url,
             "UV_NO_CONFIG": "1",
             "UV_NO_PROGRESS": "1",
             "UV_PYTHON_DOWNLOADS": "never",
@@ -55,9 +56,8 @@ class Installer:
             "PIP_CERT": trust,
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_INDEX_URL": self.index_url,
             "PIP_NO_INPUT": "1",
-        }
+        } | {name: url for name, url in index.items() if url}
 
     def _run(self, command: Sequence[str], what: str) -> str:
         code, output = run(

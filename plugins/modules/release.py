@@ -56,7 +56,8 @@ options:
   index_url:
     description:
       - URL of the simple pages of the one index that everything comes from.
-      - Required for O(state=present).
+      - Without it the installer takes the index that it is made for, which is the public one. That
+        is only possible with O(requirements).
     type: str
   ca_path:
     description: File with the CA certificates that the index is verified with, in PEM.
@@ -438,7 +439,8 @@ def main() -> None:
             "keep": {"type": "int", "default": 5},
         },
         required_if=[
-            ("state", "present", ("version", "index_url")),
+            ("state", "present", ("version",)),
+            ("state", "present", ("index_url", "requirements"), True),
             ("state", "absent", ("release",)),
         ],
         supports_check_mode=True,

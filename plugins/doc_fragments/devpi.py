@@ -1,0 +1,43 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the devpi modules reach a server."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  url:
+    description:
+      - Root of the devpi server, without an index.
+      - A redirect is not followed, so that neither password nor upload goes where it should not.
+        Proxies from the environment are used, though never for a loopback address.
+    type: str
+    default: http://127.0.0.1:3141
+  login_user:
+    description:
+      - Who logs in to the server.
+    type: str
+    default: root
+  login_password:
+    description:
+      - Password of O(login_user).
+    type: str
+    required: true
+  ca_path:
+    description:
+      - File with the certificate authorities to trust for an https O(url), in PEM format.
+      - The trust store of the system is used if this is not given.
+    type: path
+  timeout:
+    description:
+      - Seconds that one request may take. An upload has one more second for every 256 KiB.
+    type: int
+    default: 30
+notes:
+  - Speaks the REST interface of devpi-server 6 with nothing but Python's standard library, from the
+    host that the task runs on.
+  - The module logs in before it does anything, in check mode too.
+"""

@@ -1,0 +1,860 @@
+#!/usr/bin/python3 -I
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run one process of an app, and move it to another release without losing a request.
+
+    pivot.py /srv/APP TYPE-K [--run-dir /run/APP]
+
+A supervisor starts one pivot per process instance (``web-1``, ``worker-2``). The pivot starts
+the command that ``/srv/APP/current`` gives for the process type, and on
+
+HUP   starts the release that ``current`` names now next to the old one (a new *generation*),
+      waits until it has proven itself (*gate*), points ``TYPE-K.sock`` at it (*switch*), waits
+      until nobody is connected to the old one (*drain*) and only then stops that. A release
+      that does not pass the gate is killed and nobody has ever talked to it; one that dies
+      while the old one still drains is left for the old one.
+TERM  stops every generation and exits 0.
+
+When the serving process dies the pivot exits with its code, so that the supervisor restarts it.
+What happened is written to ``/run/APP/TYPE-K.json`` at every step.
+
+Everything about a process comes from ``releases/ID/release.json``, key ``processes.TYPE``:
+
+command        shell command (str)
+socket         whether it listens on a unix socket (bool)
+health         {"path": "/healthz", "host": "example.org", "count": 2}; no path: accepting a
+               connection is enough
+overlap        false: stop the old process before the new one starts (bool)
+ready_after    seconds a process without a socket must stay up to count as ready
+ready_timeout  seconds until the gate gives up
+drain_timeout  seconds that open connections may keep the old process
+stop_timeout   seconds between TERM and KILL
+
+Durations are measured with the monotonic clock; only timestamps in the status file are wall time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import pathlib
+import re
+import select
+import shlex
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_CHILD_SUBREAPER = 36
+PROBE_INTERVAL = 0.1  # seconds between two looks at a starting or stopping process
+PROBE_TIMEOUT = 5.0  # seconds for one health check
+DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
+DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
+KILL_TIMEOUT = 10.0  # seconds that the kernel may take to end a process
+TAIL_LINES = 40  # output kept to explain why a generation failed
+PIPE_SIZE = 1 << 20  # bytes that a process may write ahead of the supervisor
+RESPAWN_PAUSE = 1.0  # seconds before a failed start is handed to a supervisor, which restarts it
+HANDLED = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and gives the type
+    "command": "",
+    "socket": False,
+    "health": {"path": "", "host": "localhost", "count": 1},
+    "overlap": True,
+    "ready_after": 1.0,
+    "ready_timeout": 60.0,
+    "drain_timeout": 60.0,
+    "stop_timeout": 30.0,
+}
+
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+REDIRECTION = re.compile(r"[<>]+[&|]?")
+
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+class Refused(Exception):
+    """A generation did not get through; the message is the reason."""
+
+
+class Terminated(BaseException):
+    """TERM or INT arrived while something was under way; no ``except Exception`` may stop it."""
+
+
+# --- what a release says, and what the kernel says --------------------------------------------
+
+
+def checked(data: Any, model: dict[str, Any]) -> dict[str, Any]:
+    """``data`` with every key of ``model`` in the type it has there; ValueError names a bad one.
+
+    A pivot that stumbled over a release later than here would take the old release with it.
+    """
+    if not isinstance(data, dict):
+        raise ValueError(f"{data!r} is not an object")
+    result = {}
+    for key, default in model.items():
+        value = default if data.get(key) is None else data[key]
+        if isinstance(default, dict):
+            value = checked(value, default)
+        elif isinstance(default, float):
+            if not (isinstance(value, int | float) and 0 <= value < 1e6):
+                raise ValueError(f"{key} is {value!r}, not a number of seconds")
+        elif type(value) is not type(default) or (type(value) is int and value < 1):
+            raise ValueError(f"{key} is {value!r}, where {default!r} would be right")
+        result[key] = value
+    return result
+
+
+def read_env(text: str) -> dict[str, str]:
+    """Parse a release's ``env``: lines of shell-quoted ``KEY=value``.
+
+    The error never shows a value: it might be a secret.
+    """
+    result = {}
+    for number, word in enumerate(shlex.split(text, comments=True), 1):
+        key, equals, value = word.partition("=")
+        if not (key and equals):
+            raise ValueError(f"env: entry {number} is not of the form KEY=value")
+        result[key] = value
+    return result
+
+
+def shell_command(command: str) -> str:
+    """Make the shell replace itself where it can, so that the process is our own child.
+
+    Signals and PR_SET_PDEATHSIG then reach the process itself. ``env`` is there for commands that
+    begin with ``KEY=value``. A command with shell operators other than redirections is left alone:
+    it says ``exec`` itself. ValueError when no command is there: ``env`` alone would print secrets.
+    """
+    words = list(shlex.shlex(command, posix=True, punctuation_chars=True))
+    operators = [word for word in words if word and set(word) <= set("();<>|&")]
+    program = next((word for word in words if not ASSIGNMENT.match(word)), "-")
+    if program.startswith("-"):
+        raise ValueError(f"{command!r} is no command")
+    if not all(REDIRECTION.fullmatch(word) for word in operators) or "\n" in command.strip():
+        return command
+    if program is not words[0]:
+        return f"exec env {command}"
+    return command if program == "exec" else f"exec {command}"
+
+
+def environment(
+    app: str, instance: str, release: pathlib.Path, socket_path: str | None, private: str
+) -> dict[str, str]:
+    """The whole environment of a process: the release's config, then what the platform owns.
+
+    The socket's path goes in under every name that app servers read, so that a Procfile says no
+    more than ``web: gunicorn shop.wsgi``. FORWARDED_ALLOW_IPS may be ``*`` because the directory
+    lets nobody but the proxy reach the socket. SPT_NOENV keeps setproctitle from overwriting
+    /proc/PID/environ, which is where RELEASE_ID proves what a process runs.
+    """
+    own = read_env((release / "env").read_text("utf-8"))
+    env = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "FORWARDED_ALLOW_IPS": "*"} | own
+    env |= {
+        "PATH": f"{release}/venv/bin:/usr/local/bin:/usr/bin:/bin",
+        "VIRTUAL_ENV": f"{release}/venv",
+        "HOME": f"/var/lib/{app}",
+        "USER": app,
+        "RELEASE_ID": release.name,
+        "SENTRY_RELEASE": f"{app}@{release.name}",
+        "PROCESS_TYPE": instance.rpartition("-")[0],
+        "PROCESS_INSTANCE": instance,
+        "SPT_NOENV": "1",
+        "XDG_RUNTIME_DIR": private,
+    }
+    if socket_path:
+        bind = f"--bind unix:{socket_path}"
+        env |= {
+            "SOCKET": socket_path,
+            "GUNICORN_CMD_ARGS": f"{own.get('GUNICORN_CMD_ARGS', '')} {bind}".strip(),
+            "UVICORN_UDS": socket_path,
+            "GRANIAN_UDS": socket_path,
+            "UWSGI_HTTP_SOCKET": socket_path,
+        }
+    return env
+
+
+def connections(table: str, path: str) -> int | None:
+    """How many connections, accepted or waiting, the socket bound to ``path`` has.
+
+    ``table`` is /proc/net/unix: an accepted socket carries its listener's path (state 03), one
+    still in the accept queue too (state 02); the listener itself has the flag 00010000. None when
+    nothing listens under that name: then the table says nothing about its connections either.
+    """
+    count, listening = 0, False
+    for line in table.splitlines()[1:]:
+        fields = line.split(None, 7)
+        if len(fields) == 8 and fields[7] == path:
+            if fields[3] == "00010000":
+                listening = True
+            else:
+                count += 1
+    return count if count or listening else None
+
+
+def marks(prefix: str) -> dict[int, str]:
+    """The XDG_RUNTIME_DIR of every process that has one beginning with ``prefix``, by pid."""
+    found = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # gone, or somebody else's
+                for word in pathlib.Path(entry.path, "environ").read_bytes().split(b"\0"):
+                    key, _equals, value = os.fsdecode(word).partition("=")
+                    if key == "XDG_RUNTIME_DIR" and value.startswith(prefix):
+                        found[int(entry.name)] = value
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    """The direct children of a process (proc(5), task/TID/children)."""
+    text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in text.split()]
+
+
+def remove(path: str | pathlib.Path) -> None:
+    """Remove whatever is there; what cannot be removed is in the way of whoever wants the name."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+# --- one generation --------------------------------------------------------------------------
+
+
+class Generation:
+    """One start of one release: its process, its socket and the last lines that it wrote."""
+
+    def __init__(self, number: int, release: pathlib.Path, spec: dict[str, Any], base: str) -> None:
+        self.number = number
+        self.release = release
+        self.id = release.name
+        self.spec = spec
+        self.socket = f"{base}.{number}.sock" if spec["socket"] else None
+        self.private = f"{base}.{number}.d"
+        self.pid = 0
+        self.output = -1  # read end of the process's stdout and stderr
+        self.status: int | None = None  # wait status once it has ended
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._rest = b""  # a line that is not complete yet
+
+    def start(self, app: str, instance: str) -> None:
+        env = environment(app, instance, self.release, self.socket, self.private)
+        command = shell_command(self.spec["command"])
+        self.remove_files()
+        os.mkdir(self.private, 0o700)
+        self.output, writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self.output, False)
+        with contextlib.suppress(OSError):  # a roomier pipe; the default of 64 KiB works too
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+        # a signal that comes before the child has reset its handlers must wait, or it is lost
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        try:
+            parent = os.getpid()
+            self.pid = os.fork()
+            if self.pid == 0:
+                self._become(command, env, writer, parent)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            os.close(writer)
+
+    def _become(self, command: str, env: dict[str, str], writer: int, parent: int) -> NoReturn:
+        """In the child: turn into the command."""
+        try:
+            os.setsid()  # its own process group, so that KILL can reach all of it
+            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+            os.dup2(writer, 1)
+            os.dup2(writer, 2)
+            for number in HANDLED + IGNORED_BY_PYTHON:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            os.chdir(self.release)
+            os.execve("/bin/sh", ["sh", "-c", command], env)
+        except BaseException as error:
+            os.write(2, f"pivot: cannot start {command!r}: {error}\n".encode())
+        finally:
+            os._exit(127)
+
+    def read(self) -> bytes:
+        """What the process wrote since; empty when there is nothing now, or nothing any more."""
+        if self.output < 0:
+            return b""
+        try:
+            data = os.read(self.output, 1 << 16)
+        except BlockingIOError:
+            return b""
+        if not data:
+            self.close_output()
+        *lines, rest = (self._rest + data).split(b"\n")
+        self._tail.extend(line.decode("utf-8", "replace")[:1000] for line in lines[-TAIL_LINES:])
+        self._rest = rest[-4096:]
+        return data
+
+    def last_lines(self) -> list[str]:
+        """The last lines it wrote; the very last one may lack its newline."""
+        rest = [self._rest.decode("utf-8", "replace")[:1000]] if self._rest else []
+        return [*self._tail, *rest][-TAIL_LINES:]
+
+    @property
+    def exit_code(self) -> int | None:
+        """As a shell gives it: 128 + n when signal n ended the process; None while it runs."""
+        if self.status is None:
+            return None
+        code = os.waitstatus_to_exitcode(self.status)
+        return code if code >= 0 else 128 - code
+
+    def signal_group(self, number: int) -> bool:
+        """Signal what is left of its process group; false when nothing is (0 only asks).
+
+        A zombie of ours counts until it is reaped; what changed its user does not.
+        """
+        try:
+            os.killpg(self.pid, number)
+        except OSError:
+            return False
+        return True
+
+    def close_output(self) -> None:
+        if self.output >= 0:
+            os.close(self.output)
+            self.output = -1
+
+    def remove_files(self) -> None:
+        if self.socket:
+            remove(self.socket)
+        remove(self.private)
+
+
+# --- the pivot -------------------------------------------------------------------------------
+
+
+class Pivot:
+    def __init__(self, root: pathlib.Path, instance: str, run_dir: pathlib.Path) -> None:
+        self.root = root
+        self.app = root.name
+        self.instance = instance
+        self.kind = instance.rpartition("-")[0]
+        self.run_dir = run_dir
+        self.base = str(run_dir / instance)
+        self.link = f"{self.base}.sock"
+        self.serving: Generation | None = None
+        self.alive: list[Generation] = []  # every generation whose process was started
+        self.state: dict[str, Any] = {"counter": 0}
+        self.hup = self.term = False
+        self.hups = 0
+        self._backlog = bytearray()  # output that the supervisor has not taken yet
+        self._complained = False
+
+    # -- waiting: the only place where time passes
+
+    def listen_to_signals(self) -> None:
+        self._wakeup, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGHUP, self._on_hup)
+        signal.signal(signal.SIGTERM, self._on_term)
+        signal.signal(signal.SIGINT, self._on_term)
+
+    def _on_hup(self, *_: object) -> None:
+        self.hup = True
+        self.hups += 1
+
+    def _on_term(self, *_: object) -> None:
+        self.term = True
+
+    def _heed_term(self) -> None:
+        if self.term and self.state.get("state") != "stopping":
+            raise Terminated
+
+    def wait(self, seconds: float | None = None, also: int | None = None) -> bool:
+        """Copy output and reap until something happened, or ``seconds`` are over.
+
+        ``also`` is one more descriptor to wait for. Raises Terminated when TERM has come, else
+        says whether a child has ended. Never blocks on a supervisor that does not read: then the
+        processes' output stays in their pipes, but signals are still heeded.
+        """
+        self._heed_term()
+        poll = select.poll()
+        for descriptor in (self._wakeup, also):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
+        if self._backlog:
+            poll.register(1, select.POLLOUT)
+        for generation in self.alive:
+            if generation.output >= 0 and not self._backlog:
+                poll.register(generation.output, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll(seconds and seconds * 1000)}
+        if self._wakeup in ready:
+            os.read(self._wakeup, 4096)
+        if 1 in ready:
+            self._write_backlog()
+        for generation in self.alive:
+            if generation.output in ready:
+                self._backlog += generation.read()
+        reaped = self._reap()
+        self._heed_term()
+        return reaped
+
+    def _write_backlog(self) -> None:
+        """To be called when stdout is writable: then this much does not block (pipe(7))."""
+        try:
+            del self._backlog[: os.write(1, self._backlog[: select.PIPE_BUF])]
+        except BlockingIOError:
+            pass
+        except OSError:  # a supervisor that is gone, or a full disk, must not stop the app
+            self._backlog.clear()
+
+    def _reap(self) -> bool:
+        """Collect every child that ended; orphans of ours come here too (subreaper)."""
+        reaped = False
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                reaped = True
+                for generation in self.alive:
+                    if generation.pid == ended[0]:
+                        generation.status = ended[1]
+                        self._collect(generation)
+        return reaped
+
+    def _collect(self, generation: Generation) -> None:
+        """Take what is in the pipe; no more than fits into it, for orphans may go on writing."""
+        for _ in range(2 * PIPE_SIZE >> 16):
+            if not (data := generation.read()):
+                break
+            self._backlog += data
+
+    def until(
+        self, condition: Callable[[], bool], seconds: float, step: float | None = None
+    ) -> bool:
+        """Wait until ``condition`` holds; false when ``seconds`` were over first.
+
+        It is looked at whenever a child ended, and every ``step`` seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while not condition():
+            now = time.monotonic()
+            if now >= deadline:
+                return False
+            pause = min(deadline, now + step) if step else deadline
+            while (left := pause - time.monotonic()) > 0 and not self.wait(left):
+                pass
+        return True
+
+    # -- what is told to the outside
+
+    def tell(self, **state: Any) -> None:
+        """Write the status file. That this fails (full disk) is no reason to stop serving."""
+        self.state |= state
+        serving = self.serving
+        document = {
+            "app": self.app,
+            "instance": self.instance,
+            "pid": os.getpid(),
+            "release": serving.id if serving else None,
+            "generation": serving.number if serving else None,
+            "child": serving.pid if serving else None,
+            "hups": self.hups,
+            "updated": time.time(),
+        } | self.state
+        path = f"{self.base}.json"
+        try:
+            handle = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+            with os.fdopen(handle, "w") as file:
+                json.dump(document, file)
+            os.replace(f"{path}.new", path)
+            self._complained = False
+        except OSError as error:
+            remove(f"{path}.new")
+            if not self._complained:
+                self.say(f"cannot write {path}: {error.strerror}")
+            self._complained = True
+
+    def say(self, text: str) -> None:
+        poll = select.poll()
+        poll.register(2, select.POLLOUT)
+        with contextlib.suppress(OSError):
+            if poll.poll(0):
+                os.write(2, f"pivot {self.app} {self.instance}: {text}\n".encode())
+
+    # -- steps
+
+    def resolve(self) -> tuple[pathlib.Path, dict[str, Any]]:
+        """The release that ``current`` names now, and what it says of our process type."""
+        current = self.root / "current"
+        try:
+            release = current.resolve(strict=True)
+            processes = json.loads((release / "release.json").read_text("utf-8"))["processes"]
+            if self.kind not in processes:
+                raise Refused(f"release {release.name} has no process type {self.kind!r}")
+            spec = checked(processes[self.kind], SPEC)
+        except FileNotFoundError as error:
+            raise Refused(f"{current} names no release: {error.filename} is missing") from None
+        except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+            raise Refused(f"cannot read the release that {current} names: {error}") from None
+        return release, spec
+
+    def start(self, release: pathlib.Path, spec: dict[str, Any]) -> Generation:
+        self.state["counter"] += 1
+        generation = Generation(self.state["counter"], release, spec, self.base)
+        try:
+            generation.start(self.app, self.instance)
+        except (OSError, ValueError) as error:
+            generation.close_output()
+            generation.remove_files()
+            raise Refused(f"cannot start release {release.name}: {error}") from None
+        self.alive.append(generation)
+        return generation
+
+    def gate(self, new: Generation) -> None:
+        """Return when ``new`` has proven itself, else raise Refused."""
+        spec, health = new.spec, new.spec["health"]
+        deadline = time.monotonic() + spec["ready_timeout"]
+        healthy, answer = 0, "nothing was asked yet"
+        if not new.socket:
+            self.until(lambda: new.status is not None, spec["ready_after"])
+        while new.socket and new.status is None and healthy < health["count"]:
+            if time.monotonic() >= deadline:
+                asked = f"GET {health['path']}" if health["path"] else "connecting"
+                limit = f"{spec['ready_timeout']:g} s"
+                raise Refused(f"not ready within {limit}; {asked} on its own socket: {answer}")
+            good, answer = self.probe(new, min(deadline, time.monotonic() + PROBE_TIMEOUT))
+            self.state["move"]["health"] = answer
+            healthy = healthy + 1 if good else 0
+            if healthy < health["count"]:
+                self.until(lambda: new.status is not None, PROBE_INTERVAL)
+        if new.status is not None:
+            raise Refused(f"ended with exit code {new.exit_code} while starting")
+
+    def probe(self, new: Generation, deadline: float) -> tuple[bool, str]:
+        """One health check of ``new`` on its own socket: whether it is well, and what it said."""
+        health, received = new.spec["health"], b""
+        request = (
+            f"GET {health['path']} HTTP/1.1\r\nHost: {health['host']}\r\n"
+            "X-Forwarded-Proto: https\r\nUser-Agent: twelvefactor-pivot\r\n"
+            "Accept: */*\r\nConnection: close\r\n\r\n"
+        )
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.setblocking(False)
+            try:
+                sock.connect(str(new.socket))
+                if not health["path"]:
+                    return True, "accepted a connection"
+                sock.send(request.encode())
+                while b"\r\n" not in received and len(received) < 4096:
+                    left = deadline - time.monotonic()
+                    if left <= 0 or new.status is not None:
+                        return False, "no answer in time"
+                    self.wait(left, also=sock.fileno())
+                    with contextlib.suppress(BlockingIOError):
+                        data = sock.recv(4096)
+                        if not data:
+                            return False, "closed without an answer"
+                        received += data
+            except FileNotFoundError:
+                return False, "it has not made its socket"
+            except OSError as error:
+                return False, f"no connection: {error.strerror or error}"
+        line = received.partition(b"\r\n")[0][:200].decode("latin-1")
+        return re.match(r"HTTP/1\.\d 2\d\d\b", line) is not None, line
+
+    def switch(self, to: Generation) -> None:
+        """Let ``TYPE-K.sock`` name its socket: one rename, and every later connect is to it."""
+        if to.socket:
+            remove(f"{self.link}.new")
+            os.symlink(os.path.basename(to.socket), f"{self.link}.new")
+            try:
+                os.replace(f"{self.link}.new", self.link)
+            except OSError:
+                remove(f"{self.link}.new")
+                raise
+        else:
+            self.remove_link()
+        self.serving = to
+
+    def drain(self, old: Generation, new: Generation) -> int:
+        """Wait for the connections of ``old`` to end; how many the timeout cut off."""
+        path = old.socket
+        if not path:
+            return 0
+
+        def left() -> int:
+            try:
+                count = connections(pathlib.Path("/proc/net/unix").read_text("latin-1"), path)
+            except OSError:
+                count = None
+            return 1 if count is None else count  # unknown: give it the whole drain timeout
+
+        # a connect that was under way during the rename may show up a moment later
+        last_seen = time.monotonic()
+
+        def drained() -> bool:
+            nonlocal last_seen
+            if left():
+                last_seen = time.monotonic()
+            quiet = time.monotonic() - last_seen
+            return quiet >= DRAIN_QUIET or old.status is not None or new.status is not None
+
+        self.until(drained, old.spec["drain_timeout"], DRAIN_INTERVAL)
+        return left() if old.status is None else 0
+
+    def _lost(self, *generations: Generation) -> bool:
+        """Whether the serving process has died, and is none of ``generations``."""
+        serving = self.serving
+        return serving is not None and serving.status is not None and serving not in generations
+
+    def stop(self, *generations: Generation) -> None:
+        """TERM, and KILL to the whole group after the stop timeout; nothing is left behind.
+
+        What outlives the process itself (a shell that did not ``exec``) gets its own TERM. When
+        the process that serves meanwhile dies, its restart is more urgent than this.
+        """
+        orphaned: set[int] = set()
+
+        def ended() -> bool:
+            for generation in generations:
+                if generation.status is not None and generation.number not in orphaned:
+                    orphaned.add(generation.number)
+                    generation.signal_group(signal.SIGTERM)
+            left = any(generation.signal_group(0) for generation in generations)
+            return not left or self._lost(*generations)
+
+        for generation in generations:
+            if generation.status is None:
+                os.kill(generation.pid, signal.SIGTERM)
+        timeout = max((g.spec["stop_timeout"] for g in generations), default=0)
+        self.until(ended, timeout, PROBE_INTERVAL)
+        self.kill(*generations)
+
+    def kill(self, *generations: Generation) -> None:
+        for generation in generations:
+            generation.signal_group(signal.SIGKILL)
+        ended = lambda: not any(generation.signal_group(0) for generation in generations)
+        self.until(ended, KILL_TIMEOUT, DRAIN_INTERVAL)
+        for generation in generations:
+            self._collect(generation)
+            generation.close_output()
+            generation.remove_files()
+            self.alive.remove(generation)
+        self.sweep()
+
+    def sweep(self, grace: float = 0) -> None:
+        """End and remove what is marked as ours but belongs to no generation that is alive.
+
+        That is a daemon that left its group, and what an earlier pivot left that was killed (its
+        process went with it, but not the process's workers). ``grace``: seconds between TERM and
+        KILL. What also lost the mark is at least still our child when nothing else is.
+        """
+        kept = {generation.private for generation in self.alive}
+
+        def strays(number: int) -> bool:
+            pids = {pid for pid, mark in marks(f"{self.base}.").items() if mark not in kept}
+            pids |= set() if self.alive else set(children_of(os.getpid()))
+            for pid in pids:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, number)
+            return bool(pids)
+
+        if grace and strays(signal.SIGTERM):
+            self.until(lambda: not strays(0) or self._lost(), grace, PROBE_INTERVAL)
+        self.until(lambda: not strays(signal.SIGKILL), KILL_TIMEOUT, DRAIN_INTERVAL)
+        for pattern in ("sock", "d"):
+            for path in self.run_dir.glob(f"{self.instance}.*.{pattern}"):
+                if str(path.with_suffix(".d")) not in kept:
+                    remove(path)
+
+    def move(self) -> None:
+        """Bring the release that ``current`` names into service; raise Refused with the reason."""
+        began = time.monotonic()
+        old = self.serving
+        self.hup = False  # whoever asked until here gets what `current` names from here on
+        seconds: dict[str, float] = {}
+        move: dict[str, Any] = {
+            "hups": self.hups,
+            "from": old.id if old else None,
+            "outcome": "pending",
+            "seconds": seconds,
+        }
+        self.state["move"] = move
+
+        @contextlib.contextmanager
+        def step(name: str) -> Iterator[None]:
+            since = time.monotonic()
+            move["step"] = name
+            self.tell(state=name)
+            try:
+                yield
+            finally:
+                seconds[name] = round(time.monotonic() - since, 3)
+                seconds["total"] = round(time.monotonic() - began, 3)
+
+        new: Generation | None = None
+        try:
+            release, spec = self.resolve()
+            move["to"] = release.name
+            overlap = spec["overlap"] and (not old or old.spec["overlap"])
+            if not overlap:
+                with step("stop"):
+                    if old:
+                        self.stop(old)
+                        self.serving = None
+                    self.sweep(spec["stop_timeout"])
+            with step("gate"):
+                new = self.start(release, spec)
+                move["child"] = new.pid
+                self.gate(new)
+            with step("switch"):
+                self.switch(new)
+            if old and overlap:
+                move["outcome"] = "switched"
+                with step("drain"):
+                    move["stragglers"] = self.drain(old, new)
+                if new.status is not None:
+                    raise Refused(f"ended with exit code {new.exit_code} after the switch")
+        except Exception as error:
+            reason = str(error) if isinstance(error, Refused | OSError) else repr(error)
+            move |= {"outcome": "refused", "reason": reason}
+            if new:
+                if self.serving is new and old and old.status is None:
+                    with contextlib.suppress(OSError):  # then the supervisor has to restart us
+                        self.switch(old)
+                self._collect(new)
+                move |= {"exit_code": new.exit_code, "output": new.last_lines()}
+                self.kill(new)
+            if old and not self.serving:
+                self.restart(old)
+            serves = self.serving is not None and self.serving.status is None
+            self.tell(state="serving" if serves else "failed")
+            self.say(f"refused: {reason}")
+            raise Refused(reason) from None
+        if overlap:
+            with step("stop"):
+                if old:
+                    self.stop(old)
+                else:
+                    self.sweep(spec["stop_timeout"])
+        move["outcome"] = "done"
+        self.tell(state="serving")
+        self.say(f"release {new.id} serves, generation {new.number}, {seconds}")
+
+    def restart(self, old: Generation) -> None:
+        """Start again what ``overlap: false`` had to stop before its successor failed."""
+        try:
+            again = self.start(old.release, old.spec)
+            self.gate(again)
+            self.switch(again)
+        except (Refused, OSError) as error:
+            self.say(f"release {old.id} does not come back either: {error}")
+
+    # -- life
+
+    def run(self) -> int:
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        self.listen_to_signals()
+        try:
+            return self._live()
+        except Terminated:
+            self.tell(state="stopping")
+            self.stop(*self.alive)
+            self.serving = None
+            self.remove_link()
+            self.tell(state="stopped")
+            return 0
+        finally:
+            poll = select.poll()
+            poll.register(1, select.POLLOUT)
+            while self._backlog and poll.poll(1000):
+                self._write_backlog()
+
+    def _live(self) -> int:
+        self.state["counter"] = self._last_number()
+        try:
+            self.move()
+        except Refused:
+            self.sweep()
+            self.remove_link()
+            self.until(lambda: False, RESPAWN_PAUSE)
+            return 1
+        while True:
+            serving = self.serving
+            if serving is None or serving.status is not None:
+                return self.ended(serving)
+            if self.hup:
+                with contextlib.suppress(Refused):
+                    self.move()
+            else:
+                self.wait()
+
+    def _last_number(self) -> int:
+        """Count on where an earlier pivot of this instance stopped: no socket path comes twice."""
+        numbers = [0]
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+            numbers.append(
+                int(json.loads(pathlib.Path(f"{self.base}.json").read_text())["counter"])
+            )
+        for path in self.run_dir.glob(f"{self.instance}.*.*"):
+            with contextlib.suppress(ValueError):
+                numbers.append(int(path.name.split(".")[1]))
+        return max(numbers)
+
+    def ended(self, serving: Generation | None) -> int:
+        """The serving process died by itself: leave nothing behind and hand on its code."""
+        code = serving.exit_code if serving else 1
+        self.say(f"release {serving.id if serving else None} ended with exit code {code}")
+        self.kill(*self.alive)
+        self.serving = None
+        self.remove_link()
+        self.tell(state="failed", exit_code=code, output=serving.last_lines() if serving else [])
+        return code or 1
+
+    def remove_link(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self.link)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description="Run one process of an app; HUP moves it to the release that current names."
+    )
+    parser.add_argument("root", type=pathlib.Path, help="the app's directory, e.g. /srv/shop")
+    parser.add_argument("instance", help="process type and number, e.g. web-1")
+    parser.add_argument(
+        "--run-dir", type=pathlib.Path, help="sockets and status (default: /run/APP)"
+    )
+    arguments = parser.parse_args()
+    if not re.fullmatch(r"[\w-]+-\d+", arguments.instance):
+        parser.error(f"{arguments.instance!r} is not of the form TYPE-K, e.g. web-1")
+    root = arguments.root.absolute()
+    run_dir = (arguments.run_dir or pathlib.Path("/run") / root.name).absolute()
+    for descriptor in range(3):  # a pipe must not become 0, 1 or 2
+        with contextlib.suppress(OSError):
+            os.fstat(descriptor)
+            continue
+        os.open(os.devnull, os.O_RDWR)
+    with open(run_dir / f"{arguments.instance}.lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"pivot: another pivot runs {arguments.instance} in {run_dir}", file=sys.stderr)
+            time.sleep(RESPAWN_PAUSE)
+            return 1
+        return Pivot(root, arguments.instance, run_dir).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
