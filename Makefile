@@ -47,7 +47,7 @@ endif
 .PHONY: demo
 demo: hosts-ready ## four hosts, an index, a proxy and an app on two of them
 	tests/hosts/hosts up demo index1=debian12:index app1=debian12:app app2=debian13:app proxy1=debian13:proxy
-	ansible-playbook -i build/hosts/demo/inventory.yml -i inventories/demo examples/guestbook/demo.yml
+	ansible-playbook -i inventories/demo -i build/hosts/demo/inventory.yml examples/guestbook/demo.yml
 
 .PHONY: release
 release: hosts-ready ## VERSION=x.y.z: release it to the demo under load, and count failed requests
@@ -55,8 +55,9 @@ release: hosts-ready ## VERSION=x.y.z: release it to the demo under load, and co
 	tests/load/release --version $(VERSION)
 
 .PHONY: demo-clean
-demo-clean: ## remove the demo's hosts
+demo-clean: ## remove the demo's hosts and what was kept of them
 	tests/hosts/hosts down demo
+	rm -rf build/demo
 
 ##@ Tests
 

@@ -51,7 +51,7 @@ def write_atomically(path: pathlib.Path, text: str, mode: int, gid: int = 0) -> 
     """Replace a file so that a reader, or a crash, sees the old or the new one and nothing else."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fchown(file.fileno(), os.geteuid(), gid if os.geteuid() == 0 else -1)
@@ -171,7 +171,9 @@ class AppHome:
         manifest = self.manifest(release)
         if manifest is None:
             return None
-        words = shlex.split((self.releases / release / "env").read_text(), comments=True)
+        # as bytes: reading text would make "\n" of a carriage return in a value
+        env = (self.releases / release / "env").read_bytes().decode()
+        words = shlex.split(env, comments=True)
         return Contents(
             packages=manifest["packages"],
             env=dict(word.split("=", 1) for word in words),
@@ -184,7 +186,8 @@ class AppHome:
         path = self.releases / release
         with contextlib.suppress(FileNotFoundError):
             (path / "release.json").unlink()
-        shutil.rmtree(path)
+        if path.exists():
+            shutil.rmtree(path)
 
     @property
     def record_path(self) -> pathlib.Path:
@@ -197,11 +200,14 @@ class AppHome:
             return []
 
     def remember(self, record: Record) -> None:
-        handle = os.open(self.record_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        handle = os.open(self.record_path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
         try:
             if os.geteuid() == 0:
                 os.fchown(handle, 0, self.gid)
-            os.write(handle, record.line().encode())
+            size = os.fstat(handle).st_size
+            # a line that a full disk cut short must not take this one with it
+            whole = size == 0 or os.pread(handle, 1, size - 1) == b"\n"
+            os.write(handle, (b"" if whole else b"\n") + record.line().encode())
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,12 +37,13 @@ def run(
 ) -> tuple[int, str]:
     """Exit code and output (stdout and stderr together) of a program.
 
-    ``what`` completes "Could not …". Raises ReleaseError when the program is not there, which
-    ``remedy`` may explain, or has not ended after ``timeout`` seconds.
+    ``what`` completes "Could not …". Raises ReleaseError when the program cannot be run, which
+    ``remedy`` may explain, or has not ended after ``timeout`` seconds. Then the programs that it
+    started in turn are ended too.
     """
     switch = identity if os.geteuid() == 0 else None
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             env=BASE | dict(environment or {}),
             cwd=directory,
@@ -49,8 +52,7 @@ def run(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=timeout,
-            check=False,
+            start_new_session=True,
             umask=0o027,
             user=switch.uid if switch else None,
             group=switch.gid if switch else None,
@@ -61,8 +63,17 @@ def run(
         raise ReleaseError(
             f"Could not {what}: {error.filename} is missing on this host{hint}."
         ) from None
-    except subprocess.TimeoutExpired:
-        raise ReleaseError(
-            f"Could not {what}: {command[0]} had not ended after {timeout:g} s."
-        ) from None
-    return done.returncode, done.stdout
+    except OSError as error:
+        raise ReleaseError(f"Could not {what}: {command[0]}: {error.strerror}.") from None
+    with process:
+        try:
+            output, _none = process.communicate(timeout=timeout)
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise ReleaseError(
+                    f"Could not {what}: {command[0]} had not ended after {timeout:g} s."
+                ) from None
+            raise
+    return process.returncode, output

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import pathlib
 import ssl
 import time
@@ -50,9 +51,9 @@ class _Page(HTMLParser):
         algorithm, _equals, digest = fragment.partition("=")
         self.files.append(
             File(
-                name=urllib.parse.unquote(url.rsplit("/", 1)[-1]),
+                name=urllib.parse.unquote(urllib.parse.urlsplit(url).path).rsplit("/", 1)[-1],
                 url=url,
-                sha256=digest if algorithm == "sha256" else None,
+                sha256=digest.lower() if algorithm == "sha256" else None,
                 yanked=(values["data-yanked"] or "") if "data-yanked" in values else None,
             )
         )
@@ -103,25 +104,31 @@ def pick_wheel(files: list[File], package: str, version: str, url: str) -> File:
     return wheel
 
 
-def _without_credentials(url: str) -> str:
-    parts = urllib.parse.urlsplit(url)
-    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 class Index:
     """A package index as installers see it. Credentials may stand in its URL; they are not shown."""
 
     def __init__(self, url: str, ca_path: str | None = None) -> None:
-        parts = urllib.parse.urlsplit(url)
-        self.shown = _without_credentials(url).rstrip("/") + "/"
-        opener: list[urllib.request.BaseHandler] = [
-            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_path))
-        ]
+        try:
+            parts = urllib.parse.urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+                raise ValueError  # so does parts.port for what is no number
+            shown = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+            self.shown = urllib.parse.urlunsplit(shown).rstrip("/") + "/"
+            context = ssl.create_default_context(cafile=ca_path)
+        except ValueError:  # whose message may quote the URL, and the password in it
+            raise ReleaseError(
+                "index_url is no URL of a server. In a password, / and @ are written as %2F and "
+                "%40."
+            ) from None
+        except OSError as error:
+            raise ReleaseError(f"The CA certificates {ca_path} cannot be read: {error}.") from None
+        opener: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
         if parts.username:
             passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
             passwords.add_password(
                 None,
-                self.shown,
+                # for the whole server: the files need not lie below the pages that list them
+                urllib.parse.urljoin(self.shown, "/"),
                 urllib.parse.unquote(parts.username),
                 urllib.parse.unquote(parts.password or ""),
                 is_authenticated=True,
@@ -130,7 +137,10 @@ class Index:
         self._opener = urllib.request.build_opener(*opener)
 
     def _get(self, url: str, limit: int, what: str) -> bytes | None:
-        """The body, or None where the index says 404. Gateway errors are tried again."""
+        """The body, or None where the index says 404.
+
+        Gateway errors and connections that break are tried again.
+        """
         answer = ""
         for attempt in range(ATTEMPTS):
             if attempt:
@@ -139,17 +149,24 @@ class Index:
                 request = urllib.request.Request(url, headers={"Accept": "text/html, */*;q=0.1"})
                 with self._opener.open(request, timeout=TIMEOUT) as response:
                     body: bytes = response.read(limit + 1)
+                    length = int(response.headers.get("Content-Length") or len(body))
                 if len(body) > limit:
                     raise ReleaseError(f"{what} at {self.shown} is larger than {limit} bytes.")
-                return body
+                if len(body) == length:
+                    return body
+                answer = f"the answer broke off after {len(body)} of {length} bytes"
             except urllib.error.HTTPError as error:
                 if error.code == 404:
                     return None
                 answer = f"HTTP {error.code} {error.reason}"
                 if error.code not in (502, 503, 504):
                     break
-            except (OSError, ValueError) as error:
-                answer = str(getattr(error, "reason", None) or error)
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                reason = getattr(error, "reason", None) or error
+                answer = str(reason) or type(reason).__name__
+                # a certificate or a URL that is wrong once is wrong the next time, too
+                if isinstance(reason, ssl.SSLCertVerificationError | ValueError):
+                    break
         raise ReleaseError(
             f"The index {self.shown} does not give {what}: {answer}. "
             "Check index_url, the index and the certificate it shows. Nothing was changed."

@@ -20,6 +20,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._command impor
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     ReleaseError,
     canonical_name,
+    parse_lock,
 )
 
 TIMEOUT = 900  # seconds for one command of the installer
@@ -79,22 +80,37 @@ class Installer:
 
     def install(self, venv: pathlib.Path, lock: pathlib.Path) -> None:
         """Make ``venv`` hold what ``lock`` names, compiled to bytecode, and nothing else."""
+        self.make(venv, lock)
+        self.fill(venv, lock)
+
+    def make(self, venv: pathlib.Path, lock: pathlib.Path) -> None:
+        if self.uv:
+            command = [self.uv, "venv", "--quiet", "--python", self.python, str(venv)]
+        else:
+            command = [self.python, "-m", "venv", str(venv)]
+        self._run(command, f"install {lock.parent.name}")
+
+    def fill(self, venv: pathlib.Path, lock: pathlib.Path) -> None:
         what = f"install {lock.parent.name}"
         python = str(venv / "bin" / "python")
         if self.uv:
-            self._run([self.uv, "venv", "--quiet", "--python", self.python, str(venv)], what)
             self._run(
                 [self.uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes",
                  "--only-binary", ":all:", "--compile-bytecode", str(lock)],
                 what,
             )  # fmt: skip
-        else:
-            self._run([self.python, "-m", "venv", str(venv)], what)
-            self._run(
-                [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps",
-                 "--only-binary", ":all:", "--requirement", str(lock)],
-                what,
-            )  # fmt: skip
+            return
+        pip = [python, "-m", "pip"]
+        self._run(
+            [*pip, "install", "--quiet", "--require-hashes", "--no-deps",
+             "--only-binary", ":all:", "--requirement", str(lock)],
+            what,
+        )  # fmt: skip
+        # what `venv` put there, pip itself among it, is not part of the release
+        named = {pin.name for pin in parse_lock(lock.read_text(), str(lock))}
+        surplus = [name for name in installed_packages(venv) if name not in named]
+        if surplus:
+            self._run([*pip, "uninstall", "--quiet", "--yes", *surplus], what)
 
 
 def find_uv(path: str | None) -> str | None:
@@ -113,21 +129,39 @@ def installed_packages(venv: pathlib.Path) -> dict[str, str]:
     return dict(sorted(packages.items()))
 
 
-# What uv and pip print, and what it means. The first match counts.
+# What uv and pip print, and what it means. The first match counts, so what is certain comes first.
+# Both end with "not found" after everything that kept them from looking.
 _REASONS = {
     r"[Hh]ash mismatch|DO NOT MATCH THE HASHES": (
         "a file on the index does not have the hash that the lock file names. "
         "It was changed after it was locked: find out by whom before you lock anew"
     ),
     r"No space left on device": "the disk is full",
+    r"not a trusted or secure host": (
+        "pip takes packages over https only; give an index_url with https, or install uv"
+    ),
+    r"ensurepip is not\s+available": (
+        "this host has neither uv nor what Python makes virtual environments with; "
+        "install uv, or the package python3-venv"
+    ),
+    r"valid authentication credentials|(403|401) (Forbidden|Unauthorized)|(403|401) Client Error": (
+        "the index refuses who asks; check the user and the password in index_url"
+    ),
+    r"[Cc]onnection refused|dns error|timed out|tcp connect|error sending request|"
+    r"CERTIFICATE_VERIFY_FAILED|invalid peer certificate|connection broken by|"
+    r"HTTP status (server|client) error|Max retries exceeded|HTTP error \d+|"
+    r"error decoding response body": "the index does not answer as it should",
     r"no wheels? (with a matching|are usable|are available)|no usable wheels|no source distribution|"
     r"building .* disabled|Wheels are required": (
         "a package that the lock file names has no wheel for this host's platform or Python"
     ),
     r"not found in the (package registry|provided package locations)|there is no version of|"
-    r"No matching distribution found": "the index does not have what the lock file names",
-    r"tcp connect|[Cc]onnection refused|dns error|timed out|[Cc]ertificate|error sending request|"
-    r"Could not connect|HTTP status (server|client) error": "the index does not answer as it should",
+    r"from versions: [^n]": "the index does not have what the lock file names",
+    # all that pip says of a missing project, of one without a wheel for this host, and of a login
+    r"No matching distribution found": (
+        "the index does not have what the lock file names, has no wheel of it for this host's "
+        "platform or Python, or refuses the user and password in index_url"
+    ),
 }
 
 

@@ -38,7 +38,7 @@ class Status:
             pid=int(document["pid"]),
             state=str(document["state"]),
             release=document["release"],
-            child=document["child"],
+            child=None if document["child"] is None else int(document["child"]),
             hups=int(document["hups"]),
             generation=document["generation"],
             move=dict(document.get("move") or {}),
@@ -110,8 +110,9 @@ def judge(status: Status | None, before: Status | None, target: str) -> Verdict:
     """Whether a process has arrived at ``target`` since ``before`` was read.
 
     ``status`` is what a pivot that is alive says, None when there is none. ``before`` is what it
-    said before it was asked to move; None for a process that is started anew. A pivot counts the HUPs that it has seen, and a move says which count it began
-    with: only a move that began after ours was sent answers it.
+    said before it was asked to move; None for a process that is started anew. A pivot counts the
+    HUPs that it has seen, and a move says which count it began with: only a move that began after
+    ours was sent answers it.
     """
     if status is None:
         return Verdict(reason="has not said anything yet")
@@ -136,7 +137,7 @@ def wrote_last(status: Status) -> list[str]:
 
     Servers end with a traceback of their own, which pushes the app's error out of sight.
     """
-    lines = [line for line in status.move.get("output") or [] if line.strip()]
+    lines = [str(line) for line in status.move.get("output") or [] if str(line).strip()]
     last = lines[-10:]
     named = [line for line in lines[:-10] if NAMED_ERROR.match(line)]
     return [*dict.fromkeys(named), *last]

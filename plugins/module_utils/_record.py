@@ -37,7 +37,7 @@ def parse_records(text: str) -> list[Record]:
         try:
             entry: dict[str, Any] = json.loads(line)
             records.append(Record(**{k: v for k, v in entry.items() if k in known}))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, AttributeError):
             continue
     return records
 
@@ -62,8 +62,15 @@ def history(records: Iterable[Record]) -> list[str]:
 
 
 def bad_releases(records: Iterable[Record]) -> set[str]:
-    """Releases whose last attempt failed."""
-    last = {record.release: record.outcome for record in records}
+    """Releases whose last attempt failed.
+
+    That a release which served could not be given another formation says nothing against it.
+    """
+    last = {
+        record.release: record.outcome
+        for record in records
+        if record.outcome == "good" or record.before != record.release
+    }
     return {release for release, outcome in last.items() if outcome == "bad"}
 
 

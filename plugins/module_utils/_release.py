@@ -20,12 +20,20 @@ class ReleaseError(Exception):
 
 # A process type names watchers, sockets and log files, hence no dots, slashes or spaces.
 PROCESS_TYPE = re.compile(r"[a-z][a-z0-9_]*\Z")
+# ``name==version``, followed by a marker, by options or by nothing.
+PIN = re.compile(
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*==\s*([A-Za-z0-9][\w.!+-]*)(?=[\s;]|\Z)(.*)"
+)
+# What release_id makes; no path but a name comes through it.
+RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]*-[0-9a-f]{8}\Z")
 ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # The process type that prepares the attached services of a release (migrations). It runs once,
 # before the switch, and is never supervised.
 RELEASE_TYPE = "release"
 # Bounds that the supervisor relies on: it waits this long for a pivot to end by itself.
 LONGEST_STOP = 240
+# No timeout of a process is longer; the pivot refuses what is out of all proportion.
+LONGEST = 86_400
 
 PROCESS_OPTIONS: dict[str, Any] = {
     "overlap": True,
@@ -80,7 +88,8 @@ def parse_lock(text: str, source: str = "the lock file") -> list[Pin]:
     """Read a requirements file in which every requirement is pinned and hashed.
 
     Raises ReleaseError for anything else: an option line (an index has no place in a lock file),
-    an unpinned requirement, a URL, or a requirement without a sha256.
+    an unpinned requirement, a URL, or a requirement without a sha256. What an error shows of the
+    text holds no credentials.
     """
     pins = []
     logical = re.sub(r"\\\r?\n", " ", text)
@@ -89,14 +98,16 @@ def parse_lock(text: str, source: str = "the lock file") -> list[Pin]:
         if not line:
             continue
         if line.startswith("-"):
+            option = re.split(r"[\s=]", line)[0]
             raise ReleaseError(
-                f"{source} holds the option {line.split()[0]!r}; a lock file names packages and "
+                f"{source} holds the option {option!r}; a lock file names packages and "
                 "hashes only, where they come from is index_url's to say."
             )
-        match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;,]+)(.*)", line)
+        match = PIN.match(line)
         if not match:
+            shown = re.sub(r"//\S*@", "//", line)[:80]
             raise ReleaseError(
-                f"{source} has the line {line[:80]!r}, which is not pinned as name==version; "
+                f"{source} has the line {shown!r}, which is not pinned as name==version; "
                 "make it with `uv pip compile --generate-hashes`."
             )
         name, version, rest = match.groups()
@@ -149,11 +160,16 @@ def parse_procfile(text: str) -> dict[str, str]:
     return check_process_types(processes)
 
 
-def check_process_types(processes: Mapping[str, str]) -> dict[str, str]:
-    for kind in processes:
+def check_process_types(processes: Mapping[str, Any]) -> dict[str, str]:
+    """Raise ReleaseError for what cannot be a Procfile."""
+    for kind, command in processes.items():
         if not PROCESS_TYPE.match(kind):
             raise ReleaseError(
                 f"{kind!r} is no name for a process type: lower-case letters, digits and _ only."
+            )
+        if not isinstance(command, str) or not command.strip() or "\n" in command.strip():
+            raise ReleaseError(
+                f"The command of process type {kind!r} is {command!r}; it must be one line of text."
             )
     if not set(processes) - {RELEASE_TYPE}:
         raise ReleaseError("There is no process type to run; a Procfile has at least 'web: …'.")
@@ -205,8 +221,39 @@ def format_env(env: Mapping[str, str]) -> str:
     return "".join(f"{key}={shlex.quote(env[key])}\n" for key in sorted(env))
 
 
+def check_options(options: Mapping[str, Any], health: Mapping[str, Any]) -> None:
+    """Raise ReleaseError for how processes are run if the pivot would refuse it at the deploy."""
+    for kind, given in options.items():
+        if not isinstance(given, Mapping):
+            raise ReleaseError(f"process_options of {kind} is {given!r}; expected a dictionary.")
+        for option, value in given.items():
+            if value is not None:
+                _check_option(kind, option, value)
+    if health.get("count", 1) < 1:
+        raise ReleaseError(f"health.count is {health['count']}; at least one answer is needed.")
+
+
+def _check_option(kind: str, option: str, value: Any) -> None:
+    if option in ("socket", "overlap"):
+        if not isinstance(value, bool):
+            raise ReleaseError(f"{option} of {kind} is {value!r}; write true or false.")
+    elif option in PROCESS_OPTIONS:
+        longest = LONGEST_STOP if option == "stop_timeout" else LONGEST
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= longest:
+            raise ReleaseError(
+                f"{option} of {kind} is {value!r}; write a number of seconds, at most {longest}."
+            )
+    else:
+        raise ReleaseError(
+            f"process_options of {kind} has {option!r}; known are socket, "
+            f"{', '.join(PROCESS_OPTIONS)}."
+        )
+
+
 def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[str, Any]]:
     """What the pivot needs to know of each process type (see roles/circus/files/pivot.py)."""
+    check_options(config.options, config.health)
     unknown = set(config.options) - set(processes)
     if unknown:
         raise ReleaseError(
@@ -218,17 +265,8 @@ def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[st
         if kind == RELEASE_TYPE:
             continue
         given = {k: v for k, v in config.options.get(kind, {}).items() if v is not None}
-        for option in set(given) - {"socket", *PROCESS_OPTIONS}:
-            raise ReleaseError(
-                f"process_options of {kind} has {option!r}; known are socket, "
-                f"{', '.join(PROCESS_OPTIONS)}."
-            )
         spec: dict[str, Any] = {"command": command, "socket": kind == "web"}
         spec |= PROCESS_OPTIONS | given
-        if spec["stop_timeout"] > LONGEST_STOP:
-            raise ReleaseError(
-                f"stop_timeout of {kind} is {spec['stop_timeout']:g} s; at most {LONGEST_STOP} s."
-            )
         if spec["socket"]:
             spec["health"] = dict(config.health)
         specs[kind] = spec

@@ -61,6 +61,10 @@ class Supervisor:
     def configuration_path(self) -> pathlib.Path:
         return pathlib.Path(f"/etc/circus/{self.home.app}.d/formation.ini")
 
+    @property
+    def run_directory(self) -> pathlib.Path:
+        return pathlib.Path(f"/run/{self.home.app}")
+
     # -- commands
 
     def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> None:
@@ -138,7 +142,7 @@ class Supervisor:
         The directory belongs to the app, so neither a link nor a pid in there is believed: the
         process that it names must be the app's own.
         """
-        path = f"/run/{self.home.app}/{instance}.json"
+        path = self.run_directory / f"{instance}.json"
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(handle, "rb") as file:
@@ -205,7 +209,7 @@ class Supervisor:
         wait_for(lambda: not left(), seconds)
         for name in set(instances) - set(left()):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"/run/{self.home.app}/{name}.json")
+                os.unlink(self.run_directory / f"{name}.json")
         return left()
 
 

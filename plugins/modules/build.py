@@ -41,7 +41,9 @@ options:
     description: Version that the wheel must have. Any will do without it.
     type: str
   environment:
-    description: Variables for the build, e.g. the one that a build backend takes the version from.
+    description:
+      - Variables for the build, e.g. the one that a build backend takes the version from.
+      - Their values are not shown.
     type: dict
     default: {}
   requirements:
@@ -101,8 +103,8 @@ import pathlib
 import tempfile
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     ReleaseError,
     parse_lock,
@@ -122,9 +124,11 @@ EPOCH = "315532800"
 
 def read(source: pathlib.Path, name: str, what: str) -> str:
     try:
-        return (source / name).read_text()
+        return (source / name).read_text("utf-8")
     except FileNotFoundError:
         raise ReleaseError(f"{source / name} is missing; it is the {what} of the app.") from None
+    except UnicodeDecodeError:
+        raise ReleaseError(f"{source / name} is no UTF-8 text.") from None
 
 
 def last_commit(source: pathlib.Path) -> tuple[str | None, str]:
@@ -185,22 +189,25 @@ def build(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = DiscreetModule(
         argument_spec={
             "source": {"type": "path", "required": True},
             "output": {"type": "path", "required": True},
             "version": {"type": "str"},
-            "environment": {"type": "dict", "default": {}},
+            "environment": {"type": "dict", "default": {}, "no_log": True},
             "requirements": {"type": "str", "default": "requirements.txt"},
             "procfile": {"type": "str", "default": "Procfile"},
             "uv": {"type": "str", "default": "uv"},
         },
         supports_check_mode=False,
     )
+    params = module.take_params()
     try:
-        result = build(module.params)
+        result = build(params)
     except ReleaseError as error:
         module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"Could not build {params['source']}: {error}.")
     module.exit_json(**result)
 
 

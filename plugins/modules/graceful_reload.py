@@ -153,11 +153,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor im
 class Plan:
     """What has to happen so that ``target`` serves with ``formation``."""
 
-    current: str | None
+    current: str | None  # what the link names
+    before: str | None  # what to go back to
     target: str
     formation: dict[str, int]
     old_configuration: str
     new_configuration: str
+    way_back: str  # the configuration that belongs to ``before``
     served: bool  # whether every process of the formation runs the target already
     timeout: float
 
@@ -188,6 +190,17 @@ def pick_target(home: AppHome, wanted: str) -> str:
     return wanted
 
 
+def served_before(home: AppHome, target: str) -> str | None:
+    """What served until now: what ``current`` names.
+
+    Unless that is the target already and the record says otherwise: then an earlier run was cut
+    off between the switch and its entry in the record.
+    """
+    current, good = home.current(), history(home.records())
+    cut_off = current == target and good and good[-1] != target
+    return good[-1] if cut_off and good[-1] in home.installed() else current
+
+
 def make_plan(home: AppHome, supervisor: Supervisor, params: dict[str, Any]) -> Plan:
     target = pick_target(home, params["release"])
     current, records = home.current(), home.records()
@@ -195,12 +208,18 @@ def make_plan(home: AppHome, supervisor: Supervisor, params: dict[str, Any]) -> 
     formation = formation or formation_of(records, current or "") or {"web": 1}
     manifest = home.manifest(target) or {}
     check_formation(formation, manifest["commands"], f"release {target}")
+    before, configuration = served_before(home, target), supervisor.configuration()
+    way_back = configuration
+    if before is not None and before != current:
+        way_back = watchers(home.app, formation_of(records, before) or formation)
     return Plan(
         current=current,
+        before=before,
         target=target,
         formation=formation,
-        old_configuration=supervisor.configuration(),
+        old_configuration=configuration,
         new_configuration=watchers(home.app, formation),
+        way_back=way_back,
         served=not supervisor.not_serving(instances(formation), target),
         timeout=params["timeout"] or longest_move(manifest["processes"], formation),
     )
@@ -228,6 +247,8 @@ def go(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> 
             return failure
     if running and reconfigured:
         supervisor.take_configuration()
+    # on the way back these may never have stopped: circusd had not been told yet
+    added = supervisor.not_serving(added, release)
     failure = supervisor.follow(dict.fromkeys(added), release, plan.timeout)
     if failure:
         return failure
@@ -247,15 +268,18 @@ def attempt(supervisor: Supervisor, plan: Plan, release: str, configuration: str
 
 def go_back(supervisor: Supervisor, plan: Plan) -> str:
     """Put back what served before; what came of it, as a sentence."""
-    if plan.current is None:
-        supervisor.stop()
-        supervisor.home.point_to(None)
-        supervisor.configure(plan.old_configuration)
+    if plan.before is None:
+        try:
+            supervisor.stop()
+            supervisor.home.point_to(None)
+            supervisor.configure(plan.way_back)
+        except (ReleaseError, OSError) as error:
+            return f"Nothing served before, but stopping it did not work either: {error}"
         return "Nothing served before, so nothing does now."
-    failure = attempt(supervisor, plan, plan.current, plan.old_configuration)
+    failure = attempt(supervisor, plan, plan.before, plan.way_back)
     if failure:
-        return f"Release {plan.current} did not come back either: {failure}"
-    return f"Release {plan.current} serves as before."
+        return f"Release {plan.before} did not come back either: {failure}"
+    return f"Release {plan.before} serves as before."
 
 
 def report(supervisor: Supervisor, names: list[str]) -> dict[str, Any]:
@@ -289,6 +313,8 @@ def main() -> None:
         run(module)
     except ReleaseError as error:
         module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"Could not switch {module.params['app']}: {error}.")
 
 
 def run(module: AnsibleModule) -> None:
@@ -302,7 +328,7 @@ def run(module: AnsibleModule) -> None:
         result: dict[str, Any] = {
             "changed": plan.needed,
             "release": plan.target,
-            "previous": plan.current,
+            "previous": plan.before,
             "formation": plan.formation,
             "diff": {
                 "before": f"current: {plan.current}\n{plan.old_configuration}",
@@ -320,26 +346,32 @@ def run(module: AnsibleModule) -> None:
         failure = attempt(supervisor, plan, plan.target, plan.new_configuration)
         afterwards = go_back(supervisor, plan) if failure else ""
         seconds = round(time.monotonic() - began, 2)
-        home.remember(
-            Record(
-                at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                event="rollback" if params["release"] == "previous" else params["event"],
-                release=plan.target,
-                outcome="bad" if failure else "good",
-                before=plan.current,
-                reason=failure.reason or None,
-                formation=plan.formation,
-                seconds=seconds,
-                by=params["by"] or None,
-            )
+        record = Record(
+            at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            event="rollback" if params["release"] == "previous" else params["event"],
+            release=plan.target,
+            outcome="bad" if failure else "good",
+            before=plan.before,
+            reason=failure.reason or None,
+            formation=plan.formation,
+            seconds=seconds,
+            by=params["by"] or None,
         )
+        try:
+            home.remember(record)
+            unrecorded = ""
+        except OSError as error:
+            unrecorded = f"No rollback will know of this, the record cannot be written: {error}."
+        subject = f"Release {plan.target} of {home.app}"
         if failure:
             module.fail_json(
-                msg=f"Release {plan.target} of {home.app} does not serve: {failure}\n{afterwards}",
+                msg=f"{subject} does not serve: {failure}\n{afterwards}\n{unrecorded}".rstrip(),
                 reason=failure.reason,
                 release=plan.target,
-                previous=plan.current,
+                previous=plan.before,
             )
+        if unrecorded:
+            module.fail_json(msg=f"{subject} serves. {unrecorded}", release=plan.target)
         result |= {"processes": report(supervisor, instances(plan.formation)), "seconds": seconds}
         module.exit_json(**result)
 

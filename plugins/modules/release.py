@@ -195,12 +195,12 @@ import tempfile
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
     RUN,
     AppHome,
     write_atomically,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import (
     Installer,
@@ -208,12 +208,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._install impor
     installed_packages,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    RELEASE_ID,
     Build,
     Config,
     Contents,
     ReleaseError,
     canonical_name,
     check_formation,
+    check_options,
     check_process_types,
     compare,
     complete_lock,
@@ -229,19 +231,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import read_build
 
 
-def take_env(module: AnsibleModule) -> dict[str, Any]:
-    """Take the config out of the module's parameters.
-
-    no_log would replace every occurrence of every value in the output, and a value like "1" or the
-    app's own name would garble it. Nothing returned here holds a value, so it is enough that the
-    parameters, which Ansible repeats, no longer do.
-    """
-    env: dict[str, Any] = module.params["env"]
-    module.params["env"] = dict.fromkeys(env, "VALUE_NOT_SHOWN")
-    module.no_log_values.clear()
-    return env
-
-
 def wanted_build(params: dict[str, Any], home: AppHome, config: Config) -> tuple[Build, str | None]:
     """The build as far as its id needs it, and a warning."""
     processes = params["processes"]
@@ -251,13 +240,17 @@ def wanted_build(params: dict[str, Any], home: AppHome, config: Config) -> tuple
         requirements=params["requirements"],
         procfile=check_process_types(processes) if processes is not None else None,
     )
+    # checked even where it is only handed on to the installer
+    index = Index(params["index_url"], params["ca_path"]) if params["index_url"] else None
     if build.requirements is not None:
         if build.procfile is None:
             raise ReleaseError("With `requirements`, `processes` must say what to run.")
         complete_lock(build)
         return build, None
+    if index is None:
+        raise ReleaseError("index_url is empty; without it, `requirements` says what to install.")
     try:
-        wheel = Index(params["index_url"], params["ca_path"]).find(build.package, build.version)
+        wheel = index.find(build.package, build.version)
     except ReleaseError as error:
         # a version on an index does not change: what is installed here already can stand for it
         for release in home.installed():
@@ -300,9 +293,9 @@ def install(
     processes = build.procfile or {}
     began = time.monotonic()
     path.mkdir(mode=0o750)
-    os.chown(path, 0, home.gid)
+    os.chown(path, os.geteuid(), home.gid)
     (path / "bin").mkdir(mode=0o750)
-    os.chown(path / "bin", 0, home.gid)
+    os.chown(path / "bin", os.geteuid(), home.gid)
     write_atomically(path / "env", format_env(config.env), 0o640, home.gid)
     write_atomically(path / "Procfile", format_procfile(processes), 0o640, home.gid)
     write_atomically(path / "requirements.txt", complete_lock(build), 0o640, home.gid)
@@ -327,10 +320,10 @@ def install(
     write_atomically(path / "release.json", json.dumps(manifest, indent=1) + "\n", 0o640, home.gid)
 
 
-def present(module: AnsibleModule, home: AppHome, env: dict[str, Any]) -> dict[str, Any]:
-    params = module.params
+def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> dict[str, Any]:
+    check_options(params["process_options"], params["health"])
     config = Config(
-        env=env_values(env),
+        env=env_values(params["env"]),
         python=params["python"],
         health=params["health"],
         options=params["process_options"],
@@ -341,7 +334,13 @@ def present(module: AnsibleModule, home: AppHome, env: dict[str, Any]) -> dict[s
     release = release_id(build, config)
     current = home.current()
     manifest = home.manifest(release)
-    unfinished = home.unfinished()
+    # what serves is left alone even if its release.json is gone
+    unfinished = [name for name in home.unfinished() if name != current]
+    if release == current and release in home.unfinished():
+        raise ReleaseError(
+            f"{release} serves, but its release.json is missing. Switch to another release first, "
+            "then install this one again. Nothing was changed."
+        )
     before = home.contents(current) if current else None
     installer = Installer(
         home, params["index_url"], params["python"], find_uv(params["uv"]), params["ca_path"]
@@ -393,8 +392,10 @@ def present(module: AnsibleModule, home: AppHome, env: dict[str, Any]) -> dict[s
     }
 
 
-def absent(module: AnsibleModule, home: AppHome) -> dict[str, Any]:
+def absent(module: DiscreetModule, home: AppHome) -> dict[str, Any]:
     release, current = module.params["release"], home.current()
+    if not RELEASE_ID.match(release):
+        raise ReleaseError(f"{release!r} is no id of a release, e.g. 1.4.0-3f2a9c01.")
     if release == current:
         raise ReleaseError(f"{release} is the release that serves {home.app}; it is not removed.")
     exists = (home.releases / release).is_dir()
@@ -411,14 +412,14 @@ def absent(module: AnsibleModule, home: AppHome) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = DiscreetModule(
         argument_spec={
             "app": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "version": {"type": "str"},
             "release": {"type": "str"},
             "package": {"type": "str"},
-            "index_url": {"type": "str"},
+            "index_url": {"type": "str", "no_log": True},
             "ca_path": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
             "requirements": {"type": "str"},
             "processes": {"type": "dict"},
@@ -445,17 +446,21 @@ def main() -> None:
         ],
         supports_check_mode=True,
     )
-    env = take_env(module)
+    params = module.take_params()
     try:
         home = AppHome.of(module.params["app"])
         with home.locked():
             result = (
-                present(module, home, env)
+                present(module, home, params)
                 if module.params["state"] == "present"
                 else absent(module, home)
             )
     except ReleaseError as error:
         module.fail_json(msg=str(error))
+    except PermissionError as error:
+        module.fail_json(msg=f"{error}. Releases belong to root; use become: true.")
+    except OSError as error:
+        module.fail_json(msg=f"Could not work on the releases of {params['app']}: {error}.")
     module.exit_json(**result)
 
 

@@ -15,6 +15,7 @@ import ipaddress
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import time
@@ -22,8 +23,10 @@ import time
 from . import address, image, inventory, machine
 from .command import attempt, run
 from .errors import HostsError
-from .host import NAME, Host
+from .host import Host
 
+# Of podman's names, not the hosts': a Molecule scenario may have an underscore.
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 LOCK = pathlib.Path("/run/twelvefactor-hosts.lock")
 INOTIFY = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
 # Each systemd takes a few; the kernel's default of 128 ends at about 28 hosts.
@@ -46,7 +49,7 @@ class Fleet:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise HostsError(f"{self.name!r} is no name of a fleet: use a-z, 0-9 and -")
+            raise HostsError(f"{self.name!r} is no name of a fleet: use a-z, 0-9, - and _")
 
     @property
     def directory(self) -> pathlib.Path:

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The release process."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from guestbook import database
+from guestbook.migrate import migrate
+from guestbook.models import Base
+from guestbook.settings import Settings
+
+
+def test_migrations_make_what_the_models_say(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_two_at_once_on_an_empty_database(engine: Engine, settings: Settings) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE entries, alembic_version"))
+    engines = [database.connect(settings), database.connect(settings)]
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(migrate, engines))
+
+    assert inspect(engine).has_table("entries")
+    for one in engines:
+        one.dispose()

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role app leaves on a host, after the deploys and refusals of side_effect.yml."""
+
+import json
+
+SOCKET = "/run/radicale/web-1.sock"
+
+
+def status(host):
+    return json.loads(host.file("/run/radicale/web-1.json").content_string)
+
+
+def records(host):
+    text = host.file("/srv/radicale/releases.jsonl").content_string
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_process_runs_the_current_release_as_the_apps_user(host):
+    current = host.file("/srv/radicale/current").linked_to.rpartition("/")[2]
+    said = status(host)
+    assert (said["state"], said["release"]) == ("serving", current)
+    environ = host.file(f"/proc/{said['child']}/environ").content.split(b"\0")
+    assert f"RELEASE_ID={current}".encode() in environ
+    assert b'COLOUR=it\'s "canary-a1" $HOME' in environ
+    users = host.check_output("ps -C gunicorn,circusd,python3 -o user= | sort -u").split()
+    assert "radicale" in users
+    assert host.process.get(pid=said["child"]).user == "radicale"
+
+
+def test_nothing_of_refused_releases_runs_and_no_socket_is_left(host):
+    sockets = host.check_output("find /run/radicale -type s").split()
+    assert sockets == [host.check_output(f"readlink -f {SOCKET}")]
+    assert host.run("pgrep -f nothere").rc == 1
+    assert host.check_output("ps -eo stat= | grep -c Z || test $? = 1") == "0"
+
+
+def test_the_record_tells_what_happened(host):
+    told = [(record["event"], record["outcome"]) for record in records(host)]
+    assert told[0] == ("deploy", "good")
+    assert told.count(("deploy", "bad")) == 2
+    assert told[-1] == ("rollback", "good")
+    reasons = [record["reason"] for record in records(host) if record["outcome"] == "bad"]
+    assert "exit code" in reasons[0]
+    assert "404" in reasons[1]
+
+
+def test_nginx_serves_it_by_tls(host):
+    answer = host.check_output(
+        "curl --silent --show-error --fail --max-time 5"
+        " --cacert /etc/nginx/certificates/radicale.trust.pem"
+        " --resolve calendar.test:443:127.0.0.1 https://calendar.test/.web/"
+    )
+    assert "<title>" in answer
+
+
+def test_the_migration_ran_once_per_release_on_one_host(host):
+    ran = host.file("/var/lib/radicale/migrations")
+    if not ran.exists:  # on the other host, then
+        assert host.backend.get_hostname() != "app-d12"
+        return
+    lines = ran.content_string.split()
+    assert len(lines) == len(set(lines)) == 2
+
+
+def test_config_is_readable_for_the_app_and_nobody_else(host):
+    env = host.file("/srv/radicale/current/env")
+    assert (env.user, env.group, env.mode) == ("root", "radicale", 0o640)
+    assert host.run("runuser -u www-data -- cat /srv/radicale/current/env").rc != 0
+    assert host.run("runuser -u www-data -- ls /run/circus-radicale").rc != 0
+    assert host.run("runuser -u radicale -- cat /srv/radicale/current/env").rc == 0
+
+
+def test_the_app_cannot_change_its_code_or_what_serves(host):
+    """Inside the unit's sandbox, where its processes live: nothing writable but its own places."""
+    pid = status(host)["child"]
+    inside = f"nsenter --target {pid} --mount runuser -u radicale --"
+    writable = host.check_output(
+        f"{inside} find / -xdev -writable -not -type l -not -path '/proc/*' -not -path '/dev/*'"
+        " -not -path '/sys/*' 2> /dev/null || test $? = 1"
+    ).split()
+    allowed = ("/run/radicale", "/var/lib/radicale", "/var/log/radicale", "/tmp", "/var/tmp")
+    assert [path for path in writable if not path.startswith(allowed)] == []
+    assert host.run("runuser -u radicale -- ln -sfn x /srv/radicale/current").rc != 0
+    assert host.run("runuser -u radicale -- touch /srv/radicale/current/env").rc != 0
+
+
+def test_one_off_commands_run_with_the_releases_config(host):
+    said = host.check_output(
+        "runuser -u radicale -- /srv/radicale/current/bin/run"
+        """ python -c 'import os, radicale; print(os.environ["COLOUR"], os.environ["RELEASE_ID"])'"""
+    )
+    current = host.file("/srv/radicale/current").linked_to.rpartition("/")[2]
+    assert said == f'it\'s "canary-a1" $HOME {current}'
+
+
+def test_an_operator_reloads_without_ansible(host):
+    before = status(host)
+    host.check_output("systemctl reload circus@radicale")
+    host.check_output(
+        "timeout 30 sh -c 'until grep -q \"\\\"generation\\\": {}\" {}; do sleep 0.1; done'".format(
+            before["generation"] + 1, "/run/radicale/web-1.json"
+        )
+    )
+    assert status(host)["release"] == before["release"]
+
+
+def test_the_app_comes_back_after_its_supervisor_was_killed(host):
+    unit = host.check_output("systemctl show --value --property MainPID circus@radicale")
+    host.check_output(f"kill -KILL {unit}")
+    host.check_output(
+        f"timeout 30 sh -c 'until curl --silent --fail --max-time 1 --unix-socket {SOCKET}"
+        " http://calendar.test/.web/ > /dev/null; do sleep 0.1; done'"
+    )
+    assert host.service("circus@radicale").is_running

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role app_user leaves on a host."""
+
+import pytest
+
+
+def test_the_user_cannot_log_in(host):
+    user = host.user("shop")
+    assert user.shell == "/usr/sbin/nologin"
+    assert user.uid < 1000
+    assert user.groups == ["shop"]
+    assert host.check_output("getent shadow shop").split(":")[1].startswith("!")
+    assert host.run("su shop -c true").rc != 0
+
+
+@pytest.mark.parametrize(
+    ("path", "owner", "group", "mode"),
+    [
+        ("/srv/shop", "root", "shop", 0o750),
+        ("/srv/shop/releases", "root", "shop", 0o750),
+        ("/srv/shop/cache", "shop", "shop", 0o750),
+        ("/var/lib/shop", "shop", "shop", 0o750),
+        ("/var/log/shop", "shop", "shop", 0o750),
+        ("/run/shop", "shop", "www-data", 0o2750),
+    ],
+)
+def test_directories(host, path, owner, group, mode):
+    found = host.file(path)
+    assert found.is_directory
+    assert (found.user, found.group, found.mode) == (owner, group, mode)
+
+
+def test_the_run_directory_is_made_at_boot(host):
+    host.check_output("rm -rf /run/shop && systemd-tmpfiles --create --boot shop.conf")
+    test_directories(host, "/run/shop", "shop", "www-data", 0o2750)
+
+
+def test_sockets_made_there_are_the_proxys_to_use_and_nothing_else_is(host):
+    host.check_output("runuser -u shop -- sh -c 'umask 7; touch /run/shop/x /var/lib/shop/x'")
+    assert host.file("/run/shop/x").group == "www-data"
+    assert host.run("runuser -u www-data -- test -w /run/shop/x").rc == 0
+    assert host.run("runuser -u www-data -- ls /srv/shop").rc != 0
+    assert host.run("runuser -u www-data -- ls /var/lib/shop").rc != 0
+    host.check_output("rm /run/shop/x /var/lib/shop/x")

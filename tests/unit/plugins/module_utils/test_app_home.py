@@ -1,0 +1,264 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An app's releases on a disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils import _app_home
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
+    AppHome,
+    write_atomically,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    Contents,
+    ReleaseError,
+    format_env,
+)
+
+A, B, C = "1.0-aaaaaaaa", "2.0-bbbbbbbb", "3.0-cccccccc"
+
+
+def put(home: AppHome, release: str, at: str = "2026-01-01", env: str = "") -> pathlib.Path:
+    path = home.releases / release
+    path.mkdir()
+    (path / "env").write_bytes(env.encode())
+    manifest = {
+        "installed_at": at,
+        "packages": {"a": "1"},
+        "commands": {"web": "x"},
+        "python": "3.13.5",
+    }
+    (path / "release.json").write_text(json.dumps(manifest))
+    return path
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def test_file_is_replaced(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "env"
+    path.write_text("old")
+    write_atomically(path, "grün\r\n", 0o640, os.getegid())
+    assert path.read_bytes() == "grün\r\n".encode()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("step", ["fsync", "fchmod", "replace"])
+def test_crash_leaves_the_old_file(
+    step: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "env"
+    path.write_text("old")
+    monkeypatch.setattr(os, step, crash)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, "new", 0o640)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_text_that_no_file_can_hold_leaves_the_old_file(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "env"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(path, "\udc80", 0o640)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# --- the app ----------------------------------------------------------------------------------
+
+
+def test_app_without_a_user() -> None:
+    with pytest.raises(ReleaseError, match="no user 'no-such-app'; run the role app_user"):
+        AppHome.of("no-such-app")
+
+
+def test_app_without_a_directory(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ReleaseError, match="root/releases is missing; run the role app_user"):
+        AppHome.of("root", str(tmp_path))
+
+
+def test_app(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "root" / "releases").mkdir(parents=True)
+    home = AppHome.of("root", str(tmp_path))
+    assert home == AppHome("root", tmp_path / "root", 0, 0)
+    assert (home.identity.uid, home.identity.gid) == (0, 0)
+
+
+def test_lock_keeps_a_second_process_out(home: AppHome) -> None:
+    script = (
+        "import fcntl, os, sys\n"
+        "handle = os.open(sys.argv[1], os.O_RDONLY)\n"
+        "fcntl.flock(handle, fcntl.LOCK_EX)\n"
+        "print('locked', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(home.root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"locked\n"
+        with pytest.raises(ReleaseError, match="Another run is working on the releases of shop"):
+            home.locked().__enter__()
+        other.communicate(timeout=10)
+    with home.locked():
+        pass
+
+
+def test_lock_ends_with_an_error(home: AppHome) -> None:
+    with pytest.raises(KeyError), home.locked():
+        raise KeyError
+    with home.locked(), pytest.raises(ReleaseError), home.locked():
+        pass
+
+
+# --- current ----------------------------------------------------------------------------------
+
+
+def test_current(home: AppHome) -> None:
+    assert home.current() is None
+    home.point_to(A)
+    assert home.current() == A
+    assert os.readlink(home.link) == f"releases/{A}"
+    (home.root / ".current.new").symlink_to("left/by/a/crash")
+    home.point_to(B)
+    assert home.current() == B
+    assert sorted(path.name for path in home.root.iterdir()) == ["current", "releases"]
+    home.point_to(None)
+    home.point_to(None)
+    assert home.current() is None
+
+
+# --- releases ---------------------------------------------------------------------------------
+
+
+def test_installed_and_unfinished(home: AppHome) -> None:
+    put(home, B, "2026-01-02T00:00:00Z")
+    put(home, A, "2026-01-03T00:00:00Z")
+    (home.releases / C).mkdir()
+    (home.releases / "note.txt").touch()
+    assert home.installed() == [B, A]
+    assert home.unfinished() == [C]
+    assert home.manifest(C) is None
+    assert home.manifest("note.txt") is None
+    assert home.manifest("9.9-00000000") is None
+
+
+def test_release_that_cannot_be_read(home: AppHome) -> None:
+    put(home, A)
+    (home.releases / A / "release.json").write_text('{"id": ')
+    with pytest.raises(ReleaseError, match=f"{A}/release.json cannot be read: .* Remove that"):
+        home.installed()
+
+
+@pytest.mark.parametrize("value", ["", "x", "a b\n'c'\r\n# d", "ü\u2028"], ids=ascii)
+def test_contents(value: str, home: AppHome) -> None:
+    put(home, A, env=format_env({"K": value, "L": "=1"}))
+    expected = Contents({"a": "1"}, {"K": value, "L": "=1"}, {"web": "x"}, "3.13.5")
+    assert home.contents(A) == expected
+    assert home.contents(B) is None
+
+
+def test_remove(home: AppHome) -> None:
+    put(home, A)
+    home.remove(A)
+    home.remove(A)
+    assert home.installed() == home.unfinished() == []
+
+
+def test_interrupted_removal_leaves_no_release(
+    home: AppHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    put(home, A)
+    monkeypatch.setattr(_app_home.shutil, "rmtree", crash)
+    with pytest.raises(OSError, match="Input/output"):
+        home.remove(A)
+    assert home.installed() == []
+    assert home.unfinished() == [A]
+
+
+# --- the record -------------------------------------------------------------------------------
+
+
+def entry(release: str) -> Record:
+    return Record(at="now", event="deploy", release=release, outcome="good")
+
+
+def test_record(home: AppHome) -> None:
+    assert home.records() == []
+    home.remember(entry(A))
+    home.remember(entry(B))
+    assert home.records() == [entry(A), entry(B)]
+    assert stat.S_IMODE(home.record_path.stat().st_mode) == 0o640
+    put(home, A)
+    put(home, B)
+    assert home.rollback_target(B) == A
+
+
+def test_line_that_was_cut_short_does_not_take_the_next_one_with_it(home: AppHome) -> None:
+    home.remember(entry(A))
+    with home.record_path.open("a") as file:
+        file.write('{"at": "now", "rel')
+    home.remember(entry(B))
+    assert home.records() == [entry(A), entry(B)]
+
+
+# --- bin/run ----------------------------------------------------------------------------------
+
+
+def test_run_gives_a_command_the_config_and_the_packages_of_the_release(home: AppHome) -> None:
+    path = put(home, A, env=format_env({"GREETING": "it's\n$HOME", "PATH": "/evil"}))
+    (path / "bin").mkdir()
+    (path / "venv" / "bin").mkdir(parents=True)
+    (path / "bin" / "run").write_text(_app_home.RUN)
+    (path / "bin" / "run").chmod(0o750)
+    home.point_to(A)
+    done = subprocess.run(
+        [
+            home.link / "bin" / "run",
+            "sh",
+            "-c",
+            'printf "%s|" "$@" "$PWD"; env -0',
+            "sh",
+            "a  b",
+            "",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    words, _bar, rest = done.stdout.rpartition("|")
+    env = dict(line.split("=", 1) for line in rest.split("\0") if line)
+    assert words == f"a  b||{path}"
+    assert env["GREETING"] == "it's\n$HOME"
+    assert env["RELEASE_ID"] == A
+    assert env["VIRTUAL_ENV"] == str(path / "venv")
+    assert env["PATH"] == f"{path}/venv/bin:/usr/local/bin:/usr/bin:/bin"
+
+
+def test_run_ends_as_the_command_does(home: AppHome) -> None:
+    path = put(home, A)
+    (path / "bin").mkdir()
+    (path / "bin" / "run").write_text(_app_home.RUN)
+    command = ["sh", path / "bin" / "run", "sh", "-c", "exit 7"]
+    assert subprocess.run(command, check=False, timeout=10).returncode == 7

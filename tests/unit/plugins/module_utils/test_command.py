@@ -1,0 +1,83 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs with a deadline, maybe as another user."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import time
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import Identity, run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+
+NOBODY = Identity(65534, 65534)
+
+
+@pytest.mark.parametrize(
+    ("script", "answer"),
+    [
+        pytest.param("echo out; echo err >&2", (0, "out\nerr\n"), id="both-streams"),
+        pytest.param("echo no; exit 3", (3, "no\n"), id="exit-code"),
+        pytest.param("kill -9 $$", (-9, ""), id="killed"),
+        pytest.param("printf 'a\\377b'", (0, "a\ufffdb"), id="no-utf-8"),
+        pytest.param("cat", (0, ""), id="nothing-to-read"),
+        pytest.param("umask", (0, "0027\n"), id="umask"),
+        pytest.param("echo $LANG", (0, "C.UTF-8\n"), id="language"),
+        pytest.param("echo $SECRET", (0, "\n"), id="own-environment-is-not-handed-on"),
+    ],
+)
+def test_run(script: str, answer: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "value")
+    assert run(["sh", "-c", script], "test", 10) == answer
+
+
+def test_environment_and_directory(tmp_path: pathlib.Path) -> None:
+    answer = run(
+        ["sh", "-c", "pwd; echo $A"], "test", 10, environment={"A": "1"}, directory=tmp_path
+    )
+    assert answer == (0, f"{tmp_path}\n1\n")
+
+
+def test_program_that_is_missing() -> None:
+    with pytest.raises(ReleaseError) as caught:
+        run(["/no/such/program"], "start it", 10, remedy="install it")
+    assert str(caught.value) == (
+        "Could not start it: /no/such/program is missing on this host; install it."
+    )
+
+
+def test_program_that_cannot_be_run(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ReleaseError, match=f"Could not start it: {tmp_path}: Permission denied"):
+        run([str(tmp_path)], "start it", 10)
+
+
+def test_deadline_ends_the_whole_family(tmp_path: pathlib.Path) -> None:
+    script = f"sleep 600 & echo $! > {tmp_path}/pid; wait"
+    with pytest.raises(ReleaseError, match=r"Could not wait: sh had not ended after 0\.3 s"):
+        run(["sh", "-c", script], "wait", 0.3)
+    pid = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 5
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not is_running(pid)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
+
+
+def test_another_user() -> None:
+    code, output = run(["sh", "-c", "id -u; id -g; id -G"], "ask", 10, identity=NOBODY)
+    me = (os.geteuid(), os.getegid())
+    uid, gid = (NOBODY.uid, NOBODY.gid) if os.geteuid() == 0 else me
+    assert code == 0
+    assert output.split()[:2] == [str(uid), str(gid)]
+    if os.geteuid() == 0:
+        assert output.split()[2:] == [str(gid)]  # none of root's groups

@@ -1,0 +1,360 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installing with the real uv and the real pip, from an index on loopback."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import pathlib
+import shutil
+import sys
+import tarfile
+from typing import Any
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils import _install
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import Installer
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+
+UV = shutil.which(
+    "uv", path=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+)
+ZERO = "0" * 64
+SECRET = "correct-horse"
+
+HASH = "does not have the hash that the lock file names"
+MISSING = "the index does not have what the lock file names. The"
+PLATFORM = "no wheel for this host's platform or Python"
+SILENT = "the index does not answer as it should"
+REFUSES = "the index refuses who asks"
+UNSAID = "does not have what the lock file names, has no wheel of it for this host's platform"
+
+
+class Impatient(Installer):
+    """Asks an index that does not answer once, and once again where else it would not say so."""
+
+    def _environment(self) -> dict[str, str]:
+        environment = super()._environment() | {"UV_HTTP_RETRIES": "0", "PIP_RETRIES": "1"}
+        return environment | {"PIP_TIMEOUT": "5"}
+
+
+def sdist(directory: pathlib.Path, name: str) -> pathlib.Path:
+    path = directory / f"{name}-1.0.tar.gz"
+    text = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
+    with tarfile.open(path, "w:gz") as archive:
+        member = tarfile.TarInfo(f"{name}-1.0/PKG-INFO")
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text))
+    return path
+
+
+@pytest.fixture
+def filled(index: Any, make_wheel: Any, tmp_path: pathlib.Path) -> Any:
+    """An index with one project for each thing that can be wrong, behind a login."""
+    index.login = f"joe:{SECRET}"
+    index.add(make_wheel("shop"))
+    index.add(make_wheel("elsewhere", tag="cp311-cp311-win_amd64"))
+    index.add(make_wheel("ancient", tag="cp27-cp27m-manylinux1_x86_64"))
+    index.add(sdist(tmp_path, "sourceonly"))
+    index.add(make_wheel("changed"), digest=None)
+    gone = make_wheel("gone")
+    index.add(gone)
+    del index.answers[f"/files/{gone.name}"]
+    index.answers["/simple/forbidden/"] = [index.Answer(status=403)]
+    index.answers["/simple/broken/"] = [index.Answer(status=500)]
+    return index
+
+
+def installer(home: AppHome, url: str, uv: str | None) -> Impatient:
+    (home.root / "cache").mkdir(exist_ok=True)
+    return Impatient(home, url, sys.executable, uv)
+
+
+def write_lock(home: AppHome, *requirements: str) -> pathlib.Path:
+    path = home.releases / "1.0-aaaaaaaa"
+    path.mkdir(exist_ok=True)
+    lock = path / "requirements.txt"
+    lock.write_text("".join(f"{line} --hash=sha256:{ZERO}\n" for line in requirements))
+    return lock
+
+
+def complaint(installer: Installer, venv: pathlib.Path, lock: pathlib.Path) -> str:
+    with pytest.raises(ReleaseError) as caught:
+        installer.fill(venv, lock)
+    message = str(caught.value)
+    assert message.startswith("Could not install 1.0-aaaaaaaa: ")
+    assert SECRET not in message
+    return message
+
+
+# --- live: uv ---------------------------------------------------------------------------------
+
+uv_only = pytest.mark.skipif(UV is None, reason="uv is not installed")
+
+
+@pytest.fixture(scope="module")
+def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    root = tmp_path_factory.mktemp("uv")
+    home = AppHome("shop", root, os.geteuid(), os.getegid())
+    Installer(home, "", sys.executable, UV).make(root / "venv", root / "x" / "requirements.txt")
+    return root / "venv"
+
+
+@uv_only
+@pytest.mark.parametrize(
+    ("requirement", "reason"),
+    [
+        pytest.param("shop==1.0", HASH, id="hash-mismatch"),
+        pytest.param("changed==1.0", HASH, id="hash-mismatch-that-the-page-does-not-show"),
+        pytest.param("shop==9.9", MISSING, id="no-such-version"),
+        pytest.param("nowhere==1.0", MISSING, id="no-such-project"),
+        pytest.param("elsewhere==1.0", PLATFORM, id="other-platform"),
+        pytest.param("ancient==1.0", PLATFORM, id="other-python"),
+        pytest.param("sourceonly==1.0", PLATFORM, id="source-only"),
+        pytest.param("gone==1.0", SILENT, id="file-is-gone"),
+        pytest.param("broken==1.0", SILENT, id="server-error"),
+        pytest.param("forbidden==1.0", REFUSES, id="forbidden"),
+    ],
+)
+def test_uv(
+    requirement: str, reason: str, home: AppHome, filled: Any, uv_venv: pathlib.Path
+) -> None:
+    url = filled.url_of(f"joe:{SECRET}")
+    message = complaint(installer(home, url, UV), uv_venv, write_lock(home, requirement))
+    assert reason in message
+    assert requirement.partition("=")[0] in message
+
+
+@uv_only
+def test_uv_with_a_wrong_login(home: AppHome, filled: Any, uv_venv: pathlib.Path) -> None:
+    filled.login = "joe:other"
+    url = filled.url_of(f"joe:{SECRET}")
+    message = complaint(installer(home, url, UV), uv_venv, write_lock(home, "shop==1.0"))
+    assert REFUSES in message
+
+
+@uv_only
+def test_uv_when_nobody_listens(home: AppHome, server: Any, uv_venv: pathlib.Path) -> None:
+    url = server.url_of(f"joe:{SECRET}")
+    server.stop()
+    message = complaint(installer(home, url, UV), uv_venv, write_lock(home, "shop==1.0"))
+    assert SILENT in message
+
+
+def lock_of_shop(home: AppHome, filled: Any) -> pathlib.Path:
+    """A lock with the right hash."""
+    lock = write_lock(home, "shop==1.0")
+    digest = filled.answers["/simple/shop/"][0].body.decode().partition("sha256=")[2][:64]
+    lock.write_text(lock.read_text().replace(ZERO, digest))
+    return lock
+
+
+def assert_complete(venv: pathlib.Path) -> None:
+    """What the lock names, compiled, and nothing that `venv` brought along."""
+    assert _install.installed_packages(venv) == {"shop": "1.0"}
+    assert list(venv.glob("lib/python3.*/site-packages/__pycache__/shop.*.pyc"))
+    assert (venv / "bin" / "python").exists()
+
+
+@uv_only
+def test_install_with_uv(home: AppHome, filled: Any) -> None:
+    lock = lock_of_shop(home, filled)
+    venv = lock.parent / "venv"
+    installer(home, filled.url_of(f"joe:{SECRET}"), UV).install(venv, lock)
+    assert_complete(venv)
+
+
+# --- live: pip --------------------------------------------------------------------------------
+
+
+pip_only = pytest.mark.skipif(
+    importlib.util.find_spec("ensurepip") is None, reason="this Python makes no pip"
+)
+
+
+@pytest.fixture(scope="module")
+def pip_venv(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """One virtual environment for all: making one takes longer than the rest."""
+    root = tmp_path_factory.mktemp("pip")
+    home = AppHome("shop", root, os.geteuid(), os.getegid())
+    bare = Installer(home, "", sys.executable, None)
+    bare.make(root / "venv", root / "x" / "requirements.txt")
+    return root / "venv"
+
+
+@pip_only
+@pytest.mark.parametrize(
+    ("requirement", "reason"),
+    [
+        pytest.param("shop==1.0", HASH, id="hash-mismatch"),
+        pytest.param("shop==9.9", MISSING, id="no-such-version"),
+        pytest.param("elsewhere==1.0", UNSAID, id="other-platform"),
+        pytest.param("sourceonly==1.0", UNSAID, id="source-only"),
+    ],
+)
+def test_pip(
+    requirement: str, reason: str, home: AppHome, filled: Any, pip_venv: pathlib.Path
+) -> None:
+    url = filled.url_of(f"joe:{SECRET}")
+    message = complaint(installer(home, url, None), pip_venv, write_lock(home, requirement))
+    assert reason in message
+    assert requirement.partition("=")[0] in message
+
+
+@pip_only
+def test_install_with_pip(home: AppHome, filled: Any, pip_venv: pathlib.Path) -> None:
+    lock = lock_of_shop(home, filled)
+    venv = lock.parent / "venv"
+    shutil.copytree(pip_venv, venv, symlinks=True)
+    installer(home, filled.url_of(f"joe:{SECRET}"), None).fill(venv, lock)
+    assert_complete(venv)
+
+
+@pip_only
+def test_pip_when_nobody_listens(home: AppHome, server: Any, pip_venv: pathlib.Path) -> None:
+    url = server.url_of(f"joe:{SECRET}")
+    server.stop()
+    message = complaint(installer(home, url, None), pip_venv, write_lock(home, "shop==1.0"))
+    assert SILENT in message
+
+
+# --- what the installers say, kept ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        pytest.param(
+            "ERROR: Could not find a version that satisfies the requirement shop==9 "
+            "(from versions: 1.0, 2.0)\nERROR: No matching distribution found for shop==9",
+            MISSING,
+            id="pip-no-such-version",
+        ),
+        pytest.param(
+            "WARNING: Retrying (Retry(total=0)) after connection broken by "
+            "'NewConnectionError('[Errno 111] Connection refused')': /simple/shop/\n"
+            "ERROR: No matching distribution found for shop==1.0",
+            SILENT,
+            id="pip-index-is-down",
+        ),
+        pytest.param(
+            "WARNING: The repository located at index.test is not a trusted or secure host and is "
+            "being ignored.\nERROR: No matching distribution found for shop==1.0",
+            "pip takes packages over https only",
+            id="pip-and-http",
+        ),
+        pytest.param(
+            "WARNING: Retrying (Retry(total=0)) after connection broken by 'SSLError("
+            "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] self-signed'))'",
+            SILENT,
+            id="pip-certificate",
+        ),
+        pytest.param(
+            "The virtual environment was not created successfully because ensurepip is not\n"
+            "available.  On Debian/Ubuntu systems, you need to install the python3-venv\npackage",
+            "install uv, or the package python3-venv",
+            id="no-python3-venv",
+        ),
+        pytest.param(
+            "error: Request failed after 3 retries\n  cause: invalid peer certificate: UnknownIssuer",
+            SILENT,
+            id="uv-certificate",
+        ),
+        pytest.param(
+            "error: Request failed after 3 retries in 10.7s\n  cause: dns error",
+            SILENT,
+            id="uv-dns",
+        ),
+        pytest.param(
+            "error: Failed to download `shop==1.0`\n  cause: error decoding response body\n"
+            "  cause: end of file before message length reached",
+            SILENT,
+            id="uv-answer-broke-off",
+        ),
+        pytest.param(
+            "error: failed to copy file: No space left on device (os error 28)",
+            "the disk is full",
+            id="disk-full",
+        ),
+        pytest.param(
+            "Because certificate-tool was not found in the package registry",
+            MISSING,
+            id="project-with-a-telling-name",
+        ),
+        pytest.param("Segmentation fault", "the installer ended with 9. It said:", id="unknown"),
+    ],
+)
+def test_explain(output: str, reason: str) -> None:
+    message = _install.explain(output, "install x", 9)
+    assert message.startswith("Could not install x: ")
+    assert reason in message
+    assert message.endswith(output.splitlines()[-1])
+
+
+def test_explain_shows_the_end_of_a_long_output() -> None:
+    output = "".join(f"line {number}\n" for number in range(100))
+    assert _install.explain(output, "x", 1).splitlines()[1:] == output.splitlines()[-12:]
+
+
+# --- the rest ---------------------------------------------------------------------------------
+
+
+def test_index_url_is_in_no_argument(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], *_: Any, environment: dict[str, str], **__: Any) -> tuple[int, str]:
+        commands.append(command)
+        assert SECRET in environment["UV_DEFAULT_INDEX"]
+        assert SECRET in environment["PIP_INDEX_URL"]
+        assert not {"UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"} & set(environment)
+        return 0, ""
+
+    monkeypatch.setattr(_install, "run", run)
+    for uv in ("/opt/uv/bin/uv", None):
+        lock = write_lock(home, "shop==1.0")
+        Installer(home, f"https://joe:{SECRET}@index.test/", "/usr/bin/python3", uv).install(
+            lock.parent / "venv", lock
+        )
+    assert len(commands) == 4
+    assert SECRET not in str(commands)
+    assert all("--require-hashes" in command for command in commands[1::2])
+    assert all("--only-binary" in command for command in commands[1::2])
+
+
+def test_python_version(home: AppHome) -> None:
+    bare = Installer(home, "", sys.executable, None)
+    assert bare.python_version() == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_python_that_is_missing(home: AppHome) -> None:
+    bare = Installer(home, "", "/usr/bin/python3.99", None)
+    with pytest.raises(ReleaseError, match=r"Could not run /usr/bin/python3\.99: .* is missing"):
+        bare.python_version()
+
+
+def test_find_uv(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uv = tmp_path / "uv"
+    elsewhere = "/usr/bin/uv"
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: elsewhere)
+    assert _install.find_uv(str(uv)) == elsewhere
+    uv.touch(mode=0o644)
+    if os.geteuid() != 0:
+        assert _install.find_uv(str(uv)) == elsewhere
+    uv.chmod(0o755)
+    assert _install.find_uv(str(uv)) == str(uv)
+    assert _install.find_uv(None) == elsewhere
+
+
+def test_installed_packages(tmp_path: pathlib.Path) -> None:
+    packages = tmp_path / "lib" / "python3.13" / "site-packages"
+    for name in ("Zope_Interface-7.0.dist-info", "a-1.0.dist-info", "a", "b-1.egg-info"):
+        (packages / name).mkdir(parents=True)
+    assert list(_install.installed_packages(tmp_path).items()) == [
+        ("a", "1.0"),
+        ("zope-interface", "7.0"),
+    ]
+    assert _install.installed_packages(tmp_path / "none") == {}

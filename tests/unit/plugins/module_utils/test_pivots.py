@@ -1,0 +1,275 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pivots say, and what follows from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils import _pivots
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import Status
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    PROCESS_OPTIONS,
+    Config,
+    run_specs,
+)
+
+OLD, NEW = "1.0-aaaaaaaa", "2.0-bbbbbbbb"
+
+
+def status(state: str = "serving", release: str | None = OLD, **changes: Any) -> Status:
+    """A pivot that has seen one HUP; ``changes`` beside the fields of Status make its move."""
+    fields = {field.name for field in dataclasses.fields(Status)}
+    base: dict[str, Any] = {"instance": "web-1", "pid": 10, "child": 11, "hups": 1}
+    base |= {key: value for key, value in changes.items() if key in fields}
+    move = {"hups": base["hups"], "to": release, "outcome": "done"}
+    move |= {key: value for key, value in changes.items() if key not in fields}
+    return Status(state=state, release=release, move=move, **base)
+
+
+BEFORE = status()
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "answer"),
+    [
+        pytest.param(None, BEFORE, "has not said anything yet", id="pivot-is-dead"),
+        pytest.param(None, None, "has not said anything yet", id="not-started-yet"),
+        pytest.param(BEFORE, BEFORE, "has not begun to move", id="hup-not-seen"),
+        pytest.param(
+            dataclasses.replace(BEFORE, hups=2), BEFORE, "has not begun to move", id="hup-seen"
+        ),
+        pytest.param(
+            status("gate", OLD, hups=2, to=NEW, outcome="pending", step="gate"),
+            BEFORE,
+            f"is at the step 'gate' of its move to {NEW}",
+            id="gate",
+        ),
+        pytest.param(
+            status("drain", NEW, hups=2, outcome="switched", step="drain"),
+            BEFORE,
+            f"is at the step 'drain' of its move to {NEW}",
+            id="drain",
+        ),
+        pytest.param(
+            status("stop", NEW, hups=2, outcome="switched", step="stop"),
+            BEFORE,
+            "'stop'",
+            id="stop",
+        ),
+        pytest.param(status("serving", NEW, hups=2), BEFORE, "arrived", id="arrived"),
+        pytest.param(
+            status("serving", NEW, hups=3), BEFORE, "arrived", id="arrived-after-two-hups"
+        ),
+        pytest.param(
+            status("serving", OLD, hups=2), BEFORE, f"its move to {OLD}", id="went-elsewhere"
+        ),
+        pytest.param(
+            status("serving", OLD, hups=2, to=NEW, outcome="refused", reason="exit 3"),
+            BEFORE,
+            "failed: web-1 exit 3",
+            id="refused",
+        ),
+        pytest.param(
+            status("serving", OLD, hups=2, to=None, outcome="refused", reason="no release.json"),
+            BEFORE,
+            "failed: web-1 no release.json",
+            id="refused-before-it-knew-where-to",
+        ),
+        pytest.param(
+            status("serving", OLD, hups=1, to=NEW, outcome="refused", reason="exit 3"),
+            status("serving", OLD, hups=1, to=NEW, outcome="refused"),
+            "has not begun to move",
+            id="refused-long-ago",
+        ),
+        pytest.param(
+            status("gate", OLD, hups=2, to="3.0-cccccccc", outcome="refused", reason="exit 3"),
+            BEFORE,
+            "'gate'",
+            id="another-release-was-refused",
+        ),
+        pytest.param(
+            status("failed", None, hups=2, to=NEW, outcome="pending"),
+            BEFORE,
+            "failed: web-1 ended by itself",
+            id="died-on-the-way",
+        ),
+        pytest.param(
+            status("serving", NEW, pid=20, hups=0), BEFORE, "arrived", id="restarted-by-circus"
+        ),
+        pytest.param(
+            status("gate", None, pid=20, hups=0, to=NEW, outcome="pending", step="gate"),
+            BEFORE,
+            "'gate'",
+            id="restarted-and-starting",
+        ),
+        pytest.param(
+            status("failed", None, pid=20, hups=0, to=NEW, outcome="refused", reason="exit 3"),
+            BEFORE,
+            "failed: web-1 exit 3",
+            id="restarted-and-refused",
+        ),
+        pytest.param(status("serving", NEW, hups=0), None, "arrived", id="new-one-arrived"),
+        pytest.param(
+            status("gate", None, hups=0, to=NEW, outcome="pending", step="gate"),
+            None,
+            "'gate'",
+            id="new-one-starts",
+        ),
+        pytest.param(
+            status("failed", None, hups=0, to=NEW, outcome="refused", reason="exit 3"),
+            None,
+            "failed: web-1 exit 3",
+            id="new-one-refused",
+        ),
+        pytest.param(
+            status("failed", None, hups=0, to=NEW, outcome="done"),
+            None,
+            "is at the step 'failed'",
+            id="new-one-died-and-will-be-started-again",
+        ),
+        pytest.param(
+            status("failed", NEW, hups=2), BEFORE, "ended by itself", id="done-and-then-died"
+        ),
+    ],
+)
+def test_judge(now: Status | None, before: Status | None, answer: str) -> None:
+    verdict = _pivots.judge(now, before, NEW)
+    assert verdict.arrived == (answer == "arrived")
+    assert verdict.failed == (answer.startswith("failed: ") or answer == "ended by itself")
+    assert answer.removeprefix("failed: ") in verdict.reason or verdict.arrived
+
+
+def test_a_verdict_shows_what_the_process_wrote() -> None:
+    now = status("serving", OLD, hups=2, to=NEW, outcome="refused", reason="x", output=["a", "b"])
+    assert _pivots.judge(now, BEFORE, NEW).output == ("a", "b")
+
+
+DOCUMENT = {
+    "instance": "web-1", "pid": 10, "state": "serving", "release": OLD, "child": 11, "hups": 1,
+    "generation": 3, "move": {"to": OLD}, "counter": 3, "updated": 1.0,
+}  # fmt: skip
+
+
+def test_status_of_what_a_pivot_wrote() -> None:
+    expected = Status("web-1", 10, "serving", OLD, 11, 1, 3, {"to": OLD})
+    assert Status.of(DOCUMENT) == expected
+    starting = {**DOCUMENT, "release": None, "child": None, "generation": None, "move": None}
+    assert Status.of(starting) == Status("web-1", 10, "serving", None, None, 1)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        [],
+        None,
+        {**DOCUMENT, "pid": None},
+        {**DOCUMENT, "pid": "self"},
+        {**DOCUMENT, "child": "1/root"},
+        {**DOCUMENT, "move": [1]},
+    ],
+    ids=["empty", "list", "null", "no-pid", "pid-is-a-name", "child-is-a-path", "move-is-a-list"],
+)
+def test_status_that_no_pivot_wrote(document: Any) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Status.of(document)
+
+
+# --- formations -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("formation", "names"),
+    [
+        ({}, ""),
+        ({"web": 0}, ""),
+        ({"web": 1}, "web-1"),
+        ({"worker": 2, "web": 1}, "web-1 worker-1 worker-2"),
+        ({"a_1": 1, "b": 0}, "a_1-1"),
+    ],
+    ids=["empty", "none", "one", "sorted", "digits"],
+)
+def test_instances_and_watchers(formation: dict[str, int], names: str) -> None:
+    assert _pivots.instances(formation) == names.split()
+    configuration = _pivots.watchers("shop", formation)
+    assert _pivots.watched(configuration) == names.split()
+    for name in names.split():
+        assert f"/srv/shop {name}\n" in configuration
+        assert f"stdout_stream.filename = /var/log/shop/{name}.log\n" in configuration
+
+
+def test_watchers_do_not_depend_on_the_order() -> None:
+    """A changed section would be stopped and started by circusd."""
+    one = _pivots.watchers("shop", {"web": 1, "worker": 1})
+    assert one == _pivots.watchers("shop", {"worker": 1, "web": 1})
+    more = _pivots.watchers("shop", {"worker": 2, "web": 1})
+    assert one in more
+
+
+def test_watched_takes_no_other_section() -> None:
+    assert _pivots.watched("") == []
+    assert _pivots.watched("[circus]\n# [watcher:no]\n[watcher:web-1]\n[env:web-1]\n") == ["web-1"]
+
+
+def test_longest_move() -> None:
+    options = {"worker": {"ready_timeout": 100, "drain_timeout": 0}, "beat": {"stop_timeout": 240}}
+    specs = run_specs({"web": "a", "worker": "b", "beat": "c"}, Config(options=options))
+    usual = sum(value for value in PROCESS_OPTIONS.values() if value is not True)
+    assert _pivots.longest_move(specs, {}) == _pivots.ALLOWANCE
+    assert _pivots.longest_move(specs, {"web": 1}) == _pivots.ALLOWANCE + usual
+    assert _pivots.longest_move(specs, {"web": 1, "beat": 0}) == _pivots.ALLOWANCE + usual
+    longest = _pivots.longest_move(specs, {"web": 1, "worker": 2, "beat": 1})
+    assert longest == _pivots.ALLOWANCE + usual + 210
+
+
+# --- what a process wrote ---------------------------------------------------------------------
+
+LAST = [f"line {number}" for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        pytest.param(None, [], id="nothing"),
+        pytest.param([], [], id="empty"),
+        pytest.param(["a", "", "  ", "b"], ["a", "b"], id="no-blank-lines"),
+        pytest.param(["x", "y", *LAST], LAST, id="last-ten"),
+        pytest.param(
+            ["ModuleNotFoundError: No module named 'x'", "trace", *LAST],
+            ["ModuleNotFoundError: No module named 'x'", *LAST],
+            id="the-error-is-named",
+        ),
+        pytest.param(
+            ["sqlalchemy.exc.OperationalError: no", "b.MyException", "SystemExit: 3", *LAST],
+            ["sqlalchemy.exc.OperationalError: no", "b.MyException", "SystemExit: 3", *LAST],
+            id="errors-of-libraries",
+        ),
+        pytest.param(["KeyError: 1", "KeyError: 1", *LAST], ["KeyError: 1", *LAST], id="once"),
+        pytest.param(["  File x, in KeyError: y", *LAST], LAST, id="only-at-the-start-of-a-line"),
+        pytest.param(["KeyErrors are bad", *LAST], LAST, id="whole-words"),
+        pytest.param([1, None, "a"], ["1", "None", "a"], id="what-no-pivot-writes"),
+    ],
+)
+def test_wrote_last(output: list[Any] | None, shown: list[str]) -> None:
+    assert _pivots.wrote_last(status(output=output)) == shown
+
+
+@pytest.mark.parametrize(
+    ("environ", "answer"),
+    [
+        (f"A=1\0RELEASE_ID={NEW}\0B=2\0", True),
+        (f"RELEASE_ID={NEW}", True),
+        (f"RELEASE_ID={OLD}\0", False),
+        (f"RELEASE_ID={NEW}0\0", False),
+        (f"MY_RELEASE_ID={NEW}\0", False),
+        (f"A=x RELEASE_ID={NEW}\0", False),
+        ("", False),
+    ],
+    ids=["among-others", "alone", "other", "longer", "other-key", "inside-a-value", "empty"],
+)
+def test_runs(environ: str, answer: bool) -> None:
+    assert _pivots.runs(environ.encode(), NEW) is answer

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record, and what a rollback follows from it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils import _record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+
+
+def series(text: str) -> list[Record]:
+    """Records from words: ``A`` a good deploy, ``A!`` a bad one, ``<A`` a rollback, ``A*`` again.
+
+    ``before`` is what the good ones so far have left serving.
+    """
+    records: list[Record] = []
+    serving: str | None = None
+    for word in text.split():
+        name, bad = word.strip("<!"), word.endswith("!")
+        records.append(
+            Record(
+                at="2026-01-02T03:04:05Z",
+                event="rollback" if word.startswith("<") else "deploy",
+                release=name,
+                outcome="bad" if bad else "good",
+                before=serving,
+            )
+        )
+        serving = serving if bad else name
+    return records
+
+
+@pytest.mark.parametrize(
+    ("happened", "stack"),
+    [
+        pytest.param("", "", id="nothing"),
+        pytest.param("A", "A", id="first-deploy"),
+        pytest.param("A!", "", id="first-deploy-failed"),
+        pytest.param("A B C", "A B C", id="deploys"),
+        pytest.param("A B B", "A B", id="same-release-again"),
+        pytest.param("A B A", "B A", id="an-older-one-deployed-again"),
+        pytest.param("A B C!", "A B", id="bad-one-last"),
+        pytest.param("A B! C", "A C", id="bad-one-between"),
+        pytest.param("A B C <B", "A B", id="rollback"),
+        pytest.param("A B C <B <A", "A", id="rollback-twice"),
+        pytest.param("A B C <A", "A", id="rollback-by-two"),
+        pytest.param("A B C <B D", "A B D", id="deploy-after-a-rollback"),
+        pytest.param("A B C <B C", "A B C", id="rolled-back-and-deployed-again"),
+        pytest.param("A B <A!", "A B", id="rollback-failed"),
+        pytest.param("A B <X", "A B X", id="rollback-to-what-the-record-does-not-know"),
+        pytest.param("<X", "X", id="rollback-is-the-first-entry"),
+        pytest.param("A B <B", "A B", id="rollback-to-what-serves"),
+    ],
+)
+def test_history(happened: str, stack: str) -> None:
+    assert _record.history(series(happened)) == stack.split()
+
+
+@pytest.mark.parametrize(
+    ("happened", "current", "missing", "target"),
+    [
+        pytest.param("", None, "", None, id="nothing"),
+        pytest.param("A", "A", "", None, id="only-one"),
+        pytest.param("A B", "B", "", "A", id="the-one-before"),
+        pytest.param("A B C", "C", "", "B", id="last-of-two"),
+        pytest.param("A B C <B", "B", "", "A", id="twice-in-a-row-goes-two-back"),
+        pytest.param("A B C <B <A", "A", "", None, id="at-the-end"),
+        pytest.param("A B C <B D", "D", "", "B", id="rolled-back-one-is-skipped"),
+        pytest.param("A B C!", "B", "", "A", id="failed-deploy-does-not-count"),
+        pytest.param("A B! C", "C", "", "A", id="bad-one-between"),
+        pytest.param("A B C <B!", "C", "", "A", id="target-that-failed-is-not-tried-again"),
+        pytest.param("A B C B! ", "C", "", "A", id="good-once-bad-later"),
+        pytest.param("A B! B C", "C", "", "B", id="bad-once-good-later"),
+        pytest.param("A B C", "C", "B", "A", id="missing-one-is-skipped"),
+        pytest.param("A B C", "C", "AB", None, id="all-missing"),
+        pytest.param("A B C", None, "", "C", id="nothing-serves"),
+        pytest.param("A B", "X", "", "B", id="what-serves-was-never-recorded"),
+        pytest.param("A B C", "B", "", "A", id="what-serves-is-not-the-last"),
+        pytest.param("A B A", "A", "", "B", id="redeployed-older-one"),
+        pytest.param("A B A B", "B", "", "A", id="to-and-fro"),
+        pytest.param("A A! B", "B", "", "A", id="a-failed-change-of-formation-is-not-held-against"),
+        pytest.param("A B B!", "B", "", "A", id="a-failed-change-of-formation-of-what-serves"),
+    ],
+)
+def test_rollback_target(
+    happened: str, current: str | None, missing: str, target: str | None
+) -> None:
+    records = series(happened)
+    installed = {record.release for record in records} - set(missing)
+    assert _record.rollback_target(iter(records), current, installed) == target
+
+
+@pytest.mark.parametrize(
+    ("happened", "bad"),
+    [
+        pytest.param("A B", "", id="none"),
+        pytest.param("A B!", "B", id="failed"),
+        pytest.param("A B! B", "", id="mended"),
+        pytest.param("A B A!", "A", id="no-longer-good"),
+        pytest.param("A! B! C", "A B", id="two"),
+        pytest.param("A A!", "", id="served-on"),
+        pytest.param("A! A!", "A", id="never-served"),
+        pytest.param("B A! A B A!", "A", id="last-word-counts"),
+    ],
+)
+def test_bad_releases(happened: str, bad: str) -> None:
+    assert _record.bad_releases(series(happened)) == set(bad.split())
+
+
+def record(release: str, outcome: str = "good", **formation: int) -> Record:
+    return Record("now", "deploy", release, outcome, formation=formation)
+
+
+@pytest.mark.parametrize(
+    ("records", "formation"),
+    [
+        pytest.param([], None, id="nothing"),
+        pytest.param([record("B", web=1)], None, id="other-release"),
+        pytest.param([record("A", web=1), record("A", web=3)], {"web": 3}, id="last"),
+        pytest.param([record("A", web=1), record("B", web=3)], {"web": 1}, id="its-own"),
+        pytest.param([record("A", web=1), record("A", "bad", web=9)], {"web": 1}, id="not-bad"),
+        pytest.param([record("A", web=1), record("A")], {"web": 1}, id="not-empty"),
+        pytest.param([record("A", web=0)], {"web": 0}, id="none-running-is-a-formation"),
+    ],
+)
+def test_formation_of(records: list[Record], formation: dict[str, int] | None) -> None:
+    assert _record.formation_of(iter(records), "A") == formation
+
+
+FULL = Record("2026-01-02T03:04:05Z", "deploy", "B", "bad", "A", "ü\n", {"web": 2}, 1.5, "joe")
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        pytest.param("", [], id="empty"),
+        pytest.param(FULL.line(), [FULL], id="full"),
+        pytest.param(record("A").line(), [record("A")], id="short"),
+        pytest.param(record("A").line() + FULL.line(), [record("A"), FULL], id="two"),
+        pytest.param(FULL.line() + FULL.line()[:40], [FULL], id="cut-short-by-a-full-disk"),
+        pytest.param(FULL.line()[:40] + "\n" + FULL.line(), [FULL], id="went-on-after-that"),
+        pytest.param("\n\n" + FULL.line(), [FULL], id="blank-lines"),
+        pytest.param('[]\n5\n"x"\nnull\n' + FULL.line(), [FULL], id="json-but-no-record"),
+        pytest.param('{"release": "A"}\n' + FULL.line(), [FULL], id="keys-missing"),
+        pytest.param(FULL.line().replace("{", '{"later": 1, ', 1), [FULL], id="key-of-the-future"),
+    ],
+)
+def test_parse(text: str, records: list[Record]) -> None:
+    assert _record.parse_records(text) == records
+
+
+def test_a_record_is_one_line() -> None:
+    line = FULL.line()
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    assert "reason" not in record("A").line()

@@ -1,0 +1,323 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemd, circusd and the pivots' files, as far as a test can have them: small real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils import _supervisor
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import (
+    Failure,
+    Supervisor,
+)
+
+OLD, NEW = "1.0-aaaaaaaa", "2.0-bbbbbbbb"
+
+
+@dataclass(frozen=True)
+class Here(Supervisor):
+    """A supervisor whose files lie in the app's directory; commands give what they are told to."""
+
+    answers: list[tuple[int, str]] = field(default_factory=list)
+    commands: list[list[str]] = field(default_factory=list)
+
+    @property
+    def configuration_path(self) -> pathlib.Path:
+        return self.home.root / "circus.d" / "formation.ini"
+
+    @property
+    def run_directory(self) -> pathlib.Path:
+        return self.home.root / "run"
+
+    def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> None:
+        self.commands.append(list(command))
+        code, output = self.answers.pop(0) if self.answers else (0, "")
+        super()._run(["sh", "-c", f"echo '{output}'; exit {code}"], what, as_app)
+
+
+@pytest.fixture
+def here(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> Here:
+    monkeypatch.setattr(_supervisor, "POLL", 0.005)
+    here = Here(home)
+    here.run_directory.mkdir()
+    here.configuration_path.parent.mkdir()
+    return here
+
+
+@pytest.fixture
+def child() -> Iterator[int]:
+    """The pid of a process that runs release NEW."""
+    with sleeping({"RELEASE_ID": NEW}) as pid:
+        yield pid
+
+
+@contextlib.contextmanager
+def sleeping(environment: dict[str, str], **options: Any) -> Iterator[int]:
+    with subprocess.Popen(["sleep", "600"], env=environment, **options) as process:
+        try:
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def tell(here: Here, name: str = "web-1", **changes: Any) -> None:
+    """Write what a pivot would; this process is the pivot unless it is told otherwise."""
+    document = {
+        "instance": name, "pid": os.getpid(), "state": "serving", "release": NEW, "child": None,
+        "hups": 0, "generation": 1, "move": {"hups": 0, "to": NEW, "outcome": "done"},
+    } | changes  # fmt: skip
+    (here.run_directory / f"{name}.json").write_text(json.dumps(document))
+
+
+def test_paths(home: AppHome) -> None:
+    supervisor = Supervisor(home)
+    assert supervisor.unit == "circus@shop.service"
+    assert str(supervisor.configuration_path) == "/etc/circus/shop.d/formation.ini"
+    assert str(supervisor.run_directory) == "/run/shop"
+
+
+# --- commands ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_is_active(code: int, here: Here) -> None:
+    here.answers.append((code, ""))
+    assert here.is_active() is (code == 0)
+    assert here.commands == [["systemctl", "is-active", "--quiet", "circus@shop.service"]]
+
+
+def test_start_and_stop(here: Here) -> None:
+    here.start()
+    here.stop()
+    assert [command[1:] for command in here.commands] == [
+        ["reset-failed", "circus@shop.service"],
+        ["start", "circus@shop.service"],
+        ["stop", "--no-block", "circus@shop.service"],
+    ]
+
+
+def test_command_that_fails(here: Here) -> None:
+    here.answers.append((1, "no such unit"))
+    with pytest.raises(ReleaseError, match=r"Could not stop circus@shop\.service: .* no such unit"):
+        here.stop()
+
+
+def test_busy_circusd_is_asked_again(here: Here) -> None:
+    here.answers.extend([(3, "error: arbiter is already running stop command")] * 2)
+    here.hup(["web-1", "web-2"])
+    assert [command[-2:] for command in here.commands] == [
+        ["reload", "web-1"],
+        ["reload", "web-1"],
+        ["reload", "web-1"],
+        ["reload", "web-2"],
+    ]
+    endpoint = "ipc:///run/circus-shop/control.sock"
+    assert here.commands[0][1:5] == ["--timeout", "10", "--endpoint", endpoint]
+
+
+def test_circusd_that_stays_busy(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_supervisor, "BUSY_TIMEOUT", 0.0)
+    here.answers.extend([(3, "already running")] * 5)
+    with pytest.raises(ReleaseError, match="Could not tell circusd of shop to reloadconfig"):
+        here.take_configuration()
+
+
+def test_circusd_that_says_no(here: Here) -> None:
+    here.answers.append((1, "program web-1 not found"))
+    with pytest.raises(ReleaseError, match=r"to reload web-1: .* program web-1 not found"):
+        here.hup(["web-1"])
+    assert len(here.commands) == 1
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def test_configuration(here: Here) -> None:
+    assert here.configuration() == ""
+    here.configure("[watcher:web-1]\n")
+    assert here.configuration() == "[watcher:web-1]\n"
+
+
+def test_configuration_without_the_role(here: Here) -> None:
+    here.configuration_path.parent.rmdir()
+    assert here.configuration() == ""
+    with pytest.raises(ReleaseError, match=r"circus\.d is missing; run the role circus"):
+        here.configure("")
+
+
+def test_status(here: Here) -> None:
+    assert here.status("web-1") is None
+    tell(here)
+    status = here.status("web-1")
+    assert status is not None
+    assert (status.instance, status.pid, status.release) == ("web-1", os.getpid(), NEW)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "{}", '{"pid": "self"}', "\udcff" * 3], ids=ascii
+)
+def test_status_that_no_pivot_wrote(text: str, here: Here) -> None:
+    path = here.run_directory / "web-1.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert here.status("web-1") is None
+
+
+def test_status_behind_a_link_is_not_believed(here: Here) -> None:
+    tell(here, "other")
+    (here.run_directory / "web-1.json").symlink_to("other.json")
+    assert here.status("web-1") is None
+
+
+def test_status_that_is_a_pipe_does_not_block(here: Here) -> None:
+    os.mkfifo(here.run_directory / "web-1.json")
+    assert here.status("web-1") is None
+
+
+def test_status_that_is_a_directory(here: Here) -> None:
+    (here.run_directory / "web-1.json").mkdir()
+    assert here.status("web-1") is None
+
+
+def test_status_of_a_pivot_that_is_dead(here: Here) -> None:
+    with sleeping({}) as pid:
+        tell(here, pid=pid)
+        assert here.status("web-1") is not None
+    assert here.status("web-1") is None
+
+
+def test_status_of_a_pivot_that_nobody_has_reaped(here: Here) -> None:
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    tell(here, pid=process.pid)
+    assert _supervisor.is_zombie(process.pid)
+    assert here.status("web-1") is None
+    process.wait()
+
+
+def test_status_that_names_somebody_elses_process(here: Here) -> None:
+    stranger = Here(AppHome("shop", here.home.root, here.home.uid + 1, here.home.gid))
+    tell(here)
+    assert stranger.status("web-1") is None
+
+
+# --- what serves ------------------------------------------------------------------------------
+
+
+def test_process_of_the_release_serves(here: Here, child: int) -> None:
+    tell(here, child=child)
+    assert here.serves(here.status("web-1"), NEW)
+    assert not here.serves(here.status("web-1"), OLD)
+    assert here.not_serving(["web-1", "web-2"], NEW) == ["web-2"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "gate"},
+        {"state": "failed"},
+        {"release": OLD},
+        {"release": None},
+        {"child": None},
+        {"child": 0},
+        {"child": 2**22 + 1},
+        {"child": os.getpid()},
+    ],
+    ids=["gate", "failed", "old", "none", "no-child", "zero", "dead", "without-the-mark"],
+)
+def test_word_of_the_pivot_alone_is_no_proof(
+    changes: dict[str, Any], here: Here, child: int
+) -> None:
+    tell(here, **({"child": child} | changes))
+    assert not here.serves(here.status("web-1"), NEW)
+
+
+def test_kernel_has_the_last_word(here: Here) -> None:
+    with sleeping({"RELEASE_ID": OLD}) as pid:
+        tell(here, child=pid)
+        assert not here.serves(here.status("web-1"), NEW)
+
+
+# --- following --------------------------------------------------------------------------------
+
+
+def test_follow_until_all_have_arrived(here: Here) -> None:
+    tell(here, "web-1", release=OLD)
+    before = here.status("web-1")
+    steps = iter(
+        [
+            {"hups": 1, "state": "gate", "move": {"hups": 1, "step": "gate", "to": NEW}},
+            {"hups": 1, "move": {"hups": 1, "outcome": "done", "to": NEW}},
+        ]
+    )
+
+    class Moving(Here):
+        def status(self, instance: str) -> Any:
+            if (step := next(steps, None)) is not None:
+                tell(here, "web-1", **step)
+            return super().status(instance)
+
+    tell(here, "worker-1")
+    moving = Moving(here.home)
+    assert not moving.follow({"web-1": before, "worker-1": None}, NEW, 10)
+
+
+def test_follow_nobody(here: Here) -> None:
+    assert not here.follow({}, NEW, 10)
+
+
+def test_follow_one_that_is_refused(here: Here) -> None:
+    move = {
+        "hups": 0,
+        "to": NEW,
+        "outcome": "refused",
+        "reason": "exit 3",
+        "output": ["KeyError: x"],
+    }
+    tell(here, "web-1", state="failed", move=move)
+    failure = here.follow({"web-1": None, "web-2": None}, NEW, 10)
+    assert failure == Failure("web-1 exit 3", ("KeyError: x",))
+    assert str(failure) == "web-1 exit 3; it wrote:\n    KeyError: x"
+
+
+def test_follow_one_that_does_not_arrive(here: Here) -> None:
+    tell(here, "web-1", state="gate", move={"hups": 0, "to": NEW, "step": "gate"})
+    tell(here, "web-2")
+    failure = here.follow({"web-1": None, "web-2": None, "web-3": None}, NEW, 0.02)
+    assert failure.reason == (
+        f"web-1 is at the step 'gate' of its move to {NEW} after 0.02 s; "
+        "web-3 has not said anything yet after 0.02 s"
+    )
+
+
+def test_no_failure_is_false() -> None:
+    assert not Failure()
+    assert str(Failure("why")) == "why"
+
+
+def test_wait_until_gone(here: Here) -> None:
+    with sleeping({}) as pid:
+        tell(here, "web-1", pid=pid)
+    tell(here, "web-2")
+    assert here.wait_until_gone(["web-1", "web-2", "web-3"], 0.02) == ["web-2"]
+    assert [path.name for path in here.run_directory.iterdir()] == ["web-2.json"]
+
+
+def test_zombie() -> None:
+    assert not _supervisor.is_zombie(os.getpid())
+    name = [sys.executable, "-c", "open('/proc/self/comm', 'w').write(') Z ('); input()"]
+    with subprocess.Popen(name, stdin=subprocess.PIPE) as process:
+        assert not _supervisor.is_zombie(process.pid)
+        process.communicate(b"\n", timeout=10)

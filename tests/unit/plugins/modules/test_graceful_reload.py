@@ -1,0 +1,524 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module graceful_reload, with a supervisor that lives in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
+    Status,
+    watched,
+    watchers,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    PROCESS_OPTIONS,
+    ReleaseError,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Failure
+from ansible_collections.twelvefactor.deploy.plugins.modules import graceful_reload
+
+A, B, C = "1.0-aaaaaaaa", "2.0-bbbbbbbb", "3.0-cccccccc"
+SPEC = {"command": "x", "socket": False, **PROCESS_OPTIONS}
+
+
+@dataclass
+class Memory:
+    """circusd and its pivots: ``runs`` says which release each process is on."""
+
+    home: AppHome
+    active: bool = False
+    text: str = ""  # the configuration on the disk
+    loaded: list[str] = field(default_factory=list)  # what circusd has read of it
+    runs: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)  # releases that do not start
+    stubborn: set[str] = field(default_factory=set)  # processes that do not end
+    broken: set[str] = field(default_factory=set)  # commands that fail
+    did: list[str] = field(default_factory=list)
+
+    def _do(self, what: str) -> None:
+        self.did.append(what)
+        if what.split()[0] in self.broken:
+            raise ReleaseError(f"Could not {what}: it is broken.")
+
+    def _begin(self, names: Sequence[str]) -> None:
+        release = self.home.current()
+        for name in names:
+            if release and release not in self.refused:
+                self.runs[name] = release
+
+    def is_active(self) -> bool:
+        return self.active
+
+    def start(self) -> None:
+        self._do("start")
+        self.active, self.loaded = True, watched(self.text)
+        self._begin(self.loaded)
+
+    def stop(self) -> None:
+        self._do("stop")
+        self.active = False
+        self.runs.clear()
+
+    def hup(self, instances: Sequence[str]) -> None:
+        self._do(f"hup {' '.join(instances)}")
+        self._begin(instances)
+
+    def take_configuration(self) -> None:
+        self._do("reloadconfig")
+        before, self.loaded = self.loaded, watched(self.text)
+        for name in set(before) - set(self.loaded) - self.stubborn:
+            self.runs.pop(name, None)
+        self._begin([name for name in self.loaded if name not in before])
+
+    def configuration(self) -> str:
+        return self.text
+
+    def configure(self, text: str) -> None:
+        self.text = text
+
+    def status(self, instance: str) -> Status | None:
+        release = self.runs.get(instance)
+        if release is None:
+            return None
+        return Status(instance, 10, "serving", release, 11, 0, 1, {"seconds": {"gate": 0.1}})
+
+    def not_serving(self, instances: Sequence[str], release: str) -> list[str]:
+        return [name for name in instances if self.runs.get(name) != release]
+
+    def follow(self, before: Mapping[str, Status | None], target: str, seconds: float) -> Failure:
+        late = [name for name in before if self.runs.get(name) != target]
+        return Failure(f"{', '.join(late)} exit 3", ("KeyError: x",)) if late else Failure()
+
+    def wait_until_gone(self, instances: Sequence[str], seconds: float) -> list[str]:
+        return [name for name in instances if name in self.runs]
+
+
+@pytest.fixture
+def host(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> Memory:
+    """A host with three releases, none of which has ever served."""
+    host = Memory(home)
+    monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app: home))
+    monkeypatch.setattr(graceful_reload, "Supervisor", lambda _home: host)
+    if os.geteuid() != 0:
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setattr(os, "fchown", lambda *_: None)
+    put(home, A)
+    put(home, B)
+    put(home, C, "web", "worker", "beat")
+    return host
+
+
+def put(home: AppHome, release: str, *kinds: str) -> None:
+    kinds = kinds or ("web", "worker")
+    (home.releases / release).mkdir()
+    manifest = {
+        "installed_at": release,
+        "commands": {"release": "m", **dict.fromkeys(kinds, "x")},
+        "processes": dict.fromkeys(kinds, SPEC),
+    }
+    (home.releases / release / "release.json").write_text(json.dumps(manifest))
+
+
+@pytest.fixture
+def deploy(call: Any, host: Memory) -> Any:
+    """Switch, and check what must hold after every attempt, whatever came of it."""
+
+    def run(release: str, formation: dict[str, int] | None = None, **params: Any) -> Any:
+        host.did.clear()
+        entries = len(host.home.records())
+        given = {"app": "shop", "release": release, "by": "joe", **params}
+        done = call(
+            graceful_reload.main, **given, **({"formation": formation} if formation else {})
+        )
+        record = host.home.records()[entries:]
+        if done.code == 0 and not done.result["changed"]:
+            assert record == []
+        elif record:
+            assert len(record) == 1
+            assert record[0].outcome == ("bad" if done.code else "good")
+            assert record[0].by == "joe"
+        return done
+
+    return run
+
+
+def state(host: Memory) -> tuple[str | None, dict[str, str], list[str]]:
+    return host.home.current(), dict(host.runs), watched(host.text)
+
+
+# --- deploys ----------------------------------------------------------------------------------
+
+
+def test_first_deploy(deploy: Any, host: Memory) -> None:
+    done = deploy(A, {"web": 1, "worker": 2})
+    assert done.result["changed"] is True
+    assert done.result["previous"] is None
+    assert host.did == ["start"]
+    names = ["web-1", "worker-1", "worker-2"]
+    assert state(host) == (A, dict.fromkeys(names, A), names)
+    assert done.result["processes"]["web-1"] == {
+        "release": A, "generation": 1, "pid": 11, "seconds": {"gate": 0.1}, "stragglers": 0,
+    }  # fmt: skip
+    assert host.home.records()[0].formation == {"web": 1, "worker": 2}
+    documented = set(yaml.safe_load(graceful_reload.RETURN)) - {"reason"}
+    assert documented <= set(done.result)
+
+
+def test_without_a_formation_one_web_runs(deploy: Any, host: Memory) -> None:
+    assert deploy(A).result["formation"] == {"web": 1}
+
+
+def test_first_deploy_that_fails(deploy: Any, host: Memory) -> None:
+    host.refused = {A}
+    done = deploy(A)
+    assert done.code == 1
+    assert "Release 1.0-aaaaaaaa of shop does not serve: web-1 exit 3" in done.result["msg"]
+    assert "KeyError: x" in done.result["msg"]
+    assert done.result["msg"].endswith("Nothing served before, so nothing does now.")
+    assert done.result["reason"] == "web-1 exit 3"
+    assert host.did == ["start", "stop"]
+    assert state(host) == (None, {}, [])
+
+
+def test_first_deploy_that_fails_on_a_host_that_fails_too(deploy: Any, host: Memory) -> None:
+    host.refused, host.broken = {A}, {"stop"}
+    done = deploy(A)
+    assert "does not serve: web-1 exit 3" in done.result["msg"]
+    assert "stopping it did not work either: Could not stop" in done.result["msg"]
+    assert host.home.records()[0].outcome == "bad"
+
+
+def test_deploy(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 1, "worker": 1})
+    done = deploy(B)
+    assert host.did == ["hup web-1 worker-1"]
+    assert state(host) == (B, {"web-1": B, "worker-1": B}, ["web-1", "worker-1"])
+    assert done.result["previous"] == A
+    assert done.result["formation"] == {"web": 1, "worker": 1}  # that of what served
+    assert done.result["diff"]["before"].startswith(f"current: {A}\n")
+    assert done.result["diff"]["after"].startswith(f"current: {B}\n")
+
+
+def test_deploy_again_changes_nothing(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    done = deploy(A)
+    assert done.result["changed"] is False
+    assert done.result["seconds"] == 0
+    assert done.result["processes"].keys() == {"web-1"}
+    assert host.did == []
+
+
+def test_check_mode(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    before = state(host)
+    done = deploy(B, check=True)
+    assert done.result["changed"] is True
+    assert done.result["release"] == B
+    assert done.result["previous"] == A
+    assert (state(host), host.did) == (before, [])
+    assert len(host.home.records()) == 1
+    assert deploy(A, check=True).result["changed"] is False
+
+
+def test_refused(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 1, "worker": 1})
+    before = state(host)
+    host.refused = {B}
+    done = deploy(B)
+    assert done.code == 1
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert state(host) == before
+    assert host.did == ["hup web-1 worker-1"]  # those that refused still run the old one
+    assert host.home.rollback_target(A) is None
+
+
+def test_one_of_two_is_refused(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 1, "worker": 1})
+    before = state(host)
+
+    def begin(names: Sequence[str]) -> None:
+        release = host.home.current() or ""
+        host.runs |= {name: release for name in names if release == A or name == "worker-1"}
+
+    host._begin = begin  # type: ignore[method-assign]
+    done = deploy(B)
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert host.did == ["hup web-1 worker-1", "hup worker-1"]
+    assert state(host) == before
+
+
+def test_way_back_that_fails(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    host.broken = {"hup"}
+    host.runs.clear()
+    host.refused = {B}
+    done = deploy(B)
+    assert "does not serve: Could not hup web-1" in done.result["msg"]
+    assert f"Release {A} did not come back either: Could not hup web-1" in done.result["msg"]
+    assert host.home.records()[-1].outcome == "bad"
+
+
+# --- formations -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "did"),
+    [
+        pytest.param({"web": 1}, {"web": 1, "worker": 2}, ["reloadconfig"], id="added"),
+        pytest.param(
+            {"web": 1, "worker": 2}, {"web": 1, "worker": 1}, ["reloadconfig"], id="fewer"
+        ),
+        pytest.param({"web": 1, "worker": 1}, {"web": 1}, ["reloadconfig"], id="type-removed"),
+        pytest.param({"web": 1}, {"worker": 1}, ["reloadconfig"], id="exchanged"),
+        pytest.param({"web": 1}, {"web": 0}, ["reloadconfig"], id="none"),
+        pytest.param({"web": 0}, {"web": 1}, ["reloadconfig"], id="from-none"),
+        pytest.param({"web": 1}, {"web": 1, "worker": 0}, [], id="the-same-in-other-words"),
+    ],
+)
+def test_formation_changes(
+    before: dict[str, int], after: dict[str, int], did: list[str], deploy: Any, host: Memory
+) -> None:
+    deploy(A, before)
+    done = deploy(A, after)
+    assert done.result["changed"] is bool(did)
+    assert host.did == did
+    names = watched(watchers("shop", after))
+    assert state(host) == (A, dict.fromkeys(names, A), names)
+
+
+def test_formation_and_release_change_together(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 1, "worker": 1})
+    deploy(C, {"web": 1, "beat": 1})
+    # the release first: a circusd that stops a process takes no other command
+    assert host.did == ["hup web-1", "reloadconfig"]
+    assert state(host) == (C, {"web-1": C, "beat-1": C}, ["beat-1", "web-1"])
+
+
+def test_formation_that_does_not_start(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 1})
+    before = state(host)
+    host.refused = {A}
+    done = deploy(A, {"web": 1, "worker": 1})
+    assert "worker-1 exit 3" in done.result["msg"]
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert host.did == ["reloadconfig", "reloadconfig"]
+    assert state(host) == before
+    # and nobody holds it against the release
+    host.refused = set()
+    deploy(B)
+    assert host.home.rollback_target(B) == A
+
+
+def test_refused_before_the_formation_changed(deploy: Any, host: Memory) -> None:
+    """circusd has not read the new formation yet: what it would lose still runs and is left so."""
+    deploy(A, {"web": 1, "worker": 2})
+    before = state(host)
+    host.refused = {B}
+    followed: list[str] = []
+    follow = host.follow
+
+    def following(before: Mapping[str, Status | None], *rest: Any) -> Failure:
+        followed.extend(before)
+        return follow(before, *rest)
+
+    host.follow = following  # type: ignore[method-assign]
+    done = deploy(B, {"web": 1})
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert state(host) == before
+    assert followed == ["web-1"]
+
+
+def test_process_that_does_not_end(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 1, "worker": 1})
+    host.stubborn = {"worker-1"}
+    done = deploy(A, {"web": 1}, timeout=7)
+    assert "worker-1 did not end within 7 s" in done.result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("release", "formation", "words"),
+    [
+        pytest.param("9.9-99999999", None, "is not installed on this host; installed are", id="no"),
+        pytest.param("", None, "Release  of shop is not installed", id="empty"),
+        pytest.param("..", None, "Release .. of shop is not installed", id="path"),
+        pytest.param("previous", None, "There is nothing to roll shop back to", id="previous"),
+        pytest.param(B, {"beat": 1}, f"'beat', but release {B} has web, worker", id="type"),
+        pytest.param(B, {"release": 1}, "process type 'release'", id="release-process"),
+        pytest.param(B, {"web": -1}, "asks for -1 processes", id="count"),
+    ],
+)
+def test_impossible(release: str, formation: Any, words: str, deploy: Any, host: Memory) -> None:
+    deploy(A)
+    before = state(host)
+    done = deploy(release, formation)
+    assert done.code == 1
+    assert words in done.result["msg"]
+    assert (state(host), host.did) == (before, [])
+    assert len(host.home.records()) == 1
+
+
+# --- rollbacks --------------------------------------------------------------------------------
+
+
+def test_rollback_goes_back_step_by_step(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 2})
+    deploy(B, {"web": 1, "worker": 1})
+    deploy(C, {"web": 1, "worker": 1, "beat": 1})
+    first = deploy("previous")
+    assert (first.result["release"], first.result["previous"]) == (B, C)
+    assert state(host) == (B, {"web-1": B, "worker-1": B}, ["web-1", "worker-1"])
+    second = deploy("previous")
+    assert second.result["release"] == A
+    assert second.result["formation"] == {"web": 2}  # formation and code come back together
+    third = deploy("previous")
+    assert third.code == 1
+    assert f"{A} serves, the record has {A}, and installed are {A}, {B}, {C}" in third.result["msg"]
+    assert [record.event for record in host.home.records()] == ["deploy"] * 3 + ["rollback"] * 2
+
+
+def test_rollback_to_an_id(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    deploy(B)
+    deploy(C)
+    deploy(A, event="rollback")
+    assert deploy("previous").code == 1  # nothing lies before A
+    deploy(B)
+    assert deploy("previous").result["release"] == A
+
+
+def test_rollback_skips_what_failed(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    host.refused = {B}
+    deploy(B)
+    deploy(C)
+    assert deploy("previous").result["release"] == A
+
+
+def test_rollback_that_fails(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    deploy(B)
+    before = state(host)
+    host.refused = {A}
+    done = deploy("previous")
+    assert done.result["msg"].endswith(f"Release {B} serves as before.")
+    assert state(host) == before
+    assert deploy("previous").code == 1
+
+
+# --- repairs ----------------------------------------------------------------------------------
+
+
+def test_release_is_current_but_the_unit_is_down(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 1, "worker": 1})
+    host.active = False
+    host.runs.clear()
+    done = deploy(A)
+    assert done.result["changed"] is True
+    assert host.did == ["start"]
+    assert host.runs == {"web-1": A, "worker-1": A}
+    assert deploy(A).result["changed"] is False
+
+
+def test_one_process_runs_something_else(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 1, "worker": 1})
+    host.runs["worker-1"] = B
+    assert deploy(A).result["changed"] is True
+    assert host.did == ["hup worker-1"]
+
+
+@pytest.fixture
+def cut_off(deploy: Any, host: Memory) -> Any:
+    """A run that was killed after it had pointed ``current`` at B and told nobody."""
+    deploy(A, {"web": 1})
+    host.home.point_to(B)
+    host.text = watchers("shop", {"web": 1, "worker": 1})
+    return deploy
+
+
+def test_half_finished_move_is_finished(cut_off: Any, host: Memory) -> None:
+    host.loaded = ["web-1"]
+    done = cut_off(B, {"web": 1})
+    assert done.result["changed"] is True
+    assert done.result["previous"] == A
+    assert host.runs == {"web-1": B}
+    assert cut_off("previous").result["release"] == A
+
+
+def test_half_finished_move_that_is_refused_goes_back_to_what_served(
+    cut_off: Any, host: Memory
+) -> None:
+    host.refused = {B}
+    done = cut_off(B, {"web": 1})
+    assert done.code == 1
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert state(host) == (A, {"web-1": A}, ["web-1"])
+    assert host.home.records()[-1].before == A
+
+
+def test_rollback_of_a_half_finished_move(cut_off: Any, host: Memory) -> None:
+    done = cut_off("previous")
+    assert done.result["release"] == A
+    assert state(host)[:2] == (A, {"web-1": A})
+
+
+def test_refused_again_after_the_only_release_went_down(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    host.active = False
+    host.runs.clear()
+    host.refused = {A}
+    done = deploy(A)
+    assert f"Release {A} did not come back either: web-1 exit 3" in done.result["msg"]
+    assert host.home.current() == A
+
+
+# --- the rest ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [(None, 30.0 + 60 + 3 + 60 + 30), (5.0, 5.0)], ids=["derived", "given"]
+)
+def test_timeout(timeout: float | None, seconds: float, host: Memory) -> None:
+    params = {"release": A, "formation": None, "timeout": timeout}
+    assert graceful_reload.make_plan(host.home, host, params).timeout == seconds
+
+
+def test_not_root(call: Any, host: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    done = call(graceful_reload.main, app="shop", release=A)
+    assert "run it with become: true" in done.result["msg"]
+    assert host.did == []
+
+
+def test_somebody_else_is_at_work(deploy: Any, host: Memory) -> None:
+    with host.home.locked():
+        done = deploy(A)
+    assert "Another run is working on the releases of shop" in done.result["msg"]
+
+
+def test_record_that_cannot_be_written(
+    deploy: Any, host: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remember(_home: AppHome, _record: Record) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(AppHome, "remember", remember)
+    done = deploy(A)
+    assert done.code == 1
+    assert done.result["msg"] == (
+        f"Release {A} of shop serves. No rollback will know of this, the record cannot be written: "
+        "[Errno 28] No space left on device."
+    )
+    host.refused = {B}
+    done = deploy(B)
+    assert "does not serve: web-1 exit 3" in done.result["msg"]
+    assert done.result["msg"].endswith("[Errno 28] No space left on device.")

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the parameters of nginx_config to a request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import NginxError
+from ansible_collections.twelvefactor.deploy.plugins.modules import nginx_config
+
+
+def parameters(**given: Any) -> dict[str, Any]:
+    defaults = {name: option.get("default") for name, option in nginx_config.ARGUMENTS.items()}
+    return {**defaults, "name": "s", **given}
+
+
+def test_files_secrets_and_copies_with_their_modes(tmp_path: Path) -> None:
+    source = tmp_path / "made.key"
+    source.write_text("made")
+    source.chmod(0o640)
+    request = nginx_config.read_request(
+        parameters(
+            files={"a": "text"},
+            secret_files={"k": "secret"},
+            copies={"c": str(source)},
+            absent=["d"],
+            replace=["a"],
+        ),
+        check=False,
+    )
+    found = {path: (file.content, file.mode) for path, file in request.wanted.items()}
+    assert found == {"a": (b"text", 0o644), "k": (b"secret", 0o600), "c": (b"made", 0o640)}
+    assert (request.absent, request.replace) == ({"d"}, {"a"})
+
+
+def test_a_copy_of_what_is_not_there_yet(tmp_path: Path) -> None:
+    given = parameters(copies={"c": str(tmp_path / "none")})
+    assert nginx_config.read_request(given, check=True).wanted["c"].content is None
+    with pytest.raises(NginxError, match=r"c is to be a copy of .*/none, which does not exist"):
+        nginx_config.read_request(given, check=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"files": {"a": 1}}, "content of a in 'files' is not a text"),
+        ({"files": {"a": "x"}, "secret_files": {"a": "y"}}, "a: given more than once"),
+        ({"files": {"a": "x"}, "state": "absent"}, "takes no files"),
+        ({"absent": ["a"], "state": "absent"}, "takes no files"),
+    ],
+)
+def test_contradictions_are_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(NginxError, match=words):
+        nginx_config.read_request(parameters(**given), check=False)
+
+
+def test_secrets_are_not_logged() -> None:
+    assert nginx_config.ARGUMENTS["secret_files"]["no_log"] is True
+
+
+def test_documentation_and_arguments_agree() -> None:
+    options = yaml.safe_load(nginx_config.DOCUMENTATION)["options"]
+    assert options.keys() == nginx_config.ARGUMENTS.keys()
+    for name, option in nginx_config.ARGUMENTS.items():
+        for key in ("type", "required", "default", "choices", "elements"):
+            assert options[name].get(key) == option.get(key), (name, key)

@@ -1,0 +1,502 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module release, from its parameters to what lies on the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.modules import release
+
+UV = shutil.which(
+    "uv", path=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+)
+installs = pytest.mark.skipif(UV is None, reason="uv is not installed")
+
+CANARY = "canary-in-a-coal-mine"
+OTHER = "1.0-0123abcd"
+
+
+@pytest.fixture
+def home(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> AppHome:
+    """An app with one release that serves."""
+    monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app: home))
+    (home.root / "cache").mkdir()
+    put(home, OTHER, "2026-01-01T00:00:00Z", env=f"OLD={CANARY}\nSAME=1\n")
+    home.point_to(OTHER)
+    return home
+
+
+def put(home: AppHome, name: str, at: str, env: str = "") -> None:
+    path = home.releases / name
+    path.mkdir()
+    (path / "env").write_text(env)
+    manifest = {
+        "installed_at": at, "packages": {"shop": "0.9", "flask": "3.0"}, "commands": {"web": "old"},
+        "python": "3.9.0", "processes": {},
+    }  # fmt: skip
+    (path / "release.json").write_text(json.dumps(manifest))
+
+
+@pytest.fixture
+def published(index: Any, make_wheel: Any) -> Any:
+    """An index with version 1.0 of the shop, as playbooks/publish.yml leaves it."""
+    dependency = make_wheel("flask", "3.1")
+    index.add(dependency)
+    digest = index.answers["/simple/flask/"][0].body.decode().partition("sha256=")[2][:64]
+    carries = {
+        "requirements.txt": f"flask==3.1 --hash=sha256:{digest}\n",
+        "Procfile": "release: migrate\nweb: gunicorn shop\nworker: work\n",
+    }
+    index.add(make_wheel("shop", "1.0", carries=carries))
+    return index
+
+
+@pytest.fixture
+def params(published: Any) -> dict[str, Any]:
+    published.login = f"joe:{CANARY}"
+    return {
+        "app": "shop",
+        "version": "1.0",
+        "index_url": published.url_of(f"joe:{CANARY}"),
+        "python": sys.executable,
+        "uv": UV or "/nowhere",
+        "env": {"SECRET_KEY": CANARY, "SAME": "1", "APP": "shop", "PORT": 80, "EMPTY": ""},
+        "formation": {"web": 1},
+    }
+
+
+def snapshot(home: AppHome) -> list[str]:
+    return sorted(str(path.relative_to(home.root)) for path in home.root.rglob("*"))
+
+
+def clean(outcome: Any) -> None:
+    """Nothing that was printed holds a secret, and nothing is garbled either."""
+    assert CANARY not in outcome.printed
+    assert "VALUE_SPECIFIED_IN_NO_LOG" not in outcome.printed
+    assert "********" not in outcome.printed
+
+
+LINES = [
+    f"python: 3.9.0 -> {'.'.join(map(str, sys.version_info[:3]))}",
+    "package flask: 3.0 -> 3.1",
+    "package shop: 0.9 -> 1.0",
+    "env APP: added",
+    "env EMPTY: added",
+    "env OLD: removed",
+    "env PORT: added",
+    "env SECRET_KEY: added",
+    "process release: added -> migrate",
+    "process web: old -> gunicorn shop",
+    "process worker: added -> work",
+]
+
+
+# --- present ----------------------------------------------------------------------------------
+
+
+@installs
+def test_install(call: Any, home: AppHome, params: dict[str, Any], published: Any) -> None:
+    before = snapshot(home)
+    foreseen = call(release.main, check=True, **params)
+    assert snapshot(home) == before
+    clean(foreseen)
+    done = call(release.main, **params)
+    clean(done)
+
+    # check mode said the same
+    documented = set(yaml.safe_load(release.RETURN)) | {"changed", "diff"}
+    assert documented <= set(foreseen.result)
+    for key in documented:
+        assert foreseen.result[key] == done.result[key]
+    assert done.code == 0
+    assert done.result["changed"] is True
+    assert done.result["current"] == OTHER == home.current()
+    assert done.result["packages"] == {"flask": "3.1", "shop": "1.0"}
+    assert done.result["processes"]["web"] == "gunicorn shop"
+    assert done.result["diff"]["after"].splitlines() == LINES
+
+    # what lies there
+    name = done.result["release"]
+    path = home.releases / name
+    assert done.result["path"] == str(path)
+    assert sorted(child.name for child in path.iterdir()) == [
+        "Procfile", "bin", "env", "release.json", "requirements.txt", "venv",
+    ]  # fmt: skip
+    assert not [child for child in path.rglob("*") if child.stat().st_mode & stat.S_IRWXO
+                and "venv" not in child.parts]  # fmt: skip
+    manifest = home.manifest(name) or {}
+    assert manifest["id"] == name
+    assert manifest["processes"].keys() == {"web", "worker"}
+    assert manifest["processes"]["web"]["health"] == {"path": "/", "host": "localhost", "count": 2}
+    said = subprocess.run(
+        [
+            path / "bin/run",
+            "python",
+            "-c",
+            "import os, shop; print(shop.version, os.environ['PORT'])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert said.stdout == "1.0 80\n"
+
+    # again: nothing to do, and nothing downloaded
+    published.asked.clear()
+    again = call(release.main, **params)
+    assert again.result["changed"] is False
+    assert again.result["diff"]["after"] == ""
+    assert again.result["release"] == name
+    assert again.result.keys() == done.result.keys()
+    assert [path for path, _login in published.asked] == ["/simple/shop/"]
+
+
+@installs
+def test_one_value_makes_another_release(call: Any, home: AppHome, params: dict[str, Any]) -> None:
+    first = call(release.main, check=True, **params)
+    params["env"]["SECRET_KEY"] = f"{CANARY}-2"
+    second = call(release.main, check=True, **params)
+    clean(second)
+    assert first.result["release"] != second.result["release"]
+
+
+@installs
+def test_lock_and_processes_beside_the_build(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any
+) -> None:
+    """Somebody else's package carries neither."""
+    page = published.answers["/simple/flask/"][0].body.decode()
+    digest = page.partition("sha256=")[2][:64]
+    params |= {
+        "package": "Flask",
+        "version": "3.1",
+        "requirements": f"flask==3.1 --hash=sha256:{digest}\n",
+        "processes": {"web": "python -m flask"},
+        "process_options": {"web": {"stop_timeout": 5}},
+        "health": {"path": "/up"},
+    }
+    done = call(release.main, **params)
+    assert done.result["packages"] == {"flask": "3.1"}
+    web = (home.manifest(done.result["release"]) or {})["processes"]["web"]
+    assert web["stop_timeout"] == 5
+    assert web["health"] == {"path": "/up", "host": "localhost", "count": 2}
+    assert call(release.main, **params).result["changed"] is False
+
+
+@installs
+def test_hash_mismatch_leaves_nothing(call: Any, home: AppHome, params: dict[str, Any]) -> None:
+    before = snapshot(home)
+    params |= {"requirements": f"shop==1.0 --hash=sha256:{'0' * 64}", "processes": {"web": "x"}}
+    done = call(release.main, **params)
+    clean(done)
+    assert done.code == 1
+    assert "does not have the hash that the lock file names" in done.result["msg"]
+    shutil.rmtree(home.root / "cache")
+    assert [name for name in snapshot(home) if "cache" not in name] == [
+        name for name in before if "cache" not in name
+    ]
+
+
+@installs
+def test_what_an_interrupted_run_left_is_removed(
+    call: Any, home: AppHome, params: dict[str, Any]
+) -> None:
+    (home.releases / "0.1-00000000" / "venv").mkdir(parents=True)
+    foreseen = call(release.main, check=True, **params)
+    assert home.unfinished() == ["0.1-00000000"]
+    done = call(release.main, **params)
+    assert home.unfinished() == []
+    for outcome in (foreseen, done):
+        assert outcome.result["diff"]["after"].endswith("release 0.1-00000000: removed\n")
+
+
+@installs
+def test_own_unfinished_directory_is_made_again(
+    call: Any, home: AppHome, params: dict[str, Any]
+) -> None:
+    name = call(release.main, check=True, **params).result["release"]
+    (home.releases / name / "venv").mkdir(parents=True)
+    assert call(release.main, **params).result["changed"] is True
+    assert home.manifest(name)
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+def test_release_that_serves_is_never_cleaned_up(
+    check: bool, call: Any, home: AppHome, params: dict[str, Any]
+) -> None:
+    name = call(release.main, check=True, **params).result["release"]
+    (home.releases / name / "venv").mkdir(parents=True)
+    home.point_to(name)
+    done = call(release.main, check=check, **params)
+    assert done.code == 1
+    assert f"{name} serves, but its release.json is missing" in done.result["msg"]
+    assert home.unfinished() == [name]
+
+
+@installs
+def test_prune(call: Any, home: AppHome, params: dict[str, Any]) -> None:
+    names = [f"0.{number}-00000000" for number in range(1, 5)]
+    for number, name in enumerate(names):
+        put(home, name, f"2025-01-0{number + 1}T00:00:00Z")
+    for name in [names[0], OTHER]:
+        home.remember(Record(at="x", event="deploy", release=name, outcome="good"))
+    foreseen = call(release.main, check=True, keep=3, **params)
+    done = call(release.main, keep=3, **params)
+    assert done.result["pruned"] == foreseen.result["pruned"] == names[1:]
+    assert set(home.installed()) == {names[0], OTHER, done.result["release"]}
+
+
+@installs
+def test_disk_full(
+    call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = home.installed()
+    make = pathlib.Path.mkdir
+
+    def mkdir(path: pathlib.Path, *arguments: Any, **options: Any) -> None:
+        if path.parent == home.releases:
+            raise OSError(28, "No space left on device")
+        make(path, *arguments, **options)
+
+    monkeypatch.setattr(pathlib.Path, "mkdir", mkdir)
+    done = call(release.main, **params)
+    assert done.code == 1
+    assert "Could not install 1.0-" in done.result["msg"]
+    assert "No space left on device" in done.result["msg"]
+    assert home.installed() == before
+    assert home.unfinished() == []
+
+
+# --- refusals: one sentence, nothing written, no secret shown ---------------------------------
+
+
+def test_index_that_is_down_does_not_matter_to_what_is_installed(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any, no_pauses: list[float]
+) -> None:
+    found = call(release.main, check=True, **params).result["release"]
+    put(home, found, "2026-02-01T00:00:00Z", env="A=1\n")
+    path = home.releases / found / "release.json"
+    digest = published.answers["/simple/shop/"][0].body.decode().partition("sha256=")[2][:64]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"wheel_sha256": digest}))
+    published.stop()
+    params["formation"] = {}
+    done = call(release.main, **params)
+    clean(done)
+    assert done.code == 0
+    assert done.result["changed"] is False
+    assert f"Went on because {found} is installed already" in done.printed
+    params["env"]["PORT"] = 81
+    assert "does not give the files of shop" in call(release.main, **params).result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"version": "9.9"}, "There is no wheel of shop 9.9 at", id="no-such-version"),
+        pytest.param({"package": "x"}, "There is no wheel of x 1.0 at", id="no-such-package"),
+        pytest.param(
+            {"formation": {"beat": 1}}, "'beat', but shop 1.0 has web, worker", id="formation"
+        ),
+        pytest.param({"formation": {"web": "x"}}, "asks for 'x' processes", id="count"),
+        pytest.param({"processes": {"Web": "x"}}, "'Web' is no name", id="process-type"),
+        pytest.param({"processes": {"web": None}}, "it must be one line", id="no-command"),
+        pytest.param({"processes": {}}, "no process type to run", id="no-processes"),
+        pytest.param({"process_options": {"x": {}}}, "process_options names x", id="options-of"),
+        pytest.param({"process_options": {"web": 1}}, "expected a dictionary", id="options"),
+        pytest.param(
+            {"process_options": {"web": {"stop_timeout": 999}}}, "at most 240", id="stop-timeout"
+        ),
+        pytest.param({"health": {"count": 0}}, "health.count is 0", id="health"),
+        pytest.param({"env": {"A": None}}, "env A is None", id="env-none"),
+        pytest.param({"env": {"A": [CANARY]}}, "env A is a list", id="env-list"),
+        pytest.param({"env": {"A-B": CANARY}}, "'A-B' is no name", id="env-key"),
+        pytest.param({"python": "/usr/bin/python3.99"}, "is missing on this host", id="python"),
+        pytest.param({"index_url": ""}, "index_url is empty", id="no-index"),
+        pytest.param({"index_url": f"https://joe:{CANARY}/@x/y"}, "is no URL", id="index-url"),
+        pytest.param({"index_url": f"joe:{CANARY}@x/y"}, "is no URL", id="index-without-scheme"),
+        pytest.param({"ca_path": "/no/such/file"}, "certificates /no/such/file cannot", id="ca"),
+        pytest.param(
+            {"requirements": f"shop==1.0 --hash=sha256:{'0' * 64}"},
+            "With `requirements`, `processes` must say",
+            id="lock-without-processes",
+        ),
+        pytest.param(
+            {"requirements": "shop==1.0", "processes": {"web": "x"}},
+            "no sha256 for shop==1.0",
+            id="lock-without-hashes",
+        ),
+        pytest.param(
+            {"requirements": f"x==1.0 --hash=sha256:{'0' * 64}", "processes": {"web": "x"}},
+            "holds no shop; it must pin shop==1.0",
+            id="lock-of-something-else",
+        ),
+    ],
+)
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+def test_refused(
+    check: bool,
+    changes: dict[str, Any],
+    words: str,
+    call: Any,
+    home: AppHome,
+    params: dict[str, Any],
+) -> None:
+    before = snapshot(home)
+    done = call(release.main, check=check, **(params | changes))
+    clean(done)
+    assert done.code == 1
+    assert done.result["failed"] is True
+    assert words in done.result["msg"]
+    assert snapshot(home) == before
+
+
+def test_wheel_without_a_lock(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any, make_wheel: Any
+) -> None:
+    published.add(make_wheel("shop", "2.0"))
+    done = call(release.main, **(params | {"version": "2.0"}))
+    assert "does not carry its requirements and processes" in done.result["msg"]
+
+
+def test_index_that_changes_its_mind(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any
+) -> None:
+    page = published.answers["/simple/shop/"]
+    body = page[0].body
+    digest = body.partition(b"sha256=")[2][:64]
+    page.append(published.Answer(body.replace(digest, b"0" * 64)))
+    done = call(release.main, **params)
+    assert "shop-1.0-py3-none-any.whl changed on" in done.result["msg"]
+
+
+def test_app_without_a_user(call: Any, params: dict[str, Any]) -> None:
+    done = call(release.main, **(params | {"app": "no-such-app"}))
+    clean(done)
+    assert "run the role app_user" in done.result["msg"]
+
+
+def test_somebody_else_is_at_work(call: Any, home: AppHome, params: dict[str, Any]) -> None:
+    with home.locked():
+        done = call(release.main, **params)
+    assert "Another run is working on the releases of shop" in done.result["msg"]
+
+
+def test_not_root(
+    call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(_home: AppHome) -> None:
+        raise PermissionError(13, "Permission denied", str(home.root))
+
+    monkeypatch.setattr(AppHome, "locked", locked)
+    done = call(release.main, **params)
+    assert done.result["msg"].endswith("Releases belong to root; use become: true.")
+
+
+# --- argument errors --------------------------------------------------------------------------
+
+ENV = {"A": CANARY, "ONE": "1"}
+LOGIN = f"https://joe:{CANARY}@x/"
+ENOUGH = {"app": "shop", "version": "1.0", "index_url": LOGIN, "env": ENV}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param({"env": ENV}, "missing required arguments: app", id="no-app"),
+        pytest.param({"app": "shop", "env": ENV}, "missing: version", id="no-version"),
+        pytest.param(
+            {"app": "shop", "version": "2", "env": ENV},
+            "any of the following are missing: index_url, requirements",
+            id="no-index",
+        ),
+        pytest.param(
+            {"app": "shop", "state": "absent", "env": ENV}, "missing: release", id="absent"
+        ),
+        pytest.param(ENOUGH | {"environment": ENV}, "Unsupported parameters", id="unknown"),
+        pytest.param(
+            {"app": "shop", "version": "1.0", "index_url": LOGIN, "environment": ENV},
+            "Unsupported parameters",
+            id="misspelt-env",
+        ),
+        pytest.param(ENOUGH | {"index": LOGIN}, "Unsupported parameters", id="misspelt-index"),
+        pytest.param(ENOUGH | {"keep": "many"}, "argument 'keep' is of type str", id="keep"),
+        pytest.param(ENOUGH | {"health": {"paths": "/"}}, "health.paths", id="health"),
+        pytest.param(ENOUGH | {"env": f"no pairs {CANARY}"}, "argument 'env'", id="env"),
+        pytest.param(ENOUGH | {"env": [CANARY]}, "argument 'env'", id="env-is-a-list"),
+        pytest.param(ENOUGH | {"env": f"A={CANARY}", "x": 1}, "Unsupported", id="env-as-pairs"),
+        pytest.param(ENOUGH | {"env": json.dumps(ENV), "x": 1}, "Unsupported", id="env-as-json"),
+        pytest.param({"app": "shop", "index_url": LOGIN}, "missing: version", id="index-url"),
+        pytest.param(ENOUGH | {"state": "latest"}, "value of state must be one of", id="state"),
+    ],
+)
+def test_argument_errors_show_no_secret(arguments: dict[str, Any], words: str, call: Any) -> None:
+    done = call(release.main, **arguments)
+    clean(done)
+    assert done.code == 1
+    assert words in done.result["msg"]
+
+
+@installs
+@pytest.mark.parametrize("form", [json.dumps, lambda env: " ".join(f"{k}={v}" for k, v in env.items())],
+                         ids=["json", "pairs"])  # fmt: skip
+def test_env_as_text(form: Any, call: Any, home: AppHome, params: dict[str, Any]) -> None:
+    as_dictionary = call(release.main, check=True, **(params | {"env": ENV}))
+    done = call(release.main, check=True, **(params | {"env": form(ENV)}))
+    clean(done)
+    assert done.result["release"] == as_dictionary.result["release"]
+
+
+# --- absent -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+def test_absent(check: bool, call: Any, home: AppHome) -> None:
+    put(home, "0.9-0123abcd", "2025-01-01T00:00:00Z")
+    gone = {"app": "shop", "state": "absent", "release": "0.9-0123abcd"}
+    done = call(release.main, check=check, **gone)
+    assert done.result["changed"] is True
+    assert done.result["diff"] == {"before": "0.9-0123abcd\n", "after": ""}
+    assert ("0.9-0123abcd" in home.installed()) is check
+    again = call(release.main, check=check, **gone)
+    assert again.result["changed"] is check
+
+
+def test_absent_unfinished(call: Any, home: AppHome) -> None:
+    (home.releases / "0.9-0123abcd" / "venv").mkdir(parents=True)
+    done = call(release.main, app="shop", state="absent", release="0.9-0123abcd")
+    assert done.result["changed"] is True
+    assert home.unfinished() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (OTHER, "is the release that serves shop"),
+        ("", "'' is no id of a release"),
+        (".", "is no id of a release"),
+        ("..", "is no id of a release"),
+        ("../releases/" + OTHER, "is no id of a release"),
+        ("1.0", "is no id of a release"),
+    ],
+    ids=["serves", "empty", "dot", "dots", "path", "version"],
+)
+def test_absent_refuses(name: str, words: str, call: Any, home: AppHome) -> None:
+    before = snapshot(home)
+    done = call(release.main, app="shop", state="absent", release=name)
+    assert done.code == 1
+    assert words in done.result["msg"]
+    assert snapshot(home) == before
