@@ -24,8 +24,8 @@ CA_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
 # Debian's packages: what a controller needs, and what the test hosts and the load on them need.
 PACKAGES := curl git openssh-client python3-venv rsync shellcheck
-HOST_PACKAGES := aardvark-dns crun iproute2 iptables mmdebstrap netavark nftables nghttp2-client \
-	podman runc uidmap
+HOST_PACKAGES := aardvark-dns crun iproute2 iptables mmdebstrap netavark nftables \
+	podman runc uidmap wrk
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -110,7 +110,7 @@ lint-python: ready ## ruff, rules and format
 
 lint-types: ready ## mypy, strict
 	mypy --strict $(COLLECTION)/plugins
-	MYPYPATH=tests mypy --strict --package hosts
+	MYPYPATH=tests mypy --strict --package hosts --package load
 
 lint-spelling: ready ## codespell
 	codespell
