@@ -14,7 +14,8 @@ description:
     metadata, so that one file with one hash is everything that
     M(twelvefactor.deploy.release) needs besides the config.
   - Runs where the source is, on the controller or in CI, and needs the program uv there.
-  - The same source gives the same bytes. Times in the wheel are those of the last commit.
+  - The same source gives the same bytes, whenever and from whichever commit it is built. So times
+    in the wheel mean nothing, unless E(SOURCE_DATE_EPOCH) says what they shall be.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
@@ -131,19 +132,18 @@ def read(source: pathlib.Path, name: str, what: str) -> str:
         raise ReleaseError(f"{source / name} is no UTF-8 text.") from None
 
 
-def last_commit(source: pathlib.Path) -> tuple[str | None, str]:
-    """Id and time of the last commit, or nothing and a fixed time outside a git checkout."""
+def last_commit(source: pathlib.Path) -> str | None:
+    """Id of the last commit; None outside a git checkout."""
     try:
         code, output = run(
-            ["git", "-C", str(source), "log", "-1", "--format=%H %ct"],
+            ["git", "-C", str(source), "rev-parse", "HEAD"],
             f"ask git about {source}",
             30,
             environment=os.environ,
         )
     except ReleaseError:
-        return None, EPOCH
-    commit, _space, seconds = output.strip().partition(" ")
-    return (commit, seconds) if code == 0 and seconds.isdigit() else (None, EPOCH)
+        return None
+    return output.strip() if code == 0 else None
 
 
 def build(params: dict[str, Any]) -> dict[str, Any]:
@@ -152,8 +152,7 @@ def build(params: dict[str, Any]) -> dict[str, Any]:
     procfile = read(source, params["procfile"], "Procfile")
     parse_lock(lock, str(source / params["requirements"]))
     parse_procfile(procfile)
-    commit, seconds = last_commit(source)
-    environment = {"SOURCE_DATE_EPOCH": seconds, **os.environ}
+    environment = {"SOURCE_DATE_EPOCH": EPOCH, **os.environ}
     environment |= {key: str(value) for key, value in params["environment"].items()}
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
@@ -184,7 +183,7 @@ def build(params: dict[str, Any]) -> dict[str, Any]:
         "version": version,
         "path": str(target),
         "sha256": digest,
-        "commit": commit,
+        "commit": last_commit(source),
     }
 
 

@@ -117,7 +117,7 @@ options:
   uv:
     description: The program uv on the host. Where it is missing, pip does the work.
     type: path
-    default: /opt/uv/bin/uv
+    default: /opt/circus/bin/uv
   keep:
     description:
       - How many releases to keep. The current one and the one that a rollback would pick stay in
@@ -436,7 +436,7 @@ def main() -> None:
             },
             "process_options": {"type": "dict", "default": {}},
             "python": {"type": "path", "default": "/usr/bin/python3"},
-            "uv": {"type": "path", "default": "/opt/uv/bin/uv"},
+            "uv": {"type": "path", "default": "/opt/circus/bin/uv"},
             "keep": {"type": "int", "default": 5},
         },
         required_if=[

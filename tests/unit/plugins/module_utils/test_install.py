@@ -314,7 +314,7 @@ def test_index_url_is_in_no_argument(home: AppHome, monkeypatch: pytest.MonkeyPa
         return 0, ""
 
     monkeypatch.setattr(_install, "run", run)
-    for uv in ("/opt/uv/bin/uv", None):
+    for uv in ("/opt/circus/bin/uv", None):
         lock = write_lock(home, "shop==1.0")
         Installer(home, f"https://joe:{SECRET}@index.test/", "/usr/bin/python3", uv).install(
             lock.parent / "venv", lock
