@@ -1,0 +1,283 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the sites of converge.yml answer, asked from the controller."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+
+INVENTORY = Path(__file__).parents[3] / "build/hosts/molecule-nginx/inventory.yml"
+SECURITY_HEADERS = {
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+}
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+    client: str
+
+    @property
+    def said(self) -> Any:
+        return json.loads(self.body)
+
+
+class Site:
+    """One host's nginx, as a client sees it that trusts only what it was told to."""
+
+    def __init__(self, host: Any) -> None:
+        self.host = host
+        self.address = host.ansible.get_variables()["ansible_host"]
+        self.name = host.ansible.get_variables()["inventory_hostname"]
+        [self.peer] = {"nginx-d12", "nginx-d13"} - {self.name}
+        self.front = f"front-{self.name}.test"
+        self.trust = host.file("/etc/nginx/certificates/shop.trust.pem").content_string
+
+    def tls(self, name: str | None, trust: str = "", alpn: str = "") -> ssl.SSLSocket:
+        context = ssl.create_default_context(cadata=trust or self.trust)
+        # What Python 3.13 does unasked.
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        if alpn:
+            context.set_alpn_protocols([alpn])
+        raw = socket.create_connection((self.address, 443), timeout=20)
+        try:
+            return context.wrap_socket(raw, server_hostname=name or self.address)
+        except BaseException:
+            raw.close()
+            raise
+
+    def ask(
+        self,
+        name: str,
+        path: str = "/",
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        trust: str = "",
+    ) -> Reply:
+        connection = http.client.HTTPSConnection(name, timeout=20)
+        connection.sock = self.tls(name, trust)
+        client = connection.sock.getsockname()[0]
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        reply = Reply(response.status, response.headers, response.read(), client)
+        connection.close()
+        return reply
+
+    def ask_plain(self, name: str) -> Reply:
+        connection = http.client.HTTPConnection(self.address, timeout=20)
+        connection.request("GET", "/path?query", headers={"Host": name})
+        response = connection.getresponse()
+        return Reply(response.status, response.headers, response.read(), "")
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        text = self.host.file(f"/var/log/nginx/{name}.access.log").content_string
+        return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def site(host: Any) -> Site:
+    return Site(host)
+
+
+def given(name: str) -> str:
+    return (Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / f"{name}.pem").read_text()
+
+
+def test_two_sites_answer_over_https(site: Site) -> None:
+    assert site.ask("shop.test", "/cart").said["path"] == "/cart"
+    assert site.ask("team.test", trust=given("team")).body == b"team\n"
+
+
+def test_a_site_with_addresses_answers_to_them(site: Site) -> None:
+    assert site.ask(site.address).said["headers"]["host"] == site.address
+
+
+def test_http_is_redirected_to_https(site: Site) -> None:
+    reply = site.ask_plain("shop.test")
+    assert (reply.status, reply.headers["Location"]) == (301, "https://shop.test/path?query")
+
+
+def test_a_site_can_stay_on_http(site: Site) -> None:
+    assert site.ask_plain("team.test").body == b"team\n"
+
+
+def test_unknown_names_get_nothing(site: Site) -> None:
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        site.tls("unknown.test")
+    with pytest.raises(http.client.RemoteDisconnected):
+        site.ask_plain("unknown.test")
+    # The certificate of one site does not open the others' door.
+    with pytest.raises(http.client.RemoteDisconnected):
+        site.ask("shop.test", headers={"Host": "unknown.test"})
+
+
+@pytest.mark.parametrize("name", ["shop.test", None])
+def test_http2_is_negotiated(site: Site, name: str | None) -> None:
+    with site.tls(name, alpn="h2") as connection:
+        assert connection.selected_alpn_protocol() == "h2"
+        assert connection.version() == "TLSv1.3"
+
+
+def test_request_id_reaches_app_response_and_log(site: Site) -> None:
+    reply = site.ask("shop.test", headers={"X-Request-ID": "made-up-by-a-client"})
+    [identity] = reply.headers.get_all("X-Request-ID")
+    assert re.fullmatch("[0-9a-f]{32}", identity)
+    assert reply.said["headers"]["x-request-id"] == identity
+    [entry] = [e for e in site.log("shop") if e["http.request.id"] == identity]
+    assert entry["http.response.status_code"] == 200
+    assert entry["nginx.upstream.address"] == "unix:/run/backend/web-1.sock"
+    assert float(entry["nginx.upstream.response_seconds"]) >= 0
+
+
+def test_every_line_of_the_log_is_json(site: Site) -> None:
+    awkward = 'quote " backslash \\ tab\t end'
+    site.ask("shop.test", "/%22%0a?x=\\", headers={"User-Agent": awkward})
+    assert site.log("shop")[-1]["user_agent.original"] == awkward
+
+
+def test_client_address_and_request_id_arrive_behind_the_load_balancer(site: Site) -> None:
+    reply = site.ask(site.front, headers={"X-Forwarded-For": "192.0.2.66"})
+    told = reply.said["headers"]
+    assert told["x-forwarded-for"] == reply.client
+    assert told["x-forwarded-proto"] == "https"
+    assert told["x-forwarded-host"] == told["host"] == site.front
+    assert told["x-request-id"] == reply.headers["X-Request-ID"]
+    assert len(reply.headers.get_all("X-Request-ID")) == 1
+
+
+def test_the_next_server_is_asked_also_for_a_post(site: Site) -> None:
+    # The first server of the upstream refuses connections; nothing was sent to it.
+    replies = [site.ask(site.front, method="POST", body=b"x") for _ in range(6)]
+    assert {reply.status for reply in replies} == {200}
+    assert any("," in entry["nginx.upstream.address"] for entry in site.log("front"))
+
+
+def test_an_upstream_with_another_certificate_is_refused(site: Site) -> None:
+    assert site.ask("deceived.test").status == 502
+    log = site.host.file("/var/log/nginx/error.log").content_string
+    assert "upstream SSL certificate verify error" in log
+
+
+def test_websockets_are_upgraded(site: Site) -> None:
+    with site.tls("shop.test") as connection:
+        connection.sendall(
+            b"GET /socket HTTP/1.1\r\nHost: shop.test\r\n"
+            b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
+        answer = b""
+        while chunk := connection.recv(4096):
+            answer += chunk
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert answer.endswith(b"\r\n\r\nframes")
+
+
+def test_a_body_over_the_limit_is_answered_by_413(site: Site) -> None:
+    assert site.ask("shop.test", method="POST", body=b"x" * 10240).said["size"] == 10240
+    reply = site.ask("shop.test", method="POST", body=b"x" * 10241)
+    assert reply.status == 413
+    for name, value in SECURITY_HEADERS.items():
+        assert reply.headers.get_all(name) == [value]
+
+
+def test_security_headers_come_once_and_the_app_has_the_last_word(site: Site) -> None:
+    for name in ("shop.test", site.front):
+        reply = site.ask(name)
+        for header, value in SECURITY_HEADERS.items():
+            assert reply.headers.get_all(header) == [value]
+        framed = site.ask(name, "/framed")
+        assert framed.headers.get_all("X-Frame-Options") == ["DENY"]
+
+
+def test_keys_are_for_root_only(host: Any) -> None:
+    for name in ("shop", "team", "front"):
+        key = host.file(f"/etc/nginx/certificates/{name}.key")
+        assert (key.user, key.group, key.mode) == ("root", "root", 0o600)
+    assert host.file("/var/lib/twelvefactor/nginx").mode == 0o700
+    assert not host.file("/etc/nginx/certificates/team.trust.pem").exists
+
+
+def test_files_of_others_stay_and_the_default_site_is_gone(host: Any) -> None:
+    assert host.file("/etc/nginx/conf.d/other.conf").content_string == "# by another tool\n"
+    assert not host.file("/etc/nginx/sites-enabled/default").exists
+
+
+def test_nothing_is_left_of_the_trials(host: Any) -> None:
+    left = host.check_output(
+        "find /etc/nginx /var/lib/twelvefactor/nginx "
+        "-name '*trial*' -o -name '.*.*' -o -name 'staged-*' -o -name 'undo*' -o -name '*mismatch*'"
+    )
+    assert left == ""
+    warnings = host.run("nginx -t")
+    assert warnings.rc == 0
+    assert "[warn]" not in warnings.stderr
+
+
+def test_access_logs_rotate_while_nginx_goes_on(site: Site) -> None:
+    site.host.check_output("logrotate --force /etc/logrotate.d/nginx")
+    rotated = site.host.file("/var/log/nginx/shop.access.log.1")
+    assert rotated.exists
+    before = rotated.size
+    reply = site.ask("shop.test", "/after-rotation")
+    assert site.log("shop")[-1]["http.request.id"] == reply.headers["X-Request-ID"]
+    assert rotated.size == before
+
+
+def load_while_reloading(
+    site: Site, tmp_path: Path, name: str, connection: str, reloaded: Any
+) -> str:
+    """POST over and over while `reloaded` reloads its nginx; what wrk counted."""
+    script = tmp_path / "post.lua"
+    script.write_text(
+        'wrk.method, wrk.body = "POST", "a=1"\n'
+        f'wrk.headers["Host"], wrk.headers["Connection"] = "{name}", "{connection}"\n'
+    )
+    argv = ["wrk", "--threads", "1", "--connections", "16", "--duration", "5s"]
+    with subprocess.Popen(
+        [*argv, "--script", str(script), f"https://{site.address}/"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as load:
+        for _ in range(5):
+            time.sleep(0.6)
+            reloaded.check_output("systemctl reload nginx")
+        output, _ = load.communicate(timeout=60)
+    [done] = re.findall(r"(\d+) requests in", output)
+    print(f"{name}: {done} POSTs during 5 reloads\n{output}")
+    assert int(done) > 100
+    return output
+
+
+def test_no_post_fails_while_nginx_reloads(site: Site, tmp_path: Path) -> None:
+    output = load_while_reloading(site, tmp_path, "shop.test", "close", site.host)
+    assert "Non-2xx" not in output
+    assert "Socket errors" not in output
+
+
+def test_no_post_fails_while_the_upstreams_nginx_reloads(site: Site, tmp_path: Path) -> None:
+    backend = testinfra.get_host(
+        f"ansible://{site.peer}?ansible_inventory={INVENTORY}",
+        sudo=True,
+    )
+    output = load_while_reloading(site, tmp_path, site.front, "keep-alive", backend)
+    assert "Non-2xx" not in output
+    assert "Socket errors" not in output

@@ -1,0 +1,267 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put a set of files into nginx's configuration as one transaction."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nginx_config
+short_description: Change nginx's configuration as one transaction
+version_added: "0.1.0"
+author:
+  - twelvefactor.deploy contributors (@twelvefactor)
+description:
+  - Puts a named set of files below C(/etc/nginx) and makes nginx use them, or leaves both as they
+    were.
+  - The whole tree is copied, the changes are put into the copy, and C(nginx -t) tests exactly that
+    copy. Only then are the files renamed into place, one by one, and nginx reloaded. The call
+    returns when workers of the new configuration serve. If they do not come up, the previous files
+    are put back and reloaded.
+  - For the test to see the copy, C(nginx.conf) must include its parts by relative paths, or by
+    absolute ones below C(/etc/nginx), which are made to name the copy while testing.
+  - A set owns the files that it has written. A file that is no longer listed is removed. Files of
+    other sets, of packages and of other tools are never overwritten, unless O(replace) or
+    O(absent) names them.
+  - A run that is cut off in the middle is undone by the next one.
+requirements:
+  - nginx 1.19.5 or newer, run by systemd as C(nginx.service), on the host.
+  - The module has to run as root.
+extends_documentation_fragment:
+  - twelvefactor.deploy._attributes
+attributes:
+  check_mode:
+    support: full
+    description:
+      - The test of the whole configuration is made in check mode too. Where it cannot be made,
+        because nginx is not installed yet or a file of O(copies) does not exist yet, a warning
+        says so.
+  diff_mode:
+    support: full
+    description:
+      - Files that are not readable by everybody are shown by a fingerprint only.
+  idempotent:
+    support: full
+  platform:
+    platforms: debian
+options:
+  name:
+    description:
+      - Name of the set of files, in lower case letters, digits, V(-), V(_) and V(.).
+    type: str
+    required: true
+  files:
+    description:
+      - Files of the set, path relative to C(/etc/nginx) to content. Mode 0644.
+    type: dict
+    default: {}
+  secret_files:
+    description:
+      - As O(files), with mode 0600. The content is shown nowhere.
+      - For private keys and password files.
+    type: dict
+    default: {}
+  copies:
+    description:
+      - Files of the set, path relative to C(/etc/nginx) to the absolute path of a file that exists
+        on the host. The permissions are copied too.
+      - For keys that never leave the host.
+    type: dict
+    default: {}
+  absent:
+    description:
+      - Paths relative to C(/etc/nginx) that must not exist, whoever made them.
+    type: list
+    elements: str
+    default: []
+  replace:
+    description:
+      - Paths out of O(files), O(secret_files) or O(copies) that may be overwritten even if the set
+        did not write them.
+    type: list
+    elements: str
+    default: []
+  state:
+    description:
+      - V(present) makes the set consist of exactly the files given.
+      - V(absent) removes every file of the set.
+    type: str
+    choices: [present, absent]
+    default: present
+  reload:
+    description:
+      - Whether a running nginx is made to use the changes. A stopped one is never started.
+    type: bool
+    default: true
+seealso:
+  - name: Command-line parameters of nginx
+    description: What C(nginx -t) does.
+    link: https://nginx.org/en/docs/switches.html
+"""
+
+EXAMPLES = r"""
+- name: Serve a static site
+  twelvefactor.deploy.nginx_config:
+    name: handbook
+    files:
+      sites-enabled/handbook.conf: |
+        server {
+            listen 80;
+            server_name handbook.example.org;
+            root /srv/handbook;
+        }
+
+- name: Give the main file and drop Debian's default site
+  twelvefactor.deploy.nginx_config:
+    name: main
+    files:
+      nginx.conf: "{{ lookup('ansible.builtin.template', 'nginx.conf.j2') }}"
+    replace: [nginx.conf]
+    absent: [sites-enabled/default]
+
+- name: Add a certificate with its key
+  twelvefactor.deploy.nginx_config:
+    name: shop-certificate
+    files:
+      certificates/shop.pem: "{{ shop_certificate }}"
+    secret_files:
+      certificates/shop.key: "{{ shop_certificate_key }}"
+
+- name: Take the static site away again
+  twelvefactor.deploy.nginx_config:
+    name: handbook
+    state: absent
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be in check mode, one entry per file.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path relative to C(/etc/nginx).
+      returned: success
+      type: str
+      sample: sites-enabled/shop.conf
+    action:
+      description: V(created), V(updated) or V(removed).
+      returned: success
+      type: str
+      sample: created
+  sample:
+    - path: sites-enabled/shop.conf
+      action: created
+tested:
+  description: Whether C(nginx -t) has tested the whole configuration. It does when a file changes.
+  returned: success
+  type: bool
+  sample: true
+reloaded:
+  description: Whether nginx was reloaded and new workers serve. Always V(false) in check mode.
+  returned: success
+  type: bool
+  sample: true
+recovered:
+  description: Whether an earlier run had been cut off, and was undone before this one began.
+  returned: success
+  type: bool
+  sample: false
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import (
+    File,
+    NginxError,
+    Request,
+    SystemdNginx,
+    Transaction,
+    diff,
+)
+
+ROOT = Path("/etc/nginx")
+STATE = Path("/var/lib/twelvefactor/nginx")
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "files": {"type": "dict", "default": {}},
+    "secret_files": {"type": "dict", "default": {}, "no_log": True},
+    "copies": {"type": "dict", "default": {}},
+    "absent": {"type": "list", "elements": "str", "default": []},
+    "replace": {"type": "list", "elements": "str", "default": []},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "reload": {"type": "bool", "default": True},
+}
+
+
+def read_request(params: dict[str, Any], *, check: bool) -> Request:
+    """The module's parameters as a request. Reads the files of `copies`."""
+    owner = (os.geteuid(), os.getegid())
+    wanted: dict[str, File] = {}
+    for option, mode in (("files", 0o644), ("secret_files", 0o600)):
+        for path, content in params[option].items():
+            if not isinstance(content, str):
+                raise NginxError(f"The content of {path} in {option!r} is not a text.")
+            wanted[path] = File(content.encode(), mode, owner)
+    for path, source in params["copies"].items():
+        wanted[path] = read_copy(path, Path(source), owner, check=check)
+    given = [path for option in ("files", "secret_files", "copies") for path in params[option]]
+    twice = sorted({path for path in given if given.count(path) > 1})
+    if twice:
+        raise NginxError(f"{', '.join(twice)}: given more than once.")
+    if params["state"] == "absent" and (wanted or params["absent"]):
+        raise NginxError("A set that is to be absent takes no files: drop them, or the state.")
+    return Request(
+        name=params["name"],
+        wanted=wanted,
+        absent=frozenset(params["absent"]),
+        replace=frozenset(params["replace"]),
+    )
+
+
+def read_copy(path: str, source: Path, owner: tuple[int, int], *, check: bool) -> File:
+    """The file that `path` is to be a copy of."""
+    try:
+        return File(source.read_bytes(), stat.S_IMODE(source.stat().st_mode), owner)
+    except FileNotFoundError as error:
+        if check:
+            return File(None, 0o600, owner)
+        raise NginxError(f"{path} is to be a copy of {source}, which does not exist.") from error
+    except OSError as error:
+        raise NginxError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    transaction = Transaction(ROOT, STATE, SystemdNginx())
+    try:
+        request = read_request(module.params, check=module.check_mode)
+        outcome = transaction.apply(
+            request, check=module.check_mode, reload=module.params["reload"]
+        )
+    except NginxError as error:
+        module.fail_json(msg=str(error))
+    for warning in outcome.warnings:
+        module.warn(warning)
+    result: dict[str, Any] = {
+        "changed": outcome.changed,
+        "changes": [{"path": c.path, "action": c.action} for c in outcome.changes],
+        "tested": outcome.tested,
+        "reloaded": outcome.reloaded,
+        "recovered": outcome.recovered,
+    }
+    if module._diff:  # the documented flag of AnsibleModule, in spite of its name
+        result["diff"] = diff(outcome.changes, str(ROOT))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
