@@ -1,0 +1,284 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The index as a host and its clients see it."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shlex
+import subprocess
+import time
+
+import pytest
+import yaml
+from testinfra import get_host
+from testinfra.backend.base import CommandResult
+from testinfra.host import Host
+
+SCENARIO = pathlib.Path(__file__).resolve().parents[1]
+VARS = yaml.safe_load((SCENARIO / "vars" / "devpi.yml").read_text())
+SECRETS = [VARS["devpi_root_password"], VARS["devpi_secret"], VARS["devpi_users"][0]["password"]]
+INDEX = "http://127.0.0.1:3141/company/prod/+simple/"
+PROBE = "import urllib.request as u; u.urlopen('http://127.0.0.1:3141/+api', timeout=5)"
+OTHER = "/var/tmp/other/fortune-1.0.0-py3-none-any.whl"
+
+
+def main_pid(host: Host) -> str:
+    return host.check_output("systemctl show --property MainPID --value devpi.service")
+
+
+def as_devpi(host: Host, *command: str) -> CommandResult:
+    return host.run(f"runuser --user devpi -- env LC_ALL=C {shlex.join(command)}")
+
+
+def inside(host: Host, path: str) -> str:
+    """The way to a file as the running service has it mounted."""
+    return f"/proc/{main_pid(host)}/root{path}"
+
+
+def module(host: Host, module_name: str, /, **params: str) -> dict:
+    """Run a module of the collection on the host, as a play would."""
+    arguments = {"login_password": SECRETS[0], **params}
+    return host.ansible(f"twelvefactor.deploy.{module_name}", json.dumps(arguments), check=False)
+
+
+def refusal(host: Host, module_name: str, /, **params: str) -> str:
+    """What a module says that does not do what it is asked for."""
+    result = module(host, module_name, **params)
+    # Ansible's tree callback, which testinfra reads, leaves `failed` out. Success has an action.
+    assert "action" not in result
+    return result["msg"]
+
+
+def config(host: Host, index: str) -> dict:
+    address = f"http://127.0.0.1:3141/{index}?no_projects="
+    script = (
+        "import sys, urllib.request as u; "
+        "r = u.Request(sys.argv[1], headers={'Accept': 'application/json'}); "
+        "print(u.urlopen(r, timeout=10).read().decode())"
+    )
+    return json.loads(host.check_output("python3 -c %s %s", script, address))["result"]
+
+
+# --- on the host ---------------------------------------------------------------------------------
+
+
+def test_it_runs_and_will_after_a_boot(host: Host) -> None:
+    service = host.service("devpi")
+    assert service.is_running
+    assert service.is_enabled
+
+
+def test_it_listens_on_loopback_only(host: Host) -> None:
+    lines = host.check_output("ss --listening --extended --no-header --tcp --udp --numeric")
+    # Every socket of its user, whatever the port.
+    own = f" uid:{host.user('devpi').uid} "
+    assert [line.split()[4] for line in lines.splitlines() if own in line] == ["127.0.0.1:3141"]
+
+
+@pytest.mark.parametrize(
+    ("path", "owner", "mode"),
+    [
+        ("/etc/devpi", "root", 0o750),
+        ("/etc/devpi/secret", "devpi", 0o600),
+        ("/etc/devpi/devpi-server.yml", "root", 0o640),
+        ("/var/lib/devpi", "devpi", 0o750),
+        ("/var/lib/devpi/server/.sqlite", "devpi", 0o640),
+        ("/opt/devpi", "root", 0o755),
+    ],
+)
+def test_files_belong_to(host: Host, path: str, owner: str, mode: int) -> None:
+    file = host.file(path)
+    assert (file.user, oct(file.mode)) == (owner, oct(mode))
+
+
+def test_the_program_is_not_its_own_to_change(host: Host) -> None:
+    assert host.check_output("find /opt/devpi -not -user root -o -not -type l -perm /022") == ""
+
+
+def test_nobody_else_reads_the_data(host: Host) -> None:
+    assert host.check_output("find /var/lib/devpi -not -type l -perm /027") == ""
+
+
+def test_the_user_cannot_log_in(host: Host) -> None:
+    user = host.user("devpi")
+    assert user.shell == "/usr/sbin/nologin"
+    assert host.check_output("passwd --status devpi").split()[1] == "L"
+
+
+# --- the sandbox holds ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", ["/srv/probe", "/etc/probe", "/opt/probe", "/var/lib/probe"])
+def test_it_writes_nowhere_else(host: Host, folder: str) -> None:
+    """A directory of its own that it could write to, were it not for the sandbox."""
+    host.check_output(f"install --directory --owner devpi {folder}")
+    assert as_devpi(host, "touch", f"{folder}/outside").rc == 0
+    result = as_devpi(host, "touch", inside(host, f"{folder}/inside"))
+    assert "Read-only file system" in result.stderr
+    host.check_output(f"rm -r {folder}")
+
+
+def test_it_writes_its_data(host: Host) -> None:
+    path = inside(host, "/var/lib/devpi/probe")
+    assert as_devpi(host, "touch", path).rc == 0
+    assert host.check_output("stat --format %U /var/lib/devpi/probe") == "devpi"
+    assert as_devpi(host, "rm", path).rc == 0
+
+
+def test_it_has_temporary_files_of_its_own(host: Host) -> None:
+    assert as_devpi(host, "touch", "/var/tmp/shared").rc == 0
+    assert as_devpi(host, "ls", inside(host, "/var/tmp")).stdout == ""
+
+
+def test_home_directories_are_hidden(host: Host) -> None:
+    host.check_output("install --directory --owner devpi /home/probe")
+    assert as_devpi(host, "ls", "/home/probe").rc == 0
+    assert "Permission denied" in as_devpi(host, "ls", inside(host, "/home/probe")).stderr
+    host.check_output("rm -r /home/probe")
+
+
+def test_it_has_no_privileges(host: Host) -> None:
+    status = dict(
+        line.split(":\t", 1)
+        for line in host.check_output(f"cat /proc/{main_pid(host)}/status").splitlines()
+        if ":\t" in line
+    )
+    for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[capabilities], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"  # a filter is in force
+    assert status["Uid"].split()[0] == str(host.user("devpi").uid)
+
+
+def test_it_needs_no_wide_memory(host: Host) -> None:
+    resident = host.check_output(f"grep VmRSS /proc/{main_pid(host)}/status").split()[1]
+    assert int(resident) < 400 << 10  # KiB
+
+
+# --- for clients ---------------------------------------------------------------------------------
+
+
+def test_the_indexes_are_as_asked_for(host: Host) -> None:
+    prod = config(host, "company/prod")
+    assert prod["bases"] == ["root/pypi"]
+    assert prod["volatile"] is False
+    assert prod["acl_upload"] == ["company"]
+    assert config(host, "company/try")["volatile"] is True
+    assert config(host, "root/pypi")["mirror_no_project_list"] is True
+
+
+def test_a_client_installs_a_private_and_a_public_package(host: Host) -> None:
+    host.check_output("rm -rf /var/tmp/installed")
+    # Nothing of the host's own settings: the index is all there is.
+    host.check_output(
+        "env -i PIP_CONFIG_FILE=/dev/null /opt/devpi/venv/bin/pip install --quiet --no-cache-dir "
+        "--disable-pip-version-check --target /var/tmp/installed "
+        f"--index-url {INDEX} fortune==1.0.0 six==1.17.0"
+    )
+    said = host.check_output(
+        "PYTHONPATH=/var/tmp/installed python3 -c %s",
+        "import fortune, six; print(fortune.SAYING, six.__version__)",
+    )
+    assert said == "good luck 1.17.0"
+    mirrored = host.check_output("find /var/lib/devpi/server/+files/root/pypi -name 'six-*.whl'")
+    assert mirrored.endswith("six-1.17.0-py2.py3-none-any.whl")
+
+
+def test_a_restart_loses_nothing(host: Host) -> None:
+    before = config(host, "company/prod")
+    host.check_output("systemctl restart devpi.service")
+    deadline = time.monotonic() + 60
+    while host.run("python3 -c %s", PROBE).rc != 0:
+        assert time.monotonic() < deadline, "devpi does not answer after a restart"
+        time.sleep(0.5)
+    assert config(host, "company/prod") == before
+    upload = module(
+        host,
+        "devpi_package",
+        index="company/prod",
+        path=VARS["wheel"],
+        login_user="company",
+        login_password=SECRETS[2],
+    )
+    assert upload["changed"] is False
+    assert upload["url"].startswith("https://index.example.org/company/prod/+f/")
+
+
+def test_a_stranger_cannot_make_an_account(host: Host) -> None:
+    script = (
+        "import urllib.request as u; u.urlopen(u.Request('http://127.0.0.1:3141/eve', "
+        """data=b'{"password": "x"}', method='PUT'), timeout=10)"""
+    )
+    result = host.run("python3 -c %s", script)
+    assert result.rc != 0
+    assert "HTTP Error 403" in result.stderr
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+def test_other_content_under_a_name_that_exists(host: Host) -> None:
+    script = (SCENARIO / "files" / "make_wheel.py").read_text()
+    host.check_output("python3 -c %s %s %s", script, OTHER, "bad luck")
+    said = refusal(
+        host,
+        "devpi_package",
+        index="company/prod",
+        path=OTHER,
+        login_user="company",
+        login_password=SECRETS[2],
+    )
+    assert "already has a fortune-1.0.0-py3-none-any.whl with other content" in said
+    assert "release it under a new version" in said
+
+
+def test_a_wrong_password(host: Host) -> None:
+    said = refusal(host, "devpi_index", name="company/prod", login_password="not this one")
+    assert said.startswith("http://127.0.0.1:3141 does not let 'root' log in")
+
+
+def test_a_missing_file(host: Host) -> None:
+    said = refusal(host, "devpi_package", index="company/prod", path="/nonexistent/x-1.tar.gz")
+    assert said == "There is no file /nonexistent/x-1.tar.gz."
+
+
+def test_a_server_that_is_not_there(host: Host) -> None:
+    said = refusal(host, "devpi_user", name="company", url="http://127.0.0.1:9")
+    assert "http://127.0.0.1:9 cannot be reached" in said
+
+
+# --- secrets -------------------------------------------------------------------------------------
+
+
+def test_the_log_holds_no_secret(host: Host) -> None:
+    journal = host.check_output("journalctl --boot --no-pager")
+    assert "devpi" in journal
+    assert [secret for secret in SECRETS if secret in journal] == []
+
+
+def test_the_play_shows_no_secret() -> None:
+    """At the highest verbosity, while it sets a user's password."""
+    inventory = SCENARIO.parents[1] / "build" / "hosts" / f"molecule-{SCENARIO.name}"
+    host = get_host("ansible://devpi-d12", ansible_inventory=str(inventory / "inventory.yml"))
+    assert module(host, "devpi_user", name="company", password="for a moment")["password_changed"]
+    play = subprocess.run(
+        [
+            "ansible-playbook",
+            "-vvvv",
+            "--diff",
+            f"--inventory={inventory / 'inventory.yml'}",
+            "--limit=devpi-d12",
+            str(SCENARIO / "converge.yml"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert play.returncode == 0, play.stdout[-2000:]
+    output = play.stdout + play.stderr
+    assert '+password: "as given"' in output
+    assert [secret for secret in SECRETS if secret in output] == []

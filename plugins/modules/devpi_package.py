@@ -1,0 +1,260 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep a wheel or source distribution on an index of a devpi server."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: devpi_package
+short_description: Upload packages to a devpi server
+version_added: "0.1.0"
+author:
+  - twelvefactor.deploy contributors (@twelvefactor)
+description:
+  - Uploads a wheel or a source distribution to an index, and removes versions from it, over devpi's
+    REST interface.
+  - A file that the index has already, with the same content, is not uploaded again. Other content
+    under the same name is refused, on a volatile index too. A version is one thing forever, for
+    those who have installed it as for those who will.
+  - After the upload the index is asked for the hash of what it has.
+extends_documentation_fragment:
+  - twelvefactor.deploy._attributes
+  - twelvefactor.deploy.devpi
+attributes:
+  check_mode:
+    support: full
+    description:
+      - An index that does not exist is a warning in check mode, as an earlier task may be about to
+        make it.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  platform:
+    platforms: posix
+options:
+  index:
+    description:
+      - User and name of the index, as in V(company/prod).
+    type: str
+    required: true
+  path:
+    description:
+      - The file to upload, on the host that the task runs on. Required if O(state=present).
+      - Ends in C(.whl) or C(.tar.gz). Name, version and the rest of the metadata are read from it.
+    type: path
+  name:
+    description:
+      - Name of the project of which to remove a version. Required if O(state=absent).
+    type: str
+  version:
+    description:
+      - The version to remove, with all its files. Required if O(state=absent).
+    type: str
+  state:
+    description:
+      - Whether the index is to have the file, or the version.
+      - Only a volatile index lets go of a version. For others, the task fails.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: twelvefactor.deploy.devpi_index
+  - module: twelvefactor.deploy.devpi_user
+"""
+
+EXAMPLES = r"""
+- name: Publish a wheel
+  twelvefactor.deploy.devpi_package:
+    url: https://index.example.org
+    index: company/prod
+    path: dist/shop-1.4.0-py3-none-any.whl
+    login_user: ci
+    login_password: "{{ vault_devpi_ci_password }}"
+  register: published
+
+- name: Say where it is
+  ansible.builtin.debug:
+    msg: "{{ published.url }} {{ published.sha256 }}"
+
+- name: Take a version back from an index for trials
+  twelvefactor.deploy.devpi_package:
+    url: https://index.example.org
+    index: company/try
+    name: shop
+    version: 1.4.0rc1
+    state: absent
+    login_password: "{{ vault_devpi_root_password }}"
+"""
+
+RETURN = r"""
+index:
+  description: User and name of the index.
+  returned: success
+  type: str
+  sample: company/prod
+name:
+  description: Name of the project, as its metadata spells it.
+  returned: success
+  type: str
+  sample: shop
+version:
+  description: Version of the project.
+  returned: success
+  type: str
+  sample: 1.4.0
+action:
+  description: What was done, or would be in check mode. V(none), V(create) or V(remove).
+  returned: success
+  type: str
+  sample: create
+filename:
+  description: Name of the file.
+  returned: if O(state=present)
+  type: str
+  sample: shop-1.4.0-py3-none-any.whl
+sha256:
+  description: Hash of the file, in hexadecimal digits.
+  returned: if O(state=present)
+  type: str
+  sample: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+url:
+  description: Address of the file on the index. Without it while the index does not have the file.
+  returned: if O(state=present), unless it would only be uploaded in check mode
+  type: str
+  sample: https://index.example.org/company/prod/+f/2c2/6b46b68ffc68f/shop-1.4.0-py3-none-any.whl
+"""
+
+import pathlib
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi import (
+    CONNECTION,
+    NOTHING,
+    Change,
+    Client,
+    Config,
+    DevpiError,
+    Upload,
+    canonical_name,
+    check_index_name,
+    check_uploadable,
+    decide_package_removal,
+    diff,
+    find_stored,
+    server_from,
+    stored_files,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
+    Distribution,
+    DistributionError,
+    read_distribution,
+)
+
+ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
+    "index": {"type": "str", "required": True},
+    "path": {"type": "path"},
+    "name": {"type": "str"},
+    "version": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+
+def project_of(client: Client, index: str, name: str) -> Config | None:
+    """What the index itself has of a project, without its bases: versions and their files."""
+    path = f"/{index}/{canonical_name(name)}?ignore_bases="
+    project: Config | None = client.get(f"look for {name} on {index}", path)
+    return project
+
+
+def publish(module: AnsibleModule, client: Client, index: str) -> tuple[Change, dict[str, Any]]:
+    package = read_distribution(pathlib.Path(module.params["path"]))
+    facts = {
+        "name": package.name,
+        "version": package.version,
+        "filename": package.filename,
+        "sha256": package.sha256,
+    }
+    config = client.get(f"look at the index {index}", f"/{index}?no_projects=")
+    if config is None and module.check_mode:
+        module.warn(f"There is no index {index} to upload to yet.")
+        return Change("create", after=facts), facts
+    check_uploadable(index, config)
+    stored = on_index(client, index, package)
+    if stored is not None:
+        return NOTHING, {**facts, "url": stored}
+    if not module.check_mode:
+        upload(client, index, package)
+        stored = on_index(client, index, package)
+        if stored is None:
+            raise DevpiError(
+                f"{client.server.url} took {package.filename}, but {index} does not have it."
+            )
+    return Change("create", after=facts), facts | ({"url": stored} if stored else {})
+
+
+def on_index(client: Client, index: str, package: Distribution) -> str | None:
+    """Address of the package on the index, None where it has no such file."""
+    files = stored_files(project_of(client, index, package.name))
+    stored = find_stored(files, package.filename, package.sha256, index)
+    return None if stored is None else stored.url
+
+
+def upload(client: Client, index: str, package: Distribution) -> None:
+    with package.path.open("rb") as content:
+        client.upload(
+            f"upload {package.filename} to {index}",
+            f"/{index}/",
+            Upload(package.filename, package.size, content, package.fields),
+        )
+
+
+def withdraw(module: AnsibleModule, client: Client, index: str) -> tuple[Change, dict[str, Any]]:
+    name, version = module.params["name"], module.params["version"]
+    facts = {"name": name, "version": version}
+    config = client.get(f"look at the index {index}", f"/{index}?no_projects=")
+    if config is None:
+        return NOTHING, facts
+    project = project_of(client, index, name)
+    change = decide_package_removal(config, project, index, name, version)
+    if change.action == "remove" and not module.check_mode:
+        path = f"/{index}/{canonical_name(name)}/{version}"
+        client.send(f"remove {name} {version} from {index}", "DELETE", path)
+    return change, facts
+
+
+def ensure(module: AnsibleModule) -> tuple[Change, dict[str, Any]]:
+    index = check_index_name(module.params["index"])
+    client = Client(server_from(module.params, module.warn))
+    client.login()
+    act = publish if module.params["state"] == "present" else withdraw
+    return act(module, client, index)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        required_if=[("state", "present", ["path"]), ("state", "absent", ["name", "version"])],
+        supports_check_mode=True,
+    )
+    try:
+        change, facts = ensure(module)
+    except (DevpiError, DistributionError) as error:
+        module.fail_json(msg=str(error))
+    result: dict[str, Any] = {
+        "changed": change.action != "none",
+        "index": module.params["index"],
+        "action": change.action,
+        **facts,
+    }
+    if module._diff:  # the documented flag of AnsibleModule, in spite of its name
+        result["diff"] = diff(change, f"{facts['name']} {facts['version']} on {result['index']}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

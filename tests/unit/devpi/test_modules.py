@@ -1,0 +1,290 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules against a real devpi server, in check mode and for real."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import urllib.request
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Devpi
+
+
+COMPANY = {"login_user": "company", "login_password": "hush company"}
+
+
+def wheel(folder: pathlib.Path, name: str, version: str, saying: str = "hello") -> pathlib.Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    files = {
+        f"{name}.py": f"SAYING = {saying!r}\n",
+        f"{name}-{version}.dist-info/METADATA": (
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            "Summary: Grüße\nClassifier: A :: B\nClassifier: C\nRequires-Dist: six\n"
+        ),
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in files.items():
+            # A fixed date: the same wheel each time.
+            archive.writestr(zipfile.ZipInfo(member, (2026, 1, 1, 0, 0, 0)), content)
+    return path
+
+
+def seen(devpi: Devpi, path: str) -> Any:
+    request = urllib.request.Request(devpi.url + path, headers={"Accept": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)["result"]
+
+
+@pytest.fixture(scope="session")
+def company(devpi: Devpi) -> None:
+    """A user with a index for production and one for trials."""
+    assert devpi.run("devpi_user", name="company", password="hush company").changed
+    for name, volatile in (("company/prod", False), ("company/try", True)):
+        assert devpi.run("devpi_index", name=name, bases=[], volatile=volatile).changed
+
+
+# --- users ---------------------------------------------------------------------------------------
+
+
+def test_user_comes_changes_and_goes(devpi: Devpi) -> None:
+    created = devpi.both("devpi_user", name="alice", password="first hush", email="a@example.org")
+    assert created.result["action"] == "create"
+    assert created.result["password_changed"]
+    assert "first hush" not in created.output
+    assert seen(devpi, "/alice")["email"] == "a@example.org"
+
+    changed = devpi.both("devpi_user", name="alice", password="second hush", title="Alice")
+    assert changed.result["action"] == "modify"
+    assert changed.result["password_changed"]
+    assert changed.result["diff"]["before"] == 'password: "another"\ntitle: ""\n'
+    assert changed.result["diff"]["after"] == 'password: "as given"\ntitle: "Alice"\n'
+    assert "hush" not in changed.output
+    assert seen(devpi, "/alice")["email"] == "a@example.org"
+
+    cleared = devpi.both("devpi_user", name="alice", title="", email="")
+    assert not cleared.result["password_changed"]
+    assert seen(devpi, "/alice").keys().isdisjoint({"title", "email"})
+
+    assert devpi.both("devpi_user", name="alice", state="absent").result["action"] == "remove"
+
+
+def test_a_user_changes_the_own_password(devpi: Devpi) -> None:
+    devpi.run("devpi_user", name="bob", password="old")
+    change = {"name": "bob", "password": "new", "login_user": "bob", "login_password": "old"}
+    assert devpi.run("devpi_user", check=True, **change).changed
+    assert devpi.run("devpi_user", **change).changed
+    again = devpi.run("devpi_user", **change)
+    assert not again.failed
+    assert not again.changed
+    wrong = devpi.run("devpi_user", **change | {"password": "third"})
+    assert wrong.failed
+
+
+def test_a_user_may_not_change_others(devpi: Devpi, company: None) -> None:
+    outcome = devpi.run(
+        "devpi_user",
+        name="eve",
+        password="eve's",
+        **COMPANY,
+    )
+    assert outcome.failed
+    assert outcome.message.startswith(f"Cannot create the user 'eve': {devpi.url} answered 403")
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_user_with_lasting_indexes_stays(devpi: Devpi, company: None, check: bool) -> None:
+    outcome = devpi.run("devpi_user", name="company", state="absent", check=check)
+    assert outcome.failed
+    assert "its indexes prod are not volatile" in outcome.message
+
+
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_a_wrong_password(devpi: Devpi, user: str) -> None:
+    outcome = devpi.run(
+        "devpi_user", name="alice", password="hush 1", login_user=user, login_password="hush 2"
+    )
+    assert outcome.failed
+    assert outcome.message.startswith(f"{devpi.url} does not let '{user}' log in")
+    assert "hush" not in outcome.output
+
+
+# --- indexes -------------------------------------------------------------------------------------
+
+
+def test_index_comes_changes_and_goes(devpi: Devpi, company: None) -> None:
+    wish: dict[str, Any] = {
+        "name": "company/stable",
+        "bases": ["company/prod", "root/pypi"],
+        "volatile": False,
+        "acl_upload": [":authenticated:", "company"],
+        "mirror_whitelist": ["Fine_Shop", "six"],
+        "title": "For customers",
+    }
+    assert devpi.both("devpi_index", **wish).result["action"] == "create"
+    assert seen(devpi, "/company/stable?no_projects=")["mirror_whitelist"] == ["fine-shop", "six"]
+
+    # Only what is given is compared.
+    assert not devpi.run("devpi_index", name="company/stable", volatile=False).changed
+    reordered = wish | {"acl_upload": ["company", ":AUTHENTICATED:"]}
+    assert not devpi.run("devpi_index", **reordered).changed
+
+    changed = devpi.both("devpi_index", name="company/stable", bases=["root/pypi"])
+    assert changed.result["diff"]["before"] == 'bases: ["company/prod", "root/pypi"]\n'
+    assert changed.result["diff"]["after"] == 'bases: ["root/pypi"]\n'
+    assert changed.result["config"]["title"] == "For customers"
+    assert changed.result["config"]["mirror_whitelist"] == ["fine-shop", "six"]
+
+    refused = devpi.run("devpi_index", check=True, name="company/stable", state="absent")
+    assert refused.failed
+    assert "is not volatile" in refused.message
+    assert devpi.both("devpi_index", name="company/stable", volatile=True).changed
+    assert devpi.both("devpi_index", name="company/stable", state="absent").changed
+
+
+def test_mirror(devpi: Devpi) -> None:
+    changed = devpi.both(
+        "devpi_index", name="root/pypi", type="mirror", mirror_no_project_list=True
+    )
+    assert changed.result["config"]["mirror_no_project_list"] is True
+    assert changed.result["config"]["mirror_url"]
+
+    created = devpi.both(
+        "devpi_index",
+        name="root/other",
+        type="mirror",
+        mirror_url="http://127.0.0.1:9/simple/",
+        mirror_cache_expiry=60,
+        mirror_use_external_urls=False,
+        volatile=True,
+    )
+    assert created.result["config"]["mirror_cache_expiry"] == 60
+    assert devpi.run("devpi_index", name="root/other", state="absent").changed
+
+
+def test_an_index_needs_its_bases_and_its_user(devpi: Devpi, company: None) -> None:
+    wish = {"name": "company/new", "bases": ["root/pypi", "company/none"]}
+    predicted = devpi.run("devpi_index", check=True, **wish)
+    assert predicted.changed
+    assert "the base company/none, which does not exist yet" in predicted.output
+    outcome = devpi.run("devpi_index", **wish)
+    assert outcome.failed
+    assert outcome.message == (
+        f"Cannot create the index company/new: {devpi.url} does not have the base company/none."
+    )
+    assert "the user 'ghost'" in devpi.run("devpi_index", name="ghost/prod").message
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ({"name": "company/prod", "type": "mirror"}, "is a stage and cannot become a mirror"),
+        ({"name": "company"}, "is no name of an index"),
+        ({"name": "root/x", "type": "mirror", "mirror_url": "here"}, "answered 400"),
+        ({"name": "company/prod", "mirror_no_project_list": True}, "mirror_no_project_list=True"),
+    ],
+)
+def test_what_devpi_refuses(
+    devpi: Devpi, company: None, wish: dict[str, Any], message: str
+) -> None:
+    outcome = devpi.run("devpi_index", **wish)
+    assert outcome.failed
+    assert message in outcome.message
+
+
+# --- packages ------------------------------------------------------------------------------------
+
+
+def test_package_is_uploaded_once(devpi: Devpi, company: None, tmp_path: pathlib.Path) -> None:
+    path = wheel(tmp_path, "fortune", "1.0.0")
+    done = devpi.both("devpi_package", index="company/prod", path=str(path), **COMPANY)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert done.result["sha256"] == sha256
+    with urllib.request.urlopen(done.result["url"], timeout=10) as response:
+        assert response.read() == path.read_bytes()
+    metadata = seen(devpi, "/company/prod/fortune/1.0.0")
+    assert metadata["summary"] == "Grüße"
+    assert metadata["classifiers"] == ["A :: B", "C"]
+    assert metadata["requires_dist"] == ["six"]
+
+
+@pytest.mark.parametrize("index", ["company/prod", "company/try"])
+@pytest.mark.parametrize("check", [True, False])
+def test_other_content_is_refused(
+    devpi: Devpi, company: None, tmp_path: pathlib.Path, index: str, check: bool
+) -> None:
+    first = wheel(tmp_path / "a", "cookie", "1.0.0", "first")
+    second = wheel(tmp_path / "b", "cookie", "1.0.0", "second")
+    assert not devpi.run("devpi_package", index=index, path=str(first), **COMPANY).failed
+    outcome = devpi.run("devpi_package", index=index, path=str(second), check=check, **COMPANY)
+    assert outcome.failed
+    assert f"{index} already has a {first.name} with other content" in outcome.message
+    assert not devpi.run("devpi_package", index=index, path=str(first), **COMPANY).changed
+
+
+def test_a_second_file_of_a_version(devpi: Devpi, company: None, tmp_path: pathlib.Path) -> None:
+    first = wheel(tmp_path, "pair", "1.0.0")
+    second = first.with_name("pair-1.0.0-py2-none-any.whl")
+    second.write_bytes(first.read_bytes())
+    for path in (first, second):
+        assert devpi.both("devpi_package", index="company/try", path=str(path), **COMPANY).changed
+
+
+def test_a_version_is_withdrawn(devpi: Devpi, company: None, tmp_path: pathlib.Path) -> None:
+    path = str(wheel(tmp_path, "Fine_Trial", "1.0.0"))
+    gone: dict[str, Any] = {"name": "fine.trial", "version": "1.0.0", "state": "absent"}
+    devpi.run("devpi_package", index="company/try", path=path, **COMPANY)
+    done = devpi.both("devpi_package", index="company/try", **gone, **COMPANY)
+    assert done.result["action"] == "remove"
+    assert not devpi.run("devpi_package", index="company/none", **gone, **COMPANY).changed
+
+    devpi.run("devpi_package", index="company/prod", path=path, **COMPANY)
+    for check in (True, False):
+        outcome = devpi.run("devpi_package", index="company/prod", check=check, **gone, **COMPANY)
+        assert outcome.failed
+        assert "the index is not volatile, what is on it stays" in outcome.message
+
+
+def test_what_cannot_be_uploaded(devpi: Devpi, company: None, tmp_path: pathlib.Path) -> None:
+    path = str(wheel(tmp_path, "shop", "1.0.0"))
+    missing = devpi.run("devpi_package", index="company/prod", path=path + ".whl")
+    assert missing.message == f"There is no file {path}.whl."
+    mirror = devpi.run("devpi_package", index="root/pypi", path=path)
+    assert "root/pypi is a mirror of another index" in mirror.message
+    absent = devpi.run("devpi_package", index="company/none", path=path, **COMPANY)
+    assert absent.message == "There is no index company/none to upload to."
+    assert devpi.run(
+        "devpi_package", index="company/none", path=path, check=True, **COMPANY
+    ).changed
+    devpi.run("devpi_user", name="stranger", password="hush")
+    refused = devpi.run(
+        "devpi_package",
+        index="company/prod",
+        path=path,
+        login_user="stranger",
+        login_password="hush",
+    )
+    assert refused.message == (
+        "Cannot upload shop-1.0.0-py3-none-any.whl to company/prod: "
+        f"{devpi.url} answered 403, no permission to submit."
+    )
+
+
+@pytest.mark.parametrize("module", ["devpi_user", "devpi_index", "devpi_package"])
+def test_nobody_answers(devpi: Devpi, module: str, tmp_path: pathlib.Path) -> None:
+    params = {
+        "devpi_user": {"name": "alice"},
+        "devpi_index": {"name": "company/prod"},
+        "devpi_package": {"index": "company/prod", "path": str(wheel(tmp_path, "shop", "1.0"))},
+    }[module]
+    outcome = devpi.run(module, **params, url="http://127.0.0.1:9")
+    assert outcome.failed
+    assert "http://127.0.0.1:9 cannot be reached" in outcome.message
