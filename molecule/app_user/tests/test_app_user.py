@@ -32,9 +32,11 @@ def test_directories(host, path, owner, group, mode):
     assert (found.user, found.group, found.mode) == (owner, group, mode)
 
 
-def test_the_run_directory_is_made_at_boot(host):
-    host.check_output("rm -rf /run/shop && systemd-tmpfiles --create --boot shop.conf")
+def test_what_was_changed_is_put_right_at_boot(host):
+    host.check_output("rm -rf /run/shop && chmod 777 /srv/shop")
+    host.check_output("systemd-tmpfiles --create --boot shop.conf")
     test_directories(host, "/run/shop", "shop", "www-data", 0o2750)
+    test_directories(host, "/srv/shop", "root", "shop", 0o750)
 
 
 def test_sockets_made_there_are_the_proxys_to_use_and_nothing_else_is(host):

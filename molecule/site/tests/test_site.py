@@ -1,0 +1,115 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fleet after a release and a rollback of the example app."""
+
+import json
+
+import pytest
+
+testinfra_hosts = ["ansible://all"]
+
+
+def group_of(host):
+    return host.ansible.get_variables()["group_names"]
+
+
+@pytest.fixture
+def app_host(host):
+    if "app" not in group_of(host):
+        pytest.skip("runs no app")
+    return host
+
+
+@pytest.fixture
+def proxy(host):
+    if "proxy" not in group_of(host):
+        pytest.skip("is no proxy")
+    return host
+
+
+def records(host, app):
+    text = host.file(f"/srv/{app}/releases.jsonl").content_string
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def serving(host, app):
+    return host.file(f"/srv/{app}/current").linked_to.rpartition("/")[2]
+
+
+def test_every_app_host_is_back_on_the_first_release(app_host):
+    told = [(r["event"], r["outcome"]) for r in records(app_host, "guestbook")]
+    assert told == [("deploy", "good"), ("deploy", "good"), ("rollback", "good")]
+    first = records(app_host, "guestbook")[0]["release"]
+    assert serving(app_host, "guestbook") == first
+    assert first.startswith("1.0.0-")
+
+
+@pytest.mark.parametrize("instance", ["web-1", "worker-1"])
+def test_every_process_runs_it(app_host, instance):
+    said = json.loads(app_host.file(f"/run/guestbook/{instance}.json").content_string)
+    assert (said["state"], said["release"]) == ("serving", serving(app_host, "guestbook"))
+    environ = app_host.file(f"/proc/{said['child']}/environ").content.split(b"\0")
+    assert f"RELEASE_ID={said['release']}".encode() in environ
+
+
+def test_releases_have_the_same_ids_on_every_host(app_host):
+    """Debian 12 and 13 run another Python, and the same releases all the same."""
+    ids = app_host.check_output("ls /srv/guestbook/releases").split()
+    manifest = json.loads(
+        app_host.file(f"/srv/guestbook/releases/{ids[0]}/release.json").content_string
+    )
+    assert [name[:6] for name in ids] == ["1.0.0-", "1.1.0-"]
+    assert manifest["python"].startswith(
+        "3.13." if app_host.system_info.release.startswith("13") else "3.11."
+    )
+
+
+def test_the_apps_run_as_users_of_their_own(app_host):
+    for app in ("guestbook", "radicale"):
+        units = app_host.check_output(f"systemctl show --value --property User circus@{app}")
+        assert units == app
+    assert app_host.run("runuser -u radicale -- cat /srv/guestbook/current/env").rc != 0
+    assert app_host.run("runuser -u radicale -- ls /run/circus-guestbook").rc != 0
+
+
+def test_only_ssh_and_nginx_listen_to_the_network(host):
+    found = host.check_output("ss -Htln").splitlines()
+    outside = {line.split()[3].rpartition(":")[2] for line in found if "127.0.0.1" not in line}
+    expected = {"22", "80", "443"}
+    if "index" in group_of(host):
+        expected |= {"5432"}  # the example's database
+    assert outside <= expected
+
+
+def answer(host, domain, path):
+    app = "guestbook" if domain == "guestbook.test" else "radicale"
+    return host.check_output(
+        f"curl --silent --show-error --fail --max-time 10 --resolve {domain}:443:127.0.0.1"
+        f" --cacert /etc/nginx/certificates/{app}.trust.pem https://{domain}{path}"
+    )
+
+
+def test_the_proxy_serves_both_apps(proxy):
+    proxy.check_output("command -v curl > /dev/null || apt-get -qq -y install curl > /dev/null")
+    assert json.loads(answer(proxy, "guestbook.test", "/version"))["version"] == "1.0.0"
+    assert "<title>" in answer(proxy, "calendar.test", "/.web/")
+
+
+def test_both_app_hosts_answer_through_the_proxy(proxy):
+    hosts = {json.loads(answer(proxy, "guestbook.test", "/version"))["host"] for _n in range(20)}
+    assert hosts == {"app1", "app2"}
+
+
+def test_an_unknown_name_is_turned_away(proxy):
+    refused = proxy.run("curl --insecure --silent --max-time 5 https://127.0.0.1/")
+    assert refused.rc == 35
+
+
+def test_a_private_name_does_not_come_from_the_public_index(app_host):
+    page = app_host.check_output(
+        "/usr/bin/python3 -c 'import urllib.request as r;"
+        ' print(r.urlopen("https://index1/company/prod/+simple/guestbook/").read().decode())\''
+    )
+    assert "/company/prod/+f/" in page
+    assert "/root/pypi/+f/" not in page
