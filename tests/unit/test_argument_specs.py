@@ -91,6 +91,16 @@ def test_readme_mentions_every_option(role: str) -> None:
     assert [name for name in declared(role) if not re.search(rf"\b{name}\b", text)] == []
 
 
+def test_what_an_app_is_by_default_is_what_its_spec_says() -> None:
+    """The role app fills in its one dictionary itself; templates there are told in words."""
+    settings = declared("app")["app_settings"]["options"]
+    told = {name: option["default"] for name, option in settings.items() if "default" in option}
+    filled_in = load(ROLES / "app" / "vars" / "main.yml")["__app_defaults"]
+    templates = {name for name, value in filled_in.items() if "{{" in str(value)}
+    assert templates == {"package", "domains"}
+    assert {name: filled_in[name] for name in filled_in.keys() - templates} == told
+
+
 @pytest.mark.parametrize(
     ("defaults", "options", "undeclared", "missing", "different"),
     [

@@ -98,10 +98,9 @@ def test_one_off_commands_run_with_the_releases_config(host):
 def test_an_operator_reloads_without_ansible(host):
     before = status(host)
     host.check_output("systemctl reload circus@radicale")
+    moved = f'"generation": {before["generation"] + 1}'
     host.check_output(
-        "timeout 30 sh -c 'until grep -q \"\\\"generation\\\": {}\" {}; do sleep 0.1; done'".format(
-            before["generation"] + 1, "/run/radicale/web-1.json"
-        )
+        f"timeout 30 sh -c \"until grep --quiet '{moved}' /run/radicale/web-1.json; do sleep 0.1; done\""
     )
     assert status(host)["release"] == before["release"]
 

@@ -167,7 +167,7 @@ def test_client_address_and_request_id_arrive_behind_the_load_balancer(site: Sit
 
 def test_the_next_server_is_asked_also_for_a_post(site: Site) -> None:
     # The first server of the upstream refuses connections; nothing was sent to it.
-    replies = [site.ask(site.front, method="POST", body=b"x") for _ in range(6)]
+    replies = [site.ask(site.front, method="POST", body=b"x") for _attempt in range(6)]
     assert {reply.status for reply in replies} == {200}
     assert any("," in entry["nginx.upstream.address"] for entry in site.log("front"))
 
@@ -257,10 +257,10 @@ def load_while_reloading(
         stdout=subprocess.PIPE,
         text=True,
     ) as load:
-        for _ in range(5):
+        for _attempt in range(5):
             time.sleep(0.6)
             reloaded.check_output("systemctl reload nginx")
-        output, _ = load.communicate(timeout=60)
+        output, _errors = load.communicate(timeout=60)
     [done] = re.findall(r"(\d+) requests in", output)
     print(f"{name}: {done} POSTs during 5 reloads\n{output}")
     assert int(done) > 100
