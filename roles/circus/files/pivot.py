@@ -1,4 +1,3 @@
-#!/usr/bin/python3 -I
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -57,7 +56,8 @@ from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36
-PROBE_INTERVAL = 0.1  # seconds between two looks at a starting or stopping process
+PROBE_INTERVAL = 0.05  # seconds between two looks at a starting or stopping process
+PROBE_PAUSE = 0.5  # at most, between two bad answers: each is a line in the output
 PROBE_TIMEOUT = 5.0  # seconds for one health check
 DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
 DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
@@ -97,12 +97,12 @@ class Terminated(BaseException):
 
 
 def checked(data: Any, model: dict[str, Any]) -> dict[str, Any]:
-    """``data`` with every key of ``model`` in the type it has there; ValueError names a bad one.
+    """``data`` with every key of ``model`` in the type it has there; or an error names a bad one.
 
     A pivot that stumbled over a release later than here would take the old release with it.
     """
     if not isinstance(data, dict):
-        raise ValueError(f"{data!r} is not an object")
+        raise TypeError(f"{data!r} is not an object")
     result = {}
     for key, default in model.items():
         value = default if data.get(key) is None else data[key]
@@ -111,7 +111,11 @@ def checked(data: Any, model: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(default, float):
             if not (isinstance(value, int | float) and 0 <= value < 1e6):
                 raise ValueError(f"{key} is {value!r}, not a number of seconds")
-        elif type(value) is not type(default) or (type(value) is int and value < 1):
+        elif (
+            not isinstance(value, type(default))
+            or isinstance(value, bool) is not isinstance(default, bool)
+            or (isinstance(value, int) and not isinstance(value, bool) and value < 1)
+        ):
             raise ValueError(f"{key} is {value!r}, where {default!r} would be right")
         result[key] = value
     return result
@@ -286,7 +290,7 @@ class Generation:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.chdir(self.release)
             os.execve("/bin/sh", ["sh", "-c", command], env)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - nothing may get past the fork
             os.write(2, f"pivot: cannot start {command!r}: {error}\n".encode())
         finally:
             os._exit(127)
@@ -319,8 +323,13 @@ class Generation:
         code = os.waitstatus_to_exitcode(self.status)
         return code if code >= 0 else 128 - code
 
+    def signal(self, number: int) -> None:
+        """Signal the process itself, even before it has a group of its own."""
+        if self.status is None:
+            os.kill(self.pid, number)
+
     def signal_group(self, number: int) -> bool:
-        """Signal what is left of its process group; false when nothing is (0 only asks).
+        """Signal what is left of its process group; false when nothing is.
 
         A zombie of ours counts until it is reaped; what changed its user does not.
         """
@@ -329,6 +338,9 @@ class Generation:
         except OSError:
             return False
         return True
+
+    def is_gone(self) -> bool:
+        return self.status is not None and not self.signal_group(0)
 
     def close_output(self) -> None:
         if self.output >= 0:
@@ -366,16 +378,16 @@ class Pivot:
     def listen_to_signals(self) -> None:
         self._wakeup, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, lambda *_args: None)
         signal.signal(signal.SIGHUP, self._on_hup)
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGINT, self._on_term)
 
-    def _on_hup(self, *_: object) -> None:
+    def _on_hup(self, *_args: object) -> None:
         self.hup = True
         self.hups += 1
 
-    def _on_term(self, *_: object) -> None:
+    def _on_term(self, *_args: object) -> None:
         self.term = True
 
     def _heed_term(self) -> None:
@@ -399,7 +411,7 @@ class Pivot:
         for generation in self.alive:
             if generation.output >= 0 and not self._backlog:
                 poll.register(generation.output, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll(seconds and seconds * 1000)}
+        ready = {descriptor for descriptor, _event in poll.poll(seconds and seconds * 1000)}
         if self._wakeup in ready:
             os.read(self._wakeup, 4096)
         if 1 in ready:
@@ -434,7 +446,7 @@ class Pivot:
 
     def _collect(self, generation: Generation) -> None:
         """Take what is in the pipe; no more than fits into it, for orphans may go on writing."""
-        for _ in range(2 * PIPE_SIZE >> 16):
+        for _read in range(2 * PIPE_SIZE >> 16):
             if not (data := generation.read()):
                 break
             self._backlog += data
@@ -525,7 +537,7 @@ class Pivot:
         """Return when ``new`` has proven itself, else raise Refused."""
         spec, health = new.spec, new.spec["health"]
         deadline = time.monotonic() + spec["ready_timeout"]
-        healthy, answer = 0, "nothing was asked yet"
+        healthy, pause, answer = 0, PROBE_INTERVAL, "nothing was asked yet"
         if not new.socket:
             self.until(lambda: new.status is not None, spec["ready_after"])
         while new.socket and new.status is None and healthy < health["count"]:
@@ -536,8 +548,11 @@ class Pivot:
             good, answer = self.probe(new, min(deadline, time.monotonic() + PROBE_TIMEOUT))
             self.state["move"]["health"] = answer
             healthy = healthy + 1 if good else 0
+            bad = answer.startswith("HTTP") and not good
+            pause = min(2 * pause, PROBE_PAUSE) if bad else PROBE_INTERVAL
             if healthy < health["count"]:
-                self.until(lambda: new.status is not None, PROBE_INTERVAL)
+                left = deadline - time.monotonic()
+                self.until(lambda: new.status is not None, min(pause, left))
         if new.status is not None:
             raise Refused(f"ended with exit code {new.exit_code} while starting")
 
@@ -576,6 +591,7 @@ class Pivot:
     def switch(self, to: Generation) -> None:
         """Let ``TYPE-K.sock`` name its socket: one rename, and every later connect is to it."""
         if to.socket:
+            os.chmod(to.socket, 0o666)  # the directory says who may connect; servers differ here
             remove(f"{self.link}.new")
             os.symlink(os.path.basename(to.socket), f"{self.link}.new")
             try:
@@ -631,21 +647,19 @@ class Pivot:
                 if generation.status is not None and generation.number not in orphaned:
                     orphaned.add(generation.number)
                     generation.signal_group(signal.SIGTERM)
-            left = any(generation.signal_group(0) for generation in generations)
-            return not left or self._lost(*generations)
+            return all(g.is_gone() for g in generations) or self._lost(*generations)
 
         for generation in generations:
-            if generation.status is None:
-                os.kill(generation.pid, signal.SIGTERM)
+            generation.signal(signal.SIGTERM)
         timeout = max((g.spec["stop_timeout"] for g in generations), default=0)
         self.until(ended, timeout, PROBE_INTERVAL)
         self.kill(*generations)
 
     def kill(self, *generations: Generation) -> None:
         for generation in generations:
+            generation.signal(signal.SIGKILL)
             generation.signal_group(signal.SIGKILL)
-        ended = lambda: not any(generation.signal_group(0) for generation in generations)
-        self.until(ended, KILL_TIMEOUT, DRAIN_INTERVAL)
+        self.until(lambda: all(g.is_gone() for g in generations), KILL_TIMEOUT, DRAIN_INTERVAL)
         for generation in generations:
             self._collect(generation)
             generation.close_output()
@@ -726,7 +740,7 @@ class Pivot:
                     move["stragglers"] = self.drain(old, new)
                 if new.status is not None:
                     raise Refused(f"ended with exit code {new.exit_code} after the switch")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old one must live
             reason = str(error) if isinstance(error, Refused | OSError) else repr(error)
             move |= {"outcome": "refused", "reason": reason}
             if new:
@@ -739,8 +753,8 @@ class Pivot:
             if old and not self.serving:
                 self.restart(old)
             serves = self.serving is not None and self.serving.status is None
-            self.tell(state="serving" if serves else "failed")
             self.say(f"refused: {reason}")
+            self.tell(state="serving" if serves else "failed")
             raise Refused(reason) from None
         if overlap:
             with step("stop"):
@@ -749,8 +763,8 @@ class Pivot:
                 else:
                     self.sweep(spec["stop_timeout"])
         move["outcome"] = "done"
-        self.tell(state="serving")
         self.say(f"release {new.id} serves, generation {new.number}, {seconds}")
+        self.tell(state="serving")
 
     def restart(self, old: Generation) -> None:
         """Start again what ``overlap: false`` had to stop before its successor failed."""

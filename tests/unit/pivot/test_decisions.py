@@ -1,0 +1,282 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pivot's pure parts: what it makes of a release's files and of the kernel's tables."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pathlib
+import subprocess
+from types import ModuleType
+from typing import Any
+
+import pytest
+from unit.pivot.harness import PIVOT
+
+TABLE = """\
+Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01 11 /run/shop/web-1.1.sock
+0000000000000000: 00000003 00000000 00000000 0001 03 12 /run/shop/web-1.1.sock
+0000000000000000: 00000003 00000000 00000000 0001 02 13 /run/shop/web-1.1.sock
+0000000000000000: 00000003 00000000 00000000 0001 03 14
+0000000000000000: 00000002 00000000 00010000 0001 01 15 /run/shop/web-1.11.sock
+0000000000000000: 00000003 00000000 00000000 0001 03 16 /run/shop/web-1.12.sock
+0000000000000000: 00000002 00000000 00010000 0001 01 17 /run/my shop/web-1.1.sock
+0000000000000000: 00000003 00000000 00000000 0001 03 18 /run/my shop/web-1.1.sock
+0000000000000000: 00000002 00000000 00000000 0002 01 19 @\xff\x00abstract
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "count"),
+    [
+        ("/run/shop/web-1.1.sock", 2),
+        ("/run/shop/web-1.11.sock", 0),
+        ("/run/shop/web-1.12.sock", 1),
+        ("/run/my shop/web-1.1.sock", 1),
+        ("/run/shop/web-1.2.sock", None),
+        ("/run/shop/web-1", None),
+    ],
+)
+def test_connections(module: ModuleType, path: str, count: int | None) -> None:
+    assert module.connections(TABLE, path) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {}),
+        ("# nothing\n\n", {}),
+        ("A=1\nB='two words'\n", {"A": "1", "B": "two words"}),
+        ("A=\n", {"A": ""}),
+        ("A=x=y\n", {"A": "x=y"}),
+        ("A='line one\nline two'\n", {"A": "line one\nline two"}),
+        ("A='it'\"'\"'s'\n", {"A": "it's"}),
+        ("A='#1'\n", {"A": "#1"}),
+        ("A='grüße €'\n", {"A": "grüße €"}),
+        ("A=1\nA=2\n", {"A": "2"}),
+    ],
+)
+def test_read_env(module: ModuleType, text: str, expected: dict[str, str]) -> None:
+    assert module.read_env(text) == expected
+
+
+@pytest.mark.parametrize("text", ["hush", "A=1\nhush\n", "=hush\n", "A='hush\n"])
+def test_read_env_never_shows_a_value(module: ModuleType, text: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the next line says which
+        module.read_env(text)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("gunicorn shop.wsgi", "exec gunicorn shop.wsgi"),
+        ("A=1 B=2 gunicorn shop", "exec env A=1 B=2 gunicorn shop"),
+        ("exec gunicorn shop", "exec gunicorn shop"),
+        ("gunicorn --bind unix:$SOCKET", "exec gunicorn --bind unix:$SOCKET"),
+        ('gunicorn --workers "$(nproc)"', 'exec gunicorn --workers "$(nproc)"'),
+        ("gunicorn shop:app 2>&1", "exec gunicorn shop:app 2>&1"),
+        ("gunicorn shop:app < /dev/null", "exec gunicorn shop:app < /dev/null"),
+        ("gunicorn 'shop:app()'", "exec gunicorn 'shop:app()'"),
+        ("gunicorn 'a;b'", "exec gunicorn 'a;b'"),
+        ("migrate && exec gunicorn shop", "migrate && exec gunicorn shop"),
+        ("cat x | worker", "cat x | worker"),
+        ("(worker)", "(worker)"),
+        ("one; two", "one; two"),
+        ("one\ntwo", "one\ntwo"),
+        ("worker &", "worker &"),
+        ("worker &> log", "worker &> log"),
+        ("python -m worker --name=a", "exec python -m worker --name=a"),
+    ],
+)
+def test_shell_command(module: ModuleType, command: str, expected: str) -> None:
+    assert module.shell_command(command) == expected
+
+
+@pytest.mark.parametrize("command", ["", " ", "A=1", "A=1 B='two words'", "# comment", "A=1 -0"])
+def test_a_command_without_a_program_never_prints_the_environment(
+    module: ModuleType, command: str
+) -> None:
+    with pytest.raises(ValueError, match="is no command"):
+        module.shell_command(command)
+
+
+@pytest.mark.parametrize("command", ["'unbalanced", 'say "hi'])
+def test_shell_command_unbalanced(module: ModuleType, command: str) -> None:
+    with pytest.raises(ValueError, match="quotation"):
+        module.shell_command(command)
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        ("printf %s x", "x"),
+        ("A=1 sh -c 'printf %s $A'", "1"),
+        ('printf %s "$(echo a; echo b)"', "a\nb"),
+        ("printf %s x 2>&1", "x"),
+        ("true && printf %s x", "x"),
+    ],
+)
+def test_shell_command_is_what_sh_understands(
+    module: ModuleType, command: str, output: str
+) -> None:
+    words = ["sh", "-c", module.shell_command(command)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=10)
+    assert done.stdout == output
+
+
+def environment(module: ModuleType, release: pathlib.Path, env: str, socket: str | None) -> Any:
+    release.mkdir()
+    (release / "env").write_text(env, "utf-8")
+    return module.environment("shop", "web-1", release, socket, "/run/shop/web-1.3.d")
+
+
+def test_environment_of_a_worker(module: ModuleType, tmp_path: pathlib.Path) -> None:
+    release = tmp_path / "1.0-abc"
+    assert environment(module, release, "COLOR=red", None) == {
+        "COLOR": "red",
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "FORWARDED_ALLOW_IPS": "*",
+        "PATH": f"{release}/venv/bin:/usr/local/bin:/usr/bin:/bin",
+        "VIRTUAL_ENV": f"{release}/venv",
+        "HOME": "/var/lib/shop",
+        "USER": "shop",
+        "RELEASE_ID": "1.0-abc",
+        "SENTRY_RELEASE": "shop@1.0-abc",
+        "PROCESS_TYPE": "web",
+        "PROCESS_INSTANCE": "web-1",
+        "SPT_NOENV": "1",
+        "XDG_RUNTIME_DIR": "/run/shop/web-1.3.d",
+    }
+
+
+def test_environment_says_the_socket_under_every_name(
+    module: ModuleType, tmp_path: pathlib.Path
+) -> None:
+    path = "/run/shop/web-1.3.sock"
+    env = environment(module, tmp_path / "r1", "", path)
+    names = ("SOCKET", "UVICORN_UDS", "GRANIAN_UDS", "UWSGI_HTTP_SOCKET")
+    assert {env[name] for name in names} == {path}
+    assert env["GUNICORN_CMD_ARGS"] == f"--bind unix:{path}"
+
+
+@pytest.mark.parametrize(
+    ("own", "name", "expected"),
+    [
+        ("LANG=de_DE.UTF-8", "LANG", "de_DE.UTF-8"),
+        ("FORWARDED_ALLOW_IPS=10.0.0.1", "FORWARDED_ALLOW_IPS", "10.0.0.1"),
+        ("GUNICORN_CMD_ARGS='--threads 4'", "GUNICORN_CMD_ARGS", "--threads 4 --bind unix:/s"),
+        ("SOCKET=/mine", "SOCKET", "/s"),
+        ("RELEASE_ID=mine", "RELEASE_ID", "r1"),
+        ("XDG_RUNTIME_DIR=/mine", "XDG_RUNTIME_DIR", "/run/shop/web-1.3.d"),
+    ],
+)
+def test_environment_what_a_release_may_set(
+    module: ModuleType, tmp_path: pathlib.Path, own: str, name: str, expected: str
+) -> None:
+    assert environment(module, tmp_path / "r1", own, "/s")[name] == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(None, None), (0, 0), (3 << 8, 3), (255 << 8, 255), (9, 137), (15, 143), (11 | 0x80, 139)],
+)
+def test_exit_code(module: ModuleType, status: int | None, code: int | None) -> None:
+    spec = module.checked({"command": "x"}, module.SPEC)
+    generation = module.Generation(1, pathlib.Path("/srv/shop/releases/r1"), spec, "/run/x/web-1")
+    generation.status = status
+    assert generation.exit_code == code
+
+
+def test_a_release_may_leave_out_what_has_a_default(module: ModuleType) -> None:
+    spec = module.checked({"command": "x", "health": None, "surplus": 1}, module.SPEC)
+    assert spec == module.SPEC | {"command": "x"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ([], "not an object"),
+        ("gunicorn", "not an object"),
+        ({"command": 1}, "command"),
+        ({"socket": "yes"}, "socket"),
+        ({"overlap": 0}, "overlap"),
+        ({"ready_after": "1"}, "ready_after"),
+        ({"ready_timeout": -1}, "ready_timeout"),
+        ({"drain_timeout": float("nan")}, "drain_timeout"),
+        ({"stop_timeout": float("inf")}, "stop_timeout"),
+        ({"health": "/healthz"}, "not an object"),
+        ({"health": {"path": 1}}, "path"),
+        ({"health": {"count": 0}}, "count"),
+        ({"health": {"count": True}}, "count"),
+    ],
+)
+def test_a_release_that_says_nonsense(module: ModuleType, wrong: object, named: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=named):
+        module.checked(wrong, module.SPEC)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "lines"),
+    [
+        ([b"one\ntwo\n"], ["one", "two"]),
+        ([b"on", b"e\ntw", b"o"], ["one", "two"]),
+        ([b"\n\n"], ["", ""]),
+        ([b"no newline"], ["no newline"]),
+        ([b"gr\xc3\xbc\xc3\x9fe \xff\n"], ["grüße \ufffd"]),
+        ([b"x" * 9000], ["x" * 1000]),
+        ([b"%d\n" % number for number in range(100)], [str(n) for n in range(60, 100)]),
+        ([b"".join(b"%d\n" % n for n in range(100)) + b"rest"], [str(n) for n in range(61, 100)]),
+    ],
+)
+def test_last_lines(module: ModuleType, chunks: list[bytes], lines: list[str]) -> None:
+    spec = module.checked({"command": "x"}, module.SPEC)
+    generation = module.Generation(1, pathlib.Path("/srv/shop/releases/r1"), spec, "/run/x/web-1")
+    generation.output, writer = os.pipe()
+    os.set_blocking(generation.output, False)
+    for chunk in chunks:
+        os.write(writer, chunk)
+        generation.read()
+    os.close(writer)
+    assert generation.read() == b""
+    assert generation.output == -1
+    assert generation.last_lines()[: len(lines)] == lines
+
+
+def test_no_deadline_hangs_on_the_wall_clock() -> None:
+    """The one use of time.time() is the status file's timestamp."""
+    tree = ast.parse(PIVOT.read_text())
+    users = [
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) == ("time", "time")
+    ]
+    assert users == ["tell"]
+    assert "datetime" not in PIVOT.read_text()
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
+    python = ["python3", "-I", "-S", str(PIVOT), "--help"]
+    done = subprocess.run(python, capture_output=True, text=True, check=True, timeout=10)
+    assert "HUP moves it" in done.stdout
+
+
+@pytest.mark.parametrize("instance", ["web", "web-", "-1", "../x-1", "web-1.2", "web-one", ""])
+def test_instance_must_be_type_and_number(instance: str, tmp_path: pathlib.Path) -> None:
+    done = subprocess.run(
+        ["python3", "-I", str(PIVOT), str(tmp_path), instance, "--run-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    assert done.returncode == 2
+    assert list(tmp_path.iterdir()) == []

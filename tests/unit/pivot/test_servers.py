@@ -1,0 +1,89 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Moves of real app servers under load, each from a plain line of a Procfile.
+
+The servers are not among the project's development tools (uWSGI is compiled for a minute), so
+these tests run where ``build/servers`` holds them, in the versions that servers.txt locks:
+
+    python -m venv build/servers
+    build/servers/bin/pip install --require-hashes -r tests/unit/pivot/servers.txt
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from unit.pivot.harness import HERE, REPOSITORY, Site, ask
+
+SERVERS = REPOSITORY / "build" / "servers"
+
+pytestmark = pytest.mark.skipif(
+    not (SERVERS / "bin" / "uwsgi").exists(), reason="build/servers holds no app servers"
+)
+
+# Everything before the app's name that is not needed for the socket is about concurrency: a
+# server that takes one request at a time cannot hold two slow ones and answer others.
+LINES = {
+    "gunicorn sync": "gunicorn --workers 12 apps:wsgi",
+    "gunicorn gthread": "gunicorn --threads 16 apps:wsgi",
+    "gunicorn asgi": "gunicorn --worker-class asgi apps:asgi",
+    "uvicorn": "uvicorn apps:asgi",
+    "uvicorn workers": "uvicorn --workers 2 apps:asgi",
+    "hypercorn": "hypercorn --bind unix:$SOCKET apps:asgi",
+    "granian asgi": "granian --interface asgi apps:asgi",
+    "granian wsgi": "granian --interface wsgi --blocking-threads 16 apps:wsgi",
+    "waitress": "waitress-serve --unix-socket=$SOCKET --threads 16 apps:wsgi",
+    "uWSGI": "uwsgi --master --threads 16 --die-on-term --need-app --add-header 'Connection: close' --module apps:wsgi",
+}
+
+
+def release(site: Site, name: str, line: str, env: dict[str, object] | None = None) -> str:
+    site.release(name, line, env=env)
+    directory = site.root / "releases" / name
+    (directory / "venv").symlink_to(SERVERS)
+    (directory / "apps.py").symlink_to(HERE / "apps.py")
+    return name
+
+
+@pytest.mark.parametrize("server", LINES)
+def test_moves_under_load(site: Site, server: str) -> None:
+    pivot = site.start(release(site, "r0", LINES[server]))
+    with site.load(close=4, keep=4, slow=2) as result:
+        for number in range(1, 4):
+            move = pivot.move(release(site, f"r{number}", LINES[server]))["move"]
+            assert (move["outcome"], move["stragglers"]) == ("done", 0), pivot.log()[-4000:]
+    assert (result["failed"], result["errors"]) == (0, {}), pivot.log()[-4000:]
+    assert set(result["bodies"]) == {"r0", "r1", "r2", "r3"}
+    assert result["slow"] >= 2
+    assert pivot.term() == 0
+    assert site.files() == set()
+    print(server, {kind: result[kind] for kind in ("close", "keep", "slow", "failed")})
+
+
+@pytest.mark.parametrize("server", LINES)
+def test_a_broken_release_is_refused(site: Site, server: str) -> None:
+    pivot = site.start(release(site, "r0", LINES[server]))
+    broken = release(site, "r1", LINES[server])
+    apps = site.root / "releases" / "r1" / "apps.py"
+    apps.unlink()
+    apps.write_text("import nothere\n")
+    site.release(broken, LINES[server], ready_timeout=10.0)
+    move = pivot.move(broken)["move"]
+    assert move["outcome"] == "refused"
+    assert any("nothere" in line for line in move["output"]), move
+    assert ask(pivot.link).split()[0] == "r0"
+    assert pathlib.Path(pivot.link).is_symlink()
+
+
+def test_the_pivot_is_killed_under_a_server_with_workers(site: Site) -> None:
+    """The next pivot serves at once, and what the first left behind is gone then."""
+    pivot = site.start(release(site, "r0", LINES["uvicorn workers"]))
+    pivot.process.kill()
+    pivot.wait()
+    again = site.start()
+    assert again.ask() == "r0"
+    site.reap()
+    assert site.adopted() == set()
+    assert site.files() == {"web-1.sock", "web-1.2.sock", "web-1.2.d"}
