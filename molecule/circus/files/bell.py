@@ -1,0 +1,35 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An app: says its config to whoever asks on the socket that the environment names."""
+
+import http.server
+import os
+import signal
+import socketserver
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = False
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = f"{os.environ['SOUND']} {os.environ['RELEASE_ID']}\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def address_string(self):
+        return "somebody"
+
+
+def stop(*_arguments):
+    raise SystemExit
+
+
+signal.signal(signal.SIGTERM, stop)
+with Server(os.environ["SOCKET"], Answer) as server:
+    print("ready", flush=True)
+    server.serve_forever()

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role circus with an app: an operator's commands, the sandbox, and what comes back by itself."""
+
+import json
+import re
+import time
+
+import pytest
+
+ASK = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/bell/web-1.sock');"
+ASK += " s.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n'); print(s.makefile().read())"
+
+
+def status(host, instance="web-1"):
+    return json.loads(host.file(f"/run/bell/{instance}.json").content_string)
+
+
+def until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+
+
+def answer(host):
+    done = host.run(f'/usr/bin/python3 -c "{ASK}"')
+    return done.stdout.strip().rpartition("\n")[2] if done.rc == 0 else ""
+
+
+def test_the_unit_is_enabled_and_runs_as_the_app(host):
+    service = host.service("circus@bell")
+    assert service.is_enabled
+    assert service.is_running
+    assert set(host.check_output("ps -u bell -o comm=").split()) >= {"circusd", "python3", "sleep"}
+    assert host.check_output("ps -C circusd -o user=").split() == ["bell"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "systemctl reload circus@bell",
+        "/opt/circus/bin/circusctl --endpoint ipc:///run/circus-bell/control.sock reload",
+    ],
+)
+def test_an_operator_moves_every_process_to_current(host, command):
+    target = "two" if answer(host).endswith("one") else "one"
+    host.check_output(f"ln -sfn releases/{target} /srv/bell/current")
+    host.check_output(command)
+    until(lambda: answer(host) == f"ding {target} {target}")
+    until(lambda: status(host, "beat-1")["release"] == target)
+    until(lambda: status(host, "beat-1")["state"] == "serving")
+    assert len(host.check_output("pgrep --uid bell sleep").split()) == 1
+
+
+def test_a_release_that_does_not_start_is_refused(host):
+    served = answer(host)
+    host.check_output("cp -r /srv/bell/releases/one /srv/bell/releases/broken")
+    host.check_output("echo 'import nothing_like_this' > /srv/bell/releases/broken/bell.py")
+    host.check_output("ln -sfn releases/broken /srv/bell/current")
+    host.check_output("systemctl reload circus@bell")
+    until(lambda: status(host)["move"].get("outcome") == "refused")
+    assert "exit code 1" in status(host)["move"]["reason"]
+    assert "No module named 'nothing_like_this'" in str(status(host)["move"]["output"])
+    assert answer(host) == served
+    host.check_output(f"ln -sfn releases/{served.split()[-1]} /srv/bell/current")
+    host.check_output("rm -r /srv/bell/releases/broken && systemctl reload circus@bell")
+    until(lambda: status(host, "beat-1")["state"] == "serving")
+
+
+@pytest.mark.parametrize("victim", ["child", "pid"])
+def test_a_process_that_was_killed_comes_back(host, victim):
+    before = status(host)
+    host.check_output(f"kill -KILL {before[victim]}")
+    until(lambda: answer(host) and status(host)["child"] != before["child"])
+
+
+def test_nobody_else_reaches_the_control_socket(host):
+    directory = host.file("/run/circus-bell")
+    assert (directory.user, directory.mode) == ("bell", 0o700)
+    assert host.run("runuser -u nobody -- ls /run/circus-bell").rc != 0
+    assert host.check_output("ss -Htlnp | grep -c circusd || test $? = 1") == "0"
+
+
+def test_the_sandbox_is_in_force(host):
+    """What the processes themselves can do, not what the unit file says."""
+    pid = status(host)["child"]
+    seen = f"/proc/{pid}/root"  # the file system as the process sees it, mounts included
+    app = "runuser -u bell --"
+    host.check_output("install -d -o bell /srv/bell/releases/own")
+    host.check_output(f"{app} touch /srv/bell/releases/own/x")
+    for path in ("/srv/bell/releases/own/x", "/etc/x", "/usr/x"):
+        assert "Read-only file system" in host.run(f"{app} touch {seen}{path}").stderr
+    host.check_output("rm -r /srv/bell/releases/own")
+    for path in ("/var/lib/bell/x", "/run/bell/x", "/var/log/bell/x"):
+        host.check_output(f"{app} touch {seen}{path} && {app} rm {seen}{path}")
+    assert "ops" in host.check_output(f"{app} ls /home").split()
+    assert host.run(f"{app} ls {seen}/home").stdout == ""
+    told = host.file(f"/proc/{pid}/status").content_string
+    assert re.search(r"CapEff:\s+0+$", told, re.MULTILINE)
+    assert re.search(r"NoNewPrivs:\s+1$", told, re.MULTILINE)
+    assert re.search(r"Seccomp:\s+2$", told, re.MULTILINE)
+
+
+def test_the_unit_exposes_little(host):
+    score = host.check_output("systemd-analyze security circus@bell.service | tail -n 1")
+    assert float(re.search(r": (\d+\.\d+) ", score)[1]) <= 1.5, score
+
+
+def test_stopping_leaves_nothing_behind(host):
+    host.check_output("systemctl stop circus@bell")
+    assert host.run("pgrep --uid bell").stdout == ""
+    assert host.check_output("find /run/bell -type s -o -type l") == ""
+    host.check_output("systemctl start circus@bell")
+    until(lambda: answer(host))
