@@ -113,4 +113,5 @@ def test_a_private_name_does_not_come_from_the_public_index(app_host):
     )
     assert "guestbook-1.0.0-" in page
     assert "guestbook-1.1.0-" in page
-    assert "root/pypi" not in page
+    assert "company/prod <a" in page
+    assert "root/pypi <a" not in page

@@ -7,7 +7,8 @@
 
 Says "ready" when all clients have connected. Runs until its stdin is closed (or every client has
 asked once), lets every request end, and prints what happened as JSON. ``close`` clients make a
-connection for each request, ``keep`` clients use one for 0.3 s and never retry, ``slow`` clients ask for an answer that takes 2 s. An answer that is not a complete 200 has failed.
+connection for each request, ``keep`` clients use one for 0.3 s and never retry, ``slow`` clients
+ask for an answer that takes 2 s. An answer that is not a complete 200 has failed.
 """
 
 import argparse
