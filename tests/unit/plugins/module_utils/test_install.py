@@ -93,8 +93,6 @@ def complaint(installer: Installer, venv: pathlib.Path, lock: pathlib.Path) -> s
 
 # --- live: uv ---------------------------------------------------------------------------------
 
-uv_only = pytest.mark.skipif(UV is None, reason="uv is not installed")
-
 
 @pytest.fixture(scope="module")
 def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
@@ -104,7 +102,6 @@ def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return root / "venv"
 
 
-@uv_only
 @pytest.mark.parametrize(
     ("requirement", "reason"),
     [
@@ -129,7 +126,6 @@ def test_uv(
     assert requirement.partition("=")[0] in message
 
 
-@uv_only
 def test_uv_with_a_wrong_login(home: AppHome, filled: Any, uv_venv: pathlib.Path) -> None:
     filled.login = "joe:other"
     url = filled.url_of(f"joe:{SECRET}")
@@ -137,7 +133,6 @@ def test_uv_with_a_wrong_login(home: AppHome, filled: Any, uv_venv: pathlib.Path
     assert REFUSES in message
 
 
-@uv_only
 def test_uv_when_nobody_listens(home: AppHome, server: Any, uv_venv: pathlib.Path) -> None:
     url = server.url_of(f"joe:{SECRET}")
     server.stop()
@@ -160,7 +155,6 @@ def assert_complete(venv: pathlib.Path) -> None:
     assert (venv / "bin" / "python").exists()
 
 
-@uv_only
 def test_install_with_uv(home: AppHome, filled: Any) -> None:
     lock = lock_of_shop(home, filled)
     venv = lock.parent / "venv"

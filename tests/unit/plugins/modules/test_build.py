@@ -98,7 +98,6 @@ def git(source: pathlib.Path, *words: str) -> str:
     return done.stdout.decode().strip()
 
 
-@pytest.mark.skipif(UV is None, reason="uv is not installed")
 def test_build_with_uv(call: Any, params: dict[str, Any]) -> None:
     params |= {
         "uv": UV,

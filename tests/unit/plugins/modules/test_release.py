@@ -23,7 +23,6 @@ from ansible_collections.twelvefactor.deploy.plugins.modules import release
 UV = shutil.which(
     "uv", path=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
 )
-installs = pytest.mark.skipif(UV is None, reason="uv is not installed")
 
 CANARY = "canary-in-a-coal-mine"
 OTHER = "1.0-0123abcd"
@@ -107,7 +106,6 @@ LINES = [
 # --- present ----------------------------------------------------------------------------------
 
 
-@installs
 def test_install(call: Any, home: AppHome, params: dict[str, Any], published: Any) -> None:
     before = snapshot(home)
     foreseen = call(release.main, check=True, **params)
@@ -165,7 +163,6 @@ def test_install(call: Any, home: AppHome, params: dict[str, Any], published: An
     assert [path for path, _login in published.asked] == ["/simple/shop/"]
 
 
-@installs
 def test_one_value_makes_another_release(call: Any, home: AppHome, params: dict[str, Any]) -> None:
     first = call(release.main, check=True, **params)
     params["env"]["SECRET_KEY"] = f"{CANARY}-2"
@@ -174,7 +171,6 @@ def test_one_value_makes_another_release(call: Any, home: AppHome, params: dict[
     assert first.result["release"] != second.result["release"]
 
 
-@installs
 def test_lock_and_processes_beside_the_build(
     call: Any, home: AppHome, params: dict[str, Any], published: Any
 ) -> None:
@@ -197,7 +193,6 @@ def test_lock_and_processes_beside_the_build(
     assert call(release.main, **params).result["changed"] is False
 
 
-@installs
 def test_hash_mismatch_leaves_nothing(call: Any, home: AppHome, params: dict[str, Any]) -> None:
     before = snapshot(home)
     params |= {"requirements": f"shop==1.0 --hash=sha256:{'0' * 64}", "processes": {"web": "x"}}
@@ -211,7 +206,6 @@ def test_hash_mismatch_leaves_nothing(call: Any, home: AppHome, params: dict[str
     ]
 
 
-@installs
 def test_what_an_interrupted_run_left_is_removed(
     call: Any, home: AppHome, params: dict[str, Any]
 ) -> None:
@@ -224,7 +218,6 @@ def test_what_an_interrupted_run_left_is_removed(
         assert outcome.result["diff"]["after"].endswith("release 0.1-00000000: removed\n")
 
 
-@installs
 def test_own_unfinished_directory_is_made_again(
     call: Any, home: AppHome, params: dict[str, Any]
 ) -> None:
@@ -247,7 +240,6 @@ def test_release_that_serves_is_never_cleaned_up(
     assert home.unfinished() == [name]
 
 
-@installs
 def test_prune(call: Any, home: AppHome, params: dict[str, Any]) -> None:
     names = [f"0.{number}-00000000" for number in range(1, 5)]
     for number, name in enumerate(names):
@@ -260,7 +252,6 @@ def test_prune(call: Any, home: AppHome, params: dict[str, Any]) -> None:
     assert set(home.installed()) == {names[0], OTHER, done.result["release"]}
 
 
-@installs
 def test_disk_full(
     call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -450,7 +441,6 @@ def test_argument_errors_show_no_secret(arguments: dict[str, Any], words: str, c
     assert words in done.result["msg"]
 
 
-@installs
 @pytest.mark.parametrize("form", [json.dumps, lambda env: " ".join(f"{k}={v}" for k, v in env.items())],
                          ids=["json", "pairs"])  # fmt: skip
 def test_env_as_text(form: Any, call: Any, home: AppHome, params: dict[str, Any]) -> None:
