@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,7 @@ class Verdict:
 
     arrived: bool = False
     failed: bool = False
+    astray: bool = False  # serves something else, and nobody has told it to move
     reason: str = ""
     output: tuple[str, ...] = ()
 
@@ -73,7 +74,9 @@ def watchers(app: str, formation: Mapping[str, int]) -> str:
         log = f"/var/log/{app}/{instance}.log"
         sections.append(
             f"[watcher:{instance}]\n"
-            f"cmd = /usr/bin/python3 -I {PIVOT} /srv/{app} {instance}\n"
+            # a HUP that comes before Python is up must not end it
+            "cmd = /usr/bin/env --ignore-signal=HUP"
+            f" /usr/bin/python3 -I {PIVOT} /srv/{app} {instance}\n"
             # HUP is what makes a pivot move; anything else would restart it
             "send_hup = True\n"
             # longer than any pivot takes to end by itself (LONGEST_STOP in _release.py)
@@ -119,28 +122,43 @@ def judge(status: Status | None, before: Status | None, target: str) -> Verdict:
     same_pivot = before is not None and before.pid == status.pid
     if same_pivot and before is not None and status.move.get("hups", 0) <= before.hups:
         return Verdict(reason="has not begun to move")
-    outcome = status.move.get("outcome")
-    if outcome == "refused" and status.move.get("to") in (target, None):
-        reason = f"{status.instance} {status.move.get('reason')}"
-        return Verdict(failed=True, reason=reason, output=tuple(wrote_last(status)))
-    if outcome == "done" and status.state == "serving" and status.release == target:
-        return Verdict(arrived=True)
+    # a pivot that starts with what does not work falls back to what served last
+    for move in (status.move, status.move.get("instead_of")):
+        if move and move.get("outcome") == "refused" and move.get("to") in (target, None):
+            reason = f"{status.instance} {move.get('reason')}"
+            return Verdict(failed=True, reason=reason, output=tuple(wrote_last(move)))
+    if status.state == "serving" and status.move.get("outcome") == "done":
+        arrived = status.release == target
+        return Verdict(
+            arrived=arrived,
+            astray=before is None and not arrived,
+            reason="" if arrived else f"serves {status.release}",
+        )
     if status.state == "failed" and before is not None:
         reason = f"{status.instance} ended by itself"
-        return Verdict(failed=True, reason=reason, output=tuple(wrote_last(status)))
+        return Verdict(failed=True, reason=reason, output=tuple(wrote_last(status.move)))
     step = status.move.get("step", status.state)
     return Verdict(reason=f"is at the step {step!r} of its move to {status.move.get('to')}")
 
 
-def wrote_last(status: Status) -> list[str]:
+def wrote_last(move: Mapping[str, Any]) -> list[str]:
     """The lines that tell most of what a process wrote: the errors it named, and its last words.
 
     Servers end with a traceback of their own, which pushes the app's error out of sight.
     """
-    lines = [str(line) for line in status.move.get("output") or [] if str(line).strip()]
+    lines = [str(line) for line in move.get("output") or [] if str(line).strip()]
     last = lines[-10:]
     named = [line for line in lines[:-10] if NAMED_ERROR.match(line)]
     return [*dict.fromkeys(named), *last]
+
+
+def slowest_steps(statuses: Iterable[Status]) -> dict[str, float]:
+    """Seconds of each step of the last moves, of the process that took longest."""
+    steps: dict[str, float] = {}
+    for status in statuses:
+        for step, seconds in status.move.get("seconds", {}).items():
+            steps[step] = max(seconds, steps.get(step, 0.0))
+    return steps
 
 
 def runs(environ: bytes, release: str) -> bool:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,17 +16,33 @@ class Record:
     """One attempt to make a release the one that serves."""
 
     at: str  # UTC, ISO 8601
-    event: str  # deploy | rollback
+    event: str  # deploy | rollback | scale
     release: str
     outcome: str  # good | bad
     before: str | None = None  # what served until then
-    reason: str | None = None
+    reason: str | None = None  # why the outcome is bad
     formation: dict[str, int] = field(default_factory=dict)
     seconds: float | None = None
-    by: str | None = None
+    durations: dict[str, float] = field(default_factory=dict)  # per step, the slowest process
+    by: str | None = None  # who, and from where
+    commit: str | None = None  # of the app's source, where known
+    wheel_sha256: str | None = None
+    lock_sha256: str | None = None
 
     def line(self) -> str:
-        return json.dumps({k: v for k, v in asdict(self).items() if v is not None}) + "\n"
+        told = {k: v for k, v in asdict(self).items() if v is not None}
+        if not self.durations:
+            del told["durations"]
+        return json.dumps(told) + "\n"
+
+
+def provenance(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What the record takes over from a release.json: what the release was made of."""
+    return {
+        key: str(manifest[key])
+        for key in ("commit", "wheel_sha256", "lock_sha256")
+        if manifest.get(key)
+    }
 
 
 def parse_records(text: str) -> list[Record]:
@@ -59,6 +75,22 @@ def history(records: Iterable[Record]) -> list[str]:
             stack = [name for name in stack if name != record.release]
             stack.append(record.release)
     return stack
+
+
+def serving_since(records: Iterable[Record], release: str | None) -> str | None:
+    """When a release began to serve, for the last time; None where the record does not say.
+
+    A change of the formation alone is no beginning.
+    """
+    since, serving = None, None
+    for record in records:
+        if record.outcome == "good":
+            if record.release != serving:
+                since, serving = record.at, record.release
+            # what the record has missed (a full disk, a hand) served in between
+            elif record.before is not None and record.before != record.release:
+                since = record.at
+    return since if serving == release else None
 
 
 def bad_releases(records: Iterable[Record]) -> set[str]:

@@ -9,9 +9,10 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
@@ -94,15 +95,18 @@ class Supervisor:
     def stop(self) -> None:
         self._run(["systemctl", "stop", "--no-block", self.unit], f"stop {self.unit}")
 
-    def _circusctl(self, *words: str) -> None:
-        """One command to circusd, as the app's user; a busy circusd is asked again."""
+    def take_configuration(self) -> None:
+        """Let circusd start and stop the processes that its configuration has gained and lost.
+
+        A circusd that is busy is asked again.
+        """
         endpoint = f"ipc:///run/circus-{self.home.app}/control.sock"
         deadline = time.monotonic() + BUSY_TIMEOUT
         while True:
             try:
                 self._run(
-                    [CIRCUSCTL, "--timeout", "10", "--endpoint", endpoint, *words],
-                    f"tell circusd of {self.home.app} to {' '.join(words)}",
+                    [CIRCUSCTL, "--timeout", "10", "--endpoint", endpoint, "reloadconfig"],
+                    f"tell circusd of {self.home.app} to read its configuration",
                     as_app=True,
                 )
             except ReleaseError as error:
@@ -112,13 +116,20 @@ class Supervisor:
             else:
                 return
 
-    def hup(self, instances: Sequence[str]) -> None:
-        for instance in instances:
-            self._circusctl("reload", instance)
+    def hup(self, statuses: Iterable[Status]) -> None:
+        """Tell pivots to move, each by a HUP as circusd would send it.
 
-    def take_configuration(self) -> None:
-        """Let circusd start and stop the processes that its configuration has gained and lost."""
-        self._circusctl("reloadconfig")
+        Not through circusd, which takes no command while it starts or stops a process. What has
+        ended since its status was read is left to circusd: its successor reads `current`.
+        """
+        for status in statuses:
+            with contextlib.suppress(ProcessLookupError):
+                handle = os.pidfd_open(status.pid)
+                try:
+                    if self._is_ours(status.pid):
+                        signal.pidfd_send_signal(handle, signal.SIGHUP)
+                finally:
+                    os.close(handle)
 
     # -- files
 
@@ -171,6 +182,13 @@ class Supervisor:
             return False
         return runs(environ, release)
 
+    def serving_release(self, instances: Sequence[str]) -> str | None:
+        """The release that every one of these processes runs; None when there is no such."""
+        statuses = [self.status(name) for name in instances]
+        releases = {status.release if status else None for status in statuses}
+        release = releases.pop() if len(releases) == 1 else None
+        return release if release and not self.not_serving(instances, release) else None
+
     def not_serving(self, instances: Sequence[str], release: str) -> list[str]:
         return [name for name in instances if not self.serves(self.status(name), release)]
 
@@ -182,10 +200,16 @@ class Supervisor:
         ``before`` holds what each said before it was asked to move, None for one that is new.
         """
         verdicts: dict[str, Verdict] = {}
+        told = dict(before)
 
         def decided() -> bool:
-            for name, old in before.items():
-                verdicts[name] = judge(self.status(name), old, target)
+            for name, old in told.items():
+                status = self.status(name)
+                verdicts[name] = judge(status, old, target)
+                if status and verdicts[name].astray:
+                    # it had read `current` a moment before that was flipped
+                    self.hup([status])
+                    told[name] = status
             failed = any(verdict.failed for verdict in verdicts.values())
             return failed or all(verdict.arrived for verdict in verdicts.values())
 

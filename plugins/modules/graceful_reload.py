@@ -14,7 +14,7 @@ description:
     starts the release next to the old one, lets it prove itself on a socket of its own, switches,
     waits for the old connections to end and stops the old process.
   - Succeeds when every process of the formation runs the release, by the word of its pivot and by
-    the environment of the process in C(/proc).
+    the environment of the process in C(/proc), and nginx on this host passes a request to it.
   - When one does not get there, all go back to the release that served before, and the module fails
     with the reason, the health check's answer and the last lines that the process wrote.
   - What happened is appended to C(/srv/<app>/releases.jsonl), which is what a rollback goes by.
@@ -48,16 +48,23 @@ options:
       - Without it, the formation with which the release served last, else the one that serves now,
         else one V(web).
     type: dict
+  probe_url:
+    description:
+      - What is asked of nginx on this host, at 127.0.0.1 whatever the name in it resolves to, once
+        every process runs the release, for example V(https://shop.example.org/healthz).
+      - Any answer but 2xx, 3xx, 401 and 403 is a failure. Without it nginx is not asked.
+    type: str
   event:
     description:
       - What this is, for the record. After a V(deploy) the release that served before is the one
-        that V(previous) means; a V(rollback) leaves that to the release before its target.
+        that V(previous) means; a V(rollback) leaves that to the release before its target. A
+        V(scale) changes the formation only.
       - O(release=previous) is always a V(rollback).
     type: str
-    choices: [deploy, rollback]
+    choices: [deploy, rollback, scale]
     default: deploy
   by:
-    description: Who does it, for the record.
+    description: Who does it and from where, for the record.
     type: str
   timeout:
     description:
@@ -131,13 +138,16 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
     instances,
     longest_move,
+    slowest_steps,
     watched,
     watchers,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._probe import ask, check_url
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
     Record,
     formation_of,
     history,
+    provenance,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     ReleaseError,
@@ -146,7 +156,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import (
     Failure,
     Supervisor,
+    wait_for,
 )
+
+PROBE_TIMEOUT = 5.0  # seconds for nginx to answer
+PROBE_PATIENCE = 5.0  # seconds until its answer must be good
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +176,11 @@ class Plan:
     way_back: str  # the configuration that belongs to ``before``
     served: bool  # whether every process of the formation runs the target already
     timeout: float
+    probe_url: str | None
+
+    @property
+    def names(self) -> list[str]:
+        return instances(self.formation)
 
     @property
     def needed(self) -> bool:
@@ -190,15 +209,18 @@ def pick_target(home: AppHome, wanted: str) -> str:
     return wanted
 
 
-def served_before(home: AppHome, target: str) -> str | None:
-    """What served until now: what ``current`` names.
+def served_before(home: AppHome, supervisor: Supervisor, target: str) -> str | None:
+    """What to go back to: what every process runs, else what served last by the record.
 
-    Unless that is the target already and the record says otherwise: then an earlier run was cut
-    off between the switch and its entry in the record.
+    ``current`` says neither when an earlier run was cut off. Of a cut-off move to the ``target``
+    itself some processes may have arrived, or all of them, and the run before its entry in the
+    record.
     """
     current, good = home.current(), history(home.records())
-    cut_off = current == target and good and good[-1] != target
-    return good[-1] if cut_off and good[-1] in home.installed() else current
+    recorded = good[-1] if good and good[-1] in home.installed() else None
+    if current == target:
+        return recorded or current
+    return supervisor.serving_release(watched(supervisor.configuration())) or recorded or current
 
 
 def make_plan(home: AppHome, supervisor: Supervisor, params: dict[str, Any]) -> Plan:
@@ -208,7 +230,8 @@ def make_plan(home: AppHome, supervisor: Supervisor, params: dict[str, Any]) -> 
     formation = formation or formation_of(records, current or "") or {"web": 1}
     manifest = home.manifest(target) or {}
     check_formation(formation, manifest["commands"], f"release {target}")
-    before, configuration = served_before(home, target), supervisor.configuration()
+    before = served_before(home, supervisor, target)
+    configuration = supervisor.configuration()
     way_back = configuration
     if before is not None and before != current:
         way_back = watchers(home.app, formation_of(records, before) or formation)
@@ -222,6 +245,7 @@ def make_plan(home: AppHome, supervisor: Supervisor, params: dict[str, Any]) -> 
         way_back=way_back,
         served=not supervisor.not_serving(instances(formation), target),
         timeout=params["timeout"] or longest_move(manifest["processes"], formation),
+        probe_url=params["probe_url"],
     )
 
 
@@ -240,7 +264,7 @@ def go(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> 
     if not running:
         supervisor.start()
     elif moving:
-        supervisor.hup(list(moving))
+        supervisor.hup([status for status in moving.values() if status])
         # before the formation changes: while circusd stops a process, it takes no other command
         failure = supervisor.follow(moving, release, plan.timeout)
         if failure:
@@ -256,7 +280,26 @@ def go(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> 
     if left:
         return Failure(f"{', '.join(left)} did not end within {plan.timeout:g} s")
     wrong = supervisor.not_serving(names, release)
-    return Failure(f"{', '.join(wrong)} does not run {release}" if wrong else "")
+    if wrong:
+        return Failure(f"{', '.join(wrong)} does not run {release}")
+    return probe(plan.probe_url) if plan.probe_url and names else Failure()
+
+
+def probe(url: str) -> Failure:
+    """Whether requests get through nginx; the pivots' own checks do not go that way."""
+    said = ""
+
+    def answers() -> bool:
+        nonlocal said
+        said = ask(url, PROBE_TIMEOUT)
+        return not said
+
+    if wait_for(answers, PROBE_PATIENCE):
+        return Failure()
+    return Failure(
+        f"every process runs it, but nginx on this host does not pass requests to it: {said}. "
+        "Its error log may say more"
+    )
 
 
 def attempt(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> Failure:
@@ -303,7 +346,12 @@ def main() -> None:
             "app": {"type": "str", "required": True},
             "release": {"type": "str", "required": True},
             "formation": {"type": "dict"},
-            "event": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
+            "probe_url": {"type": "str"},
+            "event": {
+                "type": "str",
+                "choices": ["deploy", "rollback", "scale"],
+                "default": "deploy",
+            },
             "by": {"type": "str"},
             "timeout": {"type": "float"},
         },
@@ -321,6 +369,11 @@ def run(module: AnsibleModule) -> None:
     params = module.params
     if os.geteuid() != 0:
         raise ReleaseError("Switching a release changes files of root; run it with become: true.")
+    if params["probe_url"]:
+        try:
+            check_url(params["probe_url"])
+        except ValueError as error:
+            raise ReleaseError(f"probe_url: {error}. Nothing was changed.") from None
     home = AppHome.of(params["app"])
     supervisor = Supervisor(home)
     with home.locked():
@@ -338,7 +391,7 @@ def run(module: AnsibleModule) -> None:
         if module.check_mode or not plan.needed:
             if not module.check_mode:
                 result |= {
-                    "processes": report(supervisor, instances(plan.formation)),
+                    "processes": report(supervisor, plan.names),
                     "seconds": 0.0,
                 }
             module.exit_json(**result)
@@ -355,7 +408,9 @@ def run(module: AnsibleModule) -> None:
             reason=failure.reason or None,
             formation=plan.formation,
             seconds=seconds,
+            durations=slowest_steps(filter(None, map(supervisor.status, plan.names))),
             by=params["by"] or None,
+            **provenance(home.manifest(plan.target) or {}),
         )
         try:
             home.remember(record)
@@ -372,7 +427,7 @@ def run(module: AnsibleModule) -> None:
             )
         if unrecorded:
             module.fail_json(msg=f"{subject} serves. {unrecorded}", release=plan.target)
-        result |= {"processes": report(supervisor, instances(plan.formation)), "seconds": seconds}
+        result |= {"processes": report(supervisor, plan.names), "seconds": seconds}
         module.exit_json(**result)
 
 

@@ -16,6 +16,8 @@ HUP   starts the release that ``current`` names now next to the old one (a new *
 TERM  stops every generation and exits 0.
 
 When the serving process dies the pivot exits with its code, so that the supervisor restarts it.
+When ``current`` does not get through the gate at the start, because the host went down in the
+middle of a deploy, the release that served last by ``/srv/APP/releases.jsonl`` is started instead.
 What happened is written to ``/run/APP/TYPE-K.json`` at every step.
 
 Everything about a process comes from ``releases/ID/release.json``, key ``processes.TYPE``:
@@ -25,8 +27,9 @@ socket         whether it listens on a unix socket (bool)
 health         {"path": "/healthz", "host": "example.org", "count": 2}; no path: accepting a
                connection is enough
 overlap        false: stop the old process before the new one starts (bool)
-ready_after    seconds a process without a socket must stay up to count as ready
-ready_timeout  seconds until the gate gives up
+ready_after    seconds a process must stay up, and with a socket go on answering well, to count as
+               ready; one that has nothing to take over from gets its socket's requests before that
+ready_timeout  seconds until the gate gives up waiting for good answers
 drain_timeout  seconds that open connections may keep the old process
 stop_timeout   seconds between TERM and KILL
 
@@ -57,7 +60,7 @@ from typing import Any, NoReturn
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36
 PROBE_INTERVAL = 0.05  # seconds between two looks at a starting or stopping process
-PROBE_PAUSE = 0.5  # at most, between two bad answers: each is a line in the output
+PROBE_PAUSE = 0.5  # at most, where many follow each other: each is a line in the output
 PROBE_TIMEOUT = 5.0  # seconds for one health check
 DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
 DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
@@ -73,7 +76,7 @@ SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and
     "socket": False,
     "health": {"path": "", "host": "localhost", "count": 1},
     "overlap": True,
-    "ready_after": 1.0,
+    "ready_after": 5.0,
     "ready_timeout": 60.0,
     "drain_timeout": 60.0,
     "stop_timeout": 30.0,
@@ -219,6 +222,19 @@ def marks(prefix: str) -> dict[int, str]:
                     if key == "XDG_RUNTIME_DIR" and value.startswith(prefix):
                         found[int(entry.name)] = value
     return found
+
+
+def last_good(record: pathlib.Path) -> str | None:
+    """The release that served last, by the record of deploys; None where that says nothing."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        for line in reversed(record.read_text("utf-8").splitlines()):
+            with contextlib.suppress(
+                ValueError, LookupError, TypeError
+            ):  # cut short by a full disk
+                entry = json.loads(line)
+                if entry["outcome"] == "good":
+                    return str(entry["release"])
+    return None
 
 
 def children_of(pid: int) -> list[int]:
@@ -506,19 +522,18 @@ class Pivot:
 
     # -- steps
 
-    def resolve(self) -> tuple[pathlib.Path, dict[str, Any]]:
-        """The release that ``current`` names now, and what it says of our process type."""
-        current = self.root / "current"
+    def resolve(self, path: pathlib.Path) -> tuple[pathlib.Path, dict[str, Any]]:
+        """The release that ``path`` names now, and what it says of our process type."""
         try:
-            release = current.resolve(strict=True)
+            release = path.resolve(strict=True)
             processes = json.loads((release / "release.json").read_text("utf-8"))["processes"]
             if self.kind not in processes:
                 raise Refused(f"release {release.name} has no process type {self.kind!r}")
             spec = checked(processes[self.kind], SPEC)
         except FileNotFoundError as error:
-            raise Refused(f"{current} names no release: {error.filename} is missing") from None
+            raise Refused(f"{path} names no release: {error.filename} is missing") from None
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
-            raise Refused(f"cannot read the release that {current} names: {error}") from None
+            raise Refused(f"cannot read the release that {path} names: {error}") from None
         return release, spec
 
     def start(self, release: pathlib.Path, spec: dict[str, Any]) -> Generation:
@@ -533,26 +548,45 @@ class Pivot:
         self.alive.append(generation)
         return generation
 
-    def gate(self, new: Generation) -> None:
-        """Return when ``new`` has proven itself, else raise Refused."""
+    def gate(self, new: Generation, old: Generation | None) -> None:
+        """Return when ``new`` has proven itself, else raise Refused.
+
+        While ``old`` serves there is time to see that it goes on being well for ``ready_after``.
+        """
         spec, health = new.spec, new.spec["health"]
         deadline = time.monotonic() + spec["ready_timeout"]
-        healthy, pause, answer = 0, PROBE_INTERVAL, "nothing was asked yet"
+        healthy, since, pause, answer = 0, 0.0, PROBE_INTERVAL, "nothing was asked yet"
+
+        def is_spare() -> bool:
+            return old is not None and old.status is None
+
         if not new.socket:
             self.until(lambda: new.status is not None, spec["ready_after"])
-        while new.socket and new.status is None and healthy < health["count"]:
-            if time.monotonic() >= deadline:
+        while new.socket and new.status is None:
+            now, ready = time.monotonic(), healthy >= health["count"]
+            if not ready and now >= deadline:
                 asked = f"GET {health['path']}" if health["path"] else "connecting"
                 limit = f"{spec['ready_timeout']:g} s"
                 raise Refused(f"not ready within {limit}; {asked} on its own socket: {answer}")
-            good, answer = self.probe(new, min(deadline, time.monotonic() + PROBE_TIMEOUT))
+            until = now + PROBE_TIMEOUT
+            good, answer = self.probe(new, until if ready else min(until, deadline))
             self.state["move"]["health"] = answer
+            now = time.monotonic()
+            since = since if healthy else now
             healthy = healthy + 1 if good else 0
-            bad = answer.startswith("HTTP") and not good
-            pause = min(2 * pause, PROBE_PAUSE) if bad else PROBE_INTERVAL
-            if healthy < health["count"]:
-                left = deadline - time.monotonic()
-                self.until(lambda: new.status is not None, min(pause, left))
+            ready, spare, settled = (
+                healthy >= health["count"],
+                is_spare(),
+                since + spec["ready_after"],
+            )
+            if ready and (not spare or now >= settled):
+                break
+            many = ready or (answer.startswith("HTTP") and not good)
+            pause = min(2 * pause, PROBE_PAUSE) if many else PROBE_INTERVAL
+            self.until(
+                lambda spare=spare: new.status is not None or is_spare() != spare,
+                min(pause, (settled if ready else deadline) - now),
+            )
         if new.status is not None:
             raise Refused(f"ended with exit code {new.exit_code} while starting")
 
@@ -692,8 +726,11 @@ class Pivot:
                 if str(path.with_suffix(".d")) not in kept:
                     remove(path)
 
-    def move(self) -> None:
-        """Bring the release that ``current`` names into service; raise Refused with the reason."""
+    def move(self, path: pathlib.Path, **more: Any) -> None:
+        """Bring the release that ``path`` names into service; raise Refused with the reason.
+
+        ``more`` goes into what the status file says of the move.
+        """
         began = time.monotonic()
         old = self.serving
         self.hup = False  # whoever asked until here gets what `current` names from here on
@@ -703,7 +740,7 @@ class Pivot:
             "from": old.id if old else None,
             "outcome": "pending",
             "seconds": seconds,
-        }
+        } | more
         self.state["move"] = move
 
         @contextlib.contextmanager
@@ -718,8 +755,9 @@ class Pivot:
                 seconds["total"] = round(time.monotonic() - began, 3)
 
         new: Generation | None = None
+        overlap = True
         try:
-            release, spec = self.resolve()
+            release, spec = self.resolve(path)
             move["to"] = release.name
             overlap = spec["overlap"] and (not old or old.spec["overlap"])
             if not overlap:
@@ -731,15 +769,22 @@ class Pivot:
             with step("gate"):
                 new = self.start(release, spec)
                 move["child"] = new.pid
-                self.gate(new)
+                self.gate(new, old if overlap else None)
             with step("switch"):
                 self.switch(new)
             if old and overlap:
                 move["outcome"] = "switched"
                 with step("drain"):
                     move["stragglers"] = self.drain(old, new)
-                if new.status is not None:
-                    raise Refused(f"ended with exit code {new.exit_code} after the switch")
+            else:
+                if overlap:
+                    with step("stop"):
+                        self.sweep(spec["stop_timeout"])
+                if new.socket:
+                    with step("settle"):
+                        self.until(lambda: new.status is not None, spec["ready_after"])
+            if new.status is not None:
+                raise Refused(f"ended with exit code {new.exit_code} after the switch")
         except Exception as error:  # noqa: BLE001 - whatever it is, the old one must live
             reason = str(error) if isinstance(error, Refused | OSError) else repr(error)
             move |= {"outcome": "refused", "reason": reason}
@@ -747,6 +792,8 @@ class Pivot:
                 if self.serving is new and old and old.status is None:
                     with contextlib.suppress(OSError):  # then the supervisor has to restart us
                         self.switch(old)
+                elif self.serving is new and not (old and overlap):
+                    self.serving = None
                 self._collect(new)
                 move |= {"exit_code": new.exit_code, "output": new.last_lines()}
                 self.kill(new)
@@ -756,12 +803,9 @@ class Pivot:
             self.say(f"refused: {reason}")
             self.tell(state="serving" if serves else "failed")
             raise Refused(reason) from None
-        if overlap:
+        if old and overlap:
             with step("stop"):
-                if old:
-                    self.stop(old)
-                else:
-                    self.sweep(spec["stop_timeout"])
+                self.stop(old)
         move["outcome"] = "done"
         self.say(f"release {new.id} serves, generation {new.number}, {seconds}")
         self.tell(state="serving")
@@ -770,7 +814,7 @@ class Pivot:
         """Start again what ``overlap: false`` had to stop before its successor failed."""
         try:
             again = self.start(old.release, old.spec)
-            self.gate(again)
+            self.gate(again, None)
             self.switch(again)
         except (Refused, OSError) as error:
             self.say(f"release {old.id} does not come back either: {error}")
@@ -797,8 +841,12 @@ class Pivot:
 
     def _live(self) -> int:
         self.state["counter"] = self._last_number()
+        current = self.root / "current"
         try:
-            self.move()
+            try:
+                self.move(current)
+            except Refused:
+                self._fall_back()
         except Refused:
             self.sweep()
             self.remove_link()
@@ -810,9 +858,17 @@ class Pivot:
                 return self.ended(serving)
             if self.hup:
                 with contextlib.suppress(Refused):
-                    self.move()
+                    self.move(current)
             else:
                 self.wait()
+
+    def _fall_back(self) -> None:
+        """To be called where ``current`` was refused and nothing serves: start what served last."""
+        good, refused = last_good(self.root / "releases.jsonl"), self.state["move"]
+        if good is None or good == refused.get("to"):
+            raise Refused(refused["reason"])
+        self.say(f"falling back to release {good}, which served last")
+        self.move(self.root / "releases" / good, instead_of=refused)
 
     def _last_number(self) -> int:
         """Count on where an earlier pivot of this instance stopped: no socket path comes twice."""

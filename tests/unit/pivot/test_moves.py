@@ -5,15 +5,27 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import pathlib
 import random
+import re
 import signal
 import stat
 from typing import Any
 
 import pytest
-from unit.pivot.harness import SERVER, Site, ask, children_of, connected, is_running, wait_for
+from unit.pivot.harness import (
+    PYTHON,
+    SERVER,
+    Site,
+    ask,
+    children_of,
+    connected,
+    is_running,
+    wait_for,
+)
 
 
 def test_start(site: Site) -> None:
@@ -140,6 +152,163 @@ def test_without_a_health_path_accepting_is_enough(site: Site) -> None:
     pivot = site.start(site.release("r1", env={"HEALTH": "500 Oops"}, health={}))
     assert pivot.status()["move"]["health"] == "accepted a connection"
     assert pivot.ask() == "r1"
+
+
+# --- a release that is well at first ---------------------------------------------------------
+
+
+def test_a_release_that_dies_soon_after_it_was_ready(site: Site) -> None:
+    """It has nobody's requests yet, because it must be well for some time first."""
+    pivot = site.start(site.release("r1"))
+    before = pivot.status()
+    with site.load(close=2, keep=2) as result:
+        site.point(site.release("r2", env={"DIE_WHEN": site.flag("die")}, ready_after=20.0))
+        pivot.hup()
+        own = site.run_dir / "web-1.2.sock"
+        wait_for(own.exists, "the socket of generation 2")
+        assert ask(own, "/healthz").startswith("r2 ")
+        site.flag("die").touch()
+        status = pivot.moved()
+    assert status["move"]["reason"] == "ended with exit code 7 while starting"
+    assert (status["state"], status["child"]) == ("serving", before["child"])
+    assert (result["failed"], result["errors"]) == (0, {})
+    assert set(result["bodies"]) == {"r1"}
+
+
+def test_a_release_that_falls_ill_soon_after_it_was_ready(site: Site) -> None:
+    well = site.flag("well")
+    well.touch()
+    pivot = site.start(site.release("r1"))
+    site.point(site.release("r2", env={"HEALTH_WHEN": well}, ready_after=20.0, ready_timeout=1.5))
+    pivot.hup()
+    own = site.run_dir / "web-1.2.sock"
+    wait_for(own.exists, "the socket of generation 2")
+    assert ask(own, "/healthz").startswith("r2 ")
+    well.unlink()
+    move = pivot.moved()["move"]
+    assert move["outcome"] == "refused"
+    assert move["reason"].endswith("HTTP/1.1 503 Not Yet")
+    assert pivot.ask() == "r1"
+
+
+def test_ready_after_is_waited_for_before_the_switch(site: Site) -> None:
+    pivot = site.start(site.release("r1"))
+    seconds = pivot.move(site.release("r2", ready_after=1.0))["move"]["seconds"]
+    assert 1.0 <= seconds["gate"] < 5
+
+
+def test_nothing_is_waited_for_when_the_old_one_has_died(site: Site) -> None:
+    """A new one that is well is better than none."""
+    pivot = site.start(site.release("r1"))
+    old = pivot.status()["child"]
+    site.point(site.release("r2", ready_after=600.0))
+    pivot.hup()
+    wait_for((site.run_dir / "web-1.2.sock").exists, "the socket of generation 2")
+    os.kill(old, signal.SIGKILL)
+    assert pivot.moved()["release"] == "r2"
+    assert pivot.ask() == "r2"
+
+
+def test_nothing_is_waited_for_when_there_is_no_old_one(site: Site) -> None:
+    """But that it serves is said only when it has stayed up; then a deploy may believe it."""
+    site.point(site.release("r1", ready_after=600.0, env={"DIE_WHEN": site.flag("die")}))
+    pivot = site.launch()
+    status = pivot.until_state("settle")
+    assert (status["release"], status["move"]["outcome"]) == ("r1", "pending")
+    assert pivot.ask() == "r1"
+    site.flag("die").touch()
+    assert pivot.wait() == 1
+    status = pivot.status()
+    assert (status["state"], status["release"]) == ("failed", None)
+    assert status["move"]["reason"] == "ended with exit code 7 after the switch"
+    assert site.files() == set()
+
+
+# --- a host that went down in the middle of a deploy ----------------------------------------
+
+
+def remember(site: Site, *entries: object) -> None:
+    lines = [entry if isinstance(entry, str) else json.dumps(entry) for entry in entries]
+    (site.root / "releases.jsonl").write_text("".join(f"{line}\n" for line in lines))
+
+
+def good(release: str) -> dict[str, str]:
+    return {"release": release, "outcome": "good"}
+
+
+def test_a_start_falls_back_to_what_served_last(site: Site) -> None:
+    site.release("r1")
+    site.release("r2", env={"EXIT": 3, "PRINT": "no config\n"})
+    remember(site, good("r0"), good("r1"), {"release": "r2", "outcome": "bad"}, '{"release": "r')
+    pivot = site.start("r2")
+    status = pivot.status()
+    assert (status["release"], status["move"]["outcome"], status["move"]["to"]) == (
+        "r1",
+        "done",
+        "r1",
+    )
+    refused = status["move"]["instead_of"]
+    assert (refused["to"], refused["reason"]) == ("r2", "ended with exit code 3 while starting")
+    assert refused["output"] == ["no config"]
+    assert pivot.ask() == "r1"
+    assert "falling back to release r1" in pivot.log()
+    status = pivot.move(site.release("r3"))
+    assert status["release"] == "r3"
+    assert "instead_of" not in status["move"]
+
+
+@pytest.mark.parametrize("broken", ["dies soon", "dangling"])
+def test_a_start_falls_back_from(site: Site, broken: str) -> None:
+    site.release("r1")
+    remember(site, good("r1"))
+    if broken == "dies soon":
+        site.flag("die").touch()
+        site.release("r2", env={"DIE_WHEN": site.flag("die")})
+    assert site.start("r2").ask() == "r1"
+
+
+@pytest.mark.parametrize(
+    "record", [None, "", "nonsense\n[]\n3\n", "r2", "gone"], ids=lambda text: repr(text)
+)
+def test_a_start_with_nothing_to_fall_back_to(site: Site, record: str | None) -> None:
+    if record is not None:
+        remember(site, good(record) if record in ("r2", "gone") else record)
+    site.point(site.release("r2", env={"EXIT": 3}))
+    pivot = site.launch()
+    assert pivot.wait() == 1
+    status = pivot.status()
+    assert (status["state"], status["release"]) == ("failed", None)
+    move = status["move"].get("instead_of", status["move"])
+    assert (move["to"], move["exit_code"]) == ("r2", 3)
+    assert site.files() == set()
+
+
+def test_a_move_never_falls_back(site: Site) -> None:
+    """What served until then goes on, whatever the record says."""
+    site.release("r0")
+    remember(site, good("r0"))
+    pivot = site.start(site.release("r1"))
+    assert pivot.move(site.release("r2", env={"EXIT": 3}))["release"] == "r1"
+
+
+def ignores_hup(pid: int) -> bool:
+    mask = re.search(r"SigIgn:\s+(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())
+    assert mask
+    return bool(int(mask[1], 16) & 1 << signal.SIGHUP - 1)
+
+
+def test_hup_before_python_is_up(site: Site) -> None:
+    """A supervisor may forward HUP at any time; the watchers start the pivot like this."""
+    site.point(site.release("r1"))
+    through = ["/usr/bin/env", "--ignore-signal=HUP", PYTHON, "-I", "-S"]
+    for _each in range(5):
+        pivot = site.launch(through=through)
+        wait_for(functools.partial(ignores_hup, pivot.pid), "env")
+        os.kill(pivot.pid, signal.SIGHUP)
+        status = pivot.until_state("serving")
+        assert not ignores_hup(status["child"]), "that is not for the process itself"
+        assert pivot.move()["generation"] == status["generation"] + 1
+        assert pivot.term() == 0
 
 
 def test_a_new_pivot_counts_on(site: Site) -> None:

@@ -31,6 +31,7 @@ def status(state: str = "serving", release: str | None = OLD, **changes: Any) ->
 
 
 BEFORE = status()
+REFUSED = {"to": NEW, "outcome": "refused", "reason": "exit 3"}
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,7 @@ BEFORE = status()
         pytest.param(
             status("serving", NEW, hups=3), BEFORE, "arrived", id="arrived-after-two-hups"
         ),
-        pytest.param(
-            status("serving", OLD, hups=2), BEFORE, f"its move to {OLD}", id="went-elsewhere"
-        ),
+        pytest.param(status("serving", OLD, hups=2), BEFORE, f"serves {OLD}", id="went-elsewhere"),
         pytest.param(
             status("serving", OLD, hups=2, to=NEW, outcome="refused", reason="exit 3"),
             BEFORE,
@@ -126,6 +125,31 @@ BEFORE = status()
             id="new-one-refused",
         ),
         pytest.param(
+            status("serving", OLD, hups=0, instead_of=REFUSED),
+            None,
+            "failed: web-1 exit 3",
+            id="new-one-fell-back",
+        ),
+        pytest.param(
+            status("gate", None, pid=20, hups=0, outcome="pending", instead_of=REFUSED),
+            BEFORE,
+            "failed: web-1 exit 3",
+            id="restarted-and-falling-back",
+        ),
+        pytest.param(
+            status("serving", OLD, pid=20, hups=0, instead_of=REFUSED | {"to": "3.0-cccccccc"}),
+            None,
+            "astray",
+            id="fell-back-from-another-release",
+        ),
+        pytest.param(status("serving", OLD, hups=0), None, "astray", id="new-one-read-too-early"),
+        pytest.param(
+            status("settle", NEW, hups=0, outcome="pending", step="settle"),
+            None,
+            "'settle'",
+            id="new-one-settles",
+        ),
+        pytest.param(
             status("failed", None, hups=0, to=NEW, outcome="done"),
             None,
             "is at the step 'failed'",
@@ -140,7 +164,8 @@ def test_judge(now: Status | None, before: Status | None, answer: str) -> None:
     verdict = _pivots.judge(now, before, NEW)
     assert verdict.arrived == (answer == "arrived")
     assert verdict.failed == (answer.startswith("failed: ") or answer == "ended by itself")
-    assert answer.removeprefix("failed: ") in verdict.reason or verdict.arrived
+    assert verdict.astray == (answer == "astray")
+    assert answer.removeprefix("failed: ") in verdict.reason or verdict.arrived or verdict.astray
 
 
 def test_a_verdict_shows_what_the_process_wrote() -> None:
@@ -226,6 +251,12 @@ def test_longest_move() -> None:
     assert longest == _pivots.ALLOWANCE + usual + 210
 
 
+def test_slowest_steps() -> None:
+    one = status(seconds={"gate": 1.0, "total": 1.5})
+    two = status(seconds={"gate": 0.5, "drain": 2.0})
+    assert _pivots.slowest_steps([one, two, status()]) == {"gate": 1.0, "total": 1.5, "drain": 2.0}
+
+
 # --- what a process wrote ---------------------------------------------------------------------
 
 LAST = [f"line {number}" for number in range(10)]
@@ -255,7 +286,7 @@ LAST = [f"line {number}" for number in range(10)]
     ],
 )
 def test_wrote_last(output: list[Any] | None, shown: list[str]) -> None:
-    assert _pivots.wrote_last(status(output=output)) == shown
+    assert _pivots.wrote_last({} if output is None else {"output": output}) == shown
 
 
 @pytest.mark.parametrize(

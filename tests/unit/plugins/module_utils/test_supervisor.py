@@ -117,13 +117,8 @@ def test_command_that_fails(here: Here) -> None:
 
 def test_busy_circusd_is_asked_again(here: Here) -> None:
     here.answers.extend([(3, "error: arbiter is already running stop command")] * 2)
-    here.hup(["web-1", "web-2"])
-    assert [command[-2:] for command in here.commands] == [
-        ["reload", "web-1"],
-        ["reload", "web-1"],
-        ["reload", "web-1"],
-        ["reload", "web-2"],
-    ]
+    here.take_configuration()
+    assert [command[-1] for command in here.commands] == ["reloadconfig"] * 3
     endpoint = "ipc:///run/circus-shop/control.sock"
     assert here.commands[0][1:5] == ["--timeout", "10", "--endpoint", endpoint]
 
@@ -131,15 +126,46 @@ def test_busy_circusd_is_asked_again(here: Here) -> None:
 def test_circusd_that_stays_busy(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_supervisor, "BUSY_TIMEOUT", 0.0)
     here.answers.extend([(3, "already running")] * 5)
-    with pytest.raises(ReleaseError, match="Could not tell circusd of shop to reloadconfig"):
+    with pytest.raises(ReleaseError, match="Could not tell circusd of shop to read its conf"):
         here.take_configuration()
 
 
 def test_circusd_that_says_no(here: Here) -> None:
-    here.answers.append((1, "program web-1 not found"))
-    with pytest.raises(ReleaseError, match=r"to reload web-1: .* program web-1 not found"):
-        here.hup(["web-1"])
+    here.answers.append((1, "no such watcher"))
+    with pytest.raises(ReleaseError, match=r"to read its configuration: .* no such watcher"):
+        here.take_configuration()
     assert len(here.commands) == 1
+
+
+@pytest.fixture
+def pivot() -> Iterator[subprocess.Popen[str]]:
+    """A process that says when it got a HUP."""
+    command = ["sh", "-c", "trap 'echo moved; exit' HUP; echo ready; while :; do sleep 0.01; done"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def test_hup(here: Here, pivot: subprocess.Popen[str]) -> None:
+    tell(here, "web-1", pid=pivot.pid)
+    status = here.status("web-1")
+    assert status
+    here.hup([status])
+    assert pivot.communicate(timeout=10)[0] == "moved\n"
+    here.hup([status])  # it has ended: nothing to be done
+    assert here.commands == []
+
+
+def test_hup_spares_somebody_elses_process(here: Here, pivot: subprocess.Popen[str]) -> None:
+    tell(here, "web-1", pid=pivot.pid)
+    status = here.status("web-1")
+    assert status
+    stranger = Here(AppHome("shop", here.home.root, here.home.uid + 1, here.home.gid))
+    stranger.hup([status])
+    pivot.terminate()
+    assert pivot.communicate(timeout=10)[0] == ""
 
 
 # --- files ------------------------------------------------------------------------------------
@@ -272,6 +298,31 @@ def test_follow_until_all_have_arrived(here: Here) -> None:
     tell(here, "worker-1")
     moving = Moving(here.home)
     assert not moving.follow({"web-1": before, "worker-1": None}, NEW, 10)
+
+
+def test_follow_one_that_had_read_current_too_early(here: Here) -> None:
+    """It was started, by whomever, just before `current` was flipped: nobody has told it."""
+    told: list[str] = []
+
+    class Early(Here):
+        def hup(self, statuses: Any) -> None:
+            told.extend(status.instance for status in statuses)
+            tell(here, "web-1", hups=1, move={"hups": 1, "outcome": "done", "to": NEW})
+
+    tell(here, "web-1", release=OLD)
+    assert not Early(here.home).follow({"web-1": None}, NEW, 10)
+    assert told == ["web-1"]
+
+
+def test_serving_release(here: Here, child: int) -> None:
+    tell(here, "web-1", child=child)
+    tell(here, "web-2", child=child)
+    assert here.serving_release(["web-1", "web-2"]) == NEW
+    assert here.serving_release(["web-1", "web-3"]) is None
+    assert here.serving_release([]) is None
+    tell(here, "web-2", child=child, release=OLD)
+    assert here.serving_release(["web-1", "web-2"]) is None
+    assert here.serving_release(["web-2"]) is None  # the kernel does not agree
 
 
 def test_follow_nobody(here: Here) -> None:

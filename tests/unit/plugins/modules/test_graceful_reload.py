@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,9 +69,10 @@ class Memory:
         self.active = False
         self.runs.clear()
 
-    def hup(self, instances: Sequence[str]) -> None:
-        self._do(f"hup {' '.join(instances)}")
-        self._begin(instances)
+    def hup(self, statuses: Iterable[Status]) -> None:
+        names = [status.instance for status in statuses]
+        self._do(f"hup {' '.join(names)}".strip())
+        self._begin(names)
 
     def take_configuration(self) -> None:
         self._do("reloadconfig")
@@ -91,6 +92,10 @@ class Memory:
         if release is None:
             return None
         return Status(instance, 10, "serving", release, 11, 0, 1, {"seconds": {"gate": 0.1}})
+
+    def serving_release(self, instances: Sequence[str]) -> str | None:
+        releases = {self.runs.get(name) for name in instances}
+        return releases.pop() if len(releases) == 1 else None
 
     def not_serving(self, instances: Sequence[str], release: str) -> list[str]:
         return [name for name in instances if self.runs.get(name) != release]
@@ -259,13 +264,68 @@ def test_one_of_two_is_refused(deploy: Any, host: Memory) -> None:
 
 def test_way_back_that_fails(deploy: Any, host: Memory) -> None:
     deploy(A)
-    host.broken = {"hup"}
-    host.runs.clear()
-    host.refused = {B}
+
+    def half_done(statuses: Iterable[Status]) -> None:
+        host.runs["web-1"] = B
+        raise ReleaseError(f"Could not tell {next(iter(statuses)).instance}: it is broken.")
+
+    host.hup = half_done  # type: ignore[method-assign]
     done = deploy(B)
-    assert "does not serve: Could not hup web-1" in done.result["msg"]
-    assert f"Release {A} did not come back either: Could not hup web-1" in done.result["msg"]
+    assert "does not serve: Could not tell web-1" in done.result["msg"]
+    assert f"Release {A} did not come back either: Could not tell web-1" in done.result["msg"]
     assert host.home.records()[-1].outcome == "bad"
+
+
+# --- nginx ------------------------------------------------------------------------------------
+
+URL = "https://shop.test/healthz"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, host: Memory) -> list[str]:
+    """Which release served whenever nginx was asked; it passes on what A answers, and B's not."""
+    asked: list[str] = []
+
+    def ask(url: str, _seconds: float) -> str:
+        asked.append(host.runs["web-1"])
+        return f"GET {url} at 127.0.0.1: 502 Bad Gateway" if asked[-1] == B else ""
+
+    monkeypatch.setattr(graceful_reload, "ask", ask)
+    monkeypatch.setattr(graceful_reload, "PROBE_PATIENCE", 0.0)
+    return asked
+
+
+def test_nginx_is_asked_when_every_process_serves(
+    deploy: Any, host: Memory, asked: list[str]
+) -> None:
+    assert deploy(A, probe_url=URL).result["changed"] is True
+    assert asked == [A]
+    deploy(A, probe_url=URL)
+    assert asked == [A], "nothing changed"
+
+
+def test_nginx_does_not_pass_it_on(deploy: Any, host: Memory, asked: list[str]) -> None:
+    deploy(A, probe_url=URL)
+    before = state(host)
+    done = deploy(B, probe_url=URL)
+    assert f"nginx on this host does not pass requests to it: GET {URL} at" in done.result["msg"]
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert asked == [A, B, A]
+    assert state(host) == before
+
+
+def test_nothing_is_asked_for_a_formation_of_nobody(
+    deploy: Any, host: Memory, asked: list[str]
+) -> None:
+    deploy(A)
+    deploy(A, {"web": 0}, probe_url=URL)
+    assert asked == []
+
+
+def test_probe_url_that_is_none(deploy: Any, host: Memory) -> None:
+    done = deploy(A, probe_url="shop.test/healthz")
+    assert "probe_url: 'shop.test/healthz' is not of the form" in done.result["msg"]
+    assert host.did == []
 
 
 # --- formations -------------------------------------------------------------------------------
@@ -481,14 +541,33 @@ def test_refused_again_after_the_only_release_went_down(deploy: Any, host: Memor
     assert host.home.current() == A
 
 
+def test_what_runs_counts_where_current_and_record_say_otherwise(deploy: Any, host: Memory) -> None:
+    """The host went down in a deploy of B, and its pivots fell back to A, which served last."""
+    deploy(A)
+    host.home.point_to(B)
+    host.refused = {C}
+    done = deploy(C, {"web": 1})
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert state(host)[:2] == (A, {"web-1": A})
+
+
+def test_record_counts_where_nothing_runs(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    host.home.point_to(B)
+    host.active = False
+    host.runs.clear()
+    done = deploy(C, {"web": 1})
+    assert (done.result["previous"], done.result["release"]) == (A, C)
+
+
 # --- the rest ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("timeout", "seconds"), [(None, 30.0 + 60 + 3 + 60 + 30), (5.0, 5.0)], ids=["derived", "given"]
+    ("timeout", "seconds"), [(None, 30.0 + 60 + 5 + 60 + 30), (5.0, 5.0)], ids=["derived", "given"]
 )
 def test_timeout(timeout: float | None, seconds: float, host: Memory) -> None:
-    params = {"release": A, "formation": None, "timeout": timeout}
+    params = {"release": A, "formation": None, "timeout": timeout, "probe_url": None}
     assert graceful_reload.make_plan(host.home, host, params).timeout == seconds
 
 
