@@ -19,7 +19,8 @@ REAL := import sys; print("%s/bin/python%d.%d" % (sys.base_prefix, *sys.version_
 INTERPRETER = $(shell $(PYTHON) -c '$(REAL)')
 COLLECTION := build/collections/ansible_collections/twelvefactor/deploy
 SCENARIOS := $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
-LOCKS := $(patsubst %.in,%.txt,$(wildcard requirements/*.in roles/*/files/requirements.in examples/*/requirements.in))
+LOCKS := $(patsubst %.in,%.txt,$(wildcard requirements/*.in roles/*/files/requirements.in \
+	examples/*/requirements.in tests/unit/pivot/servers.in))
 CA_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
 # Debian's packages: what a controller needs, and what the test hosts and the load on them need.
@@ -66,8 +67,13 @@ test: ready ## everything below, one after the other, and a table of it
 	@tests/parts lint unit $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit
-unit: ready ## unit tests
+unit: ready build/servers/.complete ## unit tests, those of the pivot with real app servers among them
 	pytest tests/unit
+
+build/servers/.complete: tests/unit/pivot/servers.txt | $(VENV)/.complete
+	uv venv --quiet --clear --python $(INTERPRETER) $(@D)
+	uv pip sync --quiet --require-hashes --only-binary :all: --python $(@D)/bin/python $<
+	touch $@
 
 .PHONY: molecule
 molecule: hosts-ready ## every Molecule scenario

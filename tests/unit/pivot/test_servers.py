@@ -3,11 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Moves of real app servers under load, each from a plain line of a Procfile.
 
-The servers are not among the project's development tools (uWSGI is compiled for a minute), so
-these tests run where ``build/servers`` holds them, in the versions that servers.txt locks:
-
-    python -m venv build/servers
-    build/servers/bin/pip install --require-hashes -r tests/unit/pivot/servers.txt
+The servers are in a virtual environment of their own, ``build/servers``, which ``make unit`` makes
+from servers.txt.
 """
 
 from __future__ import annotations
@@ -18,10 +15,6 @@ import pytest
 from unit.pivot.harness import HERE, REPOSITORY, Site, ask
 
 SERVERS = REPOSITORY / "build" / "servers"
-
-pytestmark = pytest.mark.skipif(
-    not (SERVERS / "bin" / "uwsgi").exists(), reason="build/servers holds no app servers"
-)
 
 # Everything before the app's name that is not needed for the socket is about concurrency: a
 # server that takes one request at a time cannot hold two slow ones and answer others.
@@ -35,7 +28,10 @@ LINES = {
     "granian asgi": "granian --interface asgi apps:asgi",
     "granian wsgi": "granian --interface wsgi --blocking-threads 16 apps:wsgi",
     "waitress": "waitress-serve --unix-socket=$SOCKET --threads 16 apps:wsgi",
-    "uWSGI": "uwsgi --master --threads 16 --die-on-term --need-app --add-header 'Connection: close' --module apps:wsgi",
+    "uWSGI": (
+        "uwsgi --master --threads 16 --die-on-term --need-app"
+        " --add-header 'Connection: close' --module apps:wsgi"
+    ),
 }
 
 
