@@ -63,37 +63,51 @@ def instances(formation: Mapping[str, int]) -> list[str]:
     ]
 
 
-def watchers(app: str, formation: Mapping[str, int]) -> str:
+def watchers(app: str, formation: Mapping[str, int], running: str = "") -> str:
     """Circus's configuration for a formation: one watcher per process.
 
     One each, because Circus adds and removes whole watchers without touching the others, and
     because a process that is restarted keeps its number, its socket and its log file.
+
+    ``running`` is the configuration of a circusd that runs. It stops and starts a watcher whose
+    text has changed, so those that stay keep theirs: a newer version of this collection must not
+    cost a request. Its text counts from the next start of circusd on that is no reload.
     """
-    sections = ["# Written by twelvefactor.deploy.graceful_reload; it follows the release.\n"]
-    for instance in instances(formation):
-        log = f"/var/log/{app}/{instance}.log"
-        sections.append(
-            f"[watcher:{instance}]\n"
-            # a HUP that comes before Python is up must not end it
-            "cmd = /usr/bin/env --ignore-signal=HUP"
-            f" /usr/bin/python3 -I {PIVOT} /srv/{app} {instance}\n"
-            # HUP is what makes a pivot move; anything else would restart it
-            "send_hup = True\n"
-            # longer than any pivot takes to end by itself (LONGEST_STOP in _release.py)
-            "graceful_timeout = 300\n"
-            "max_retry = -1\n"
-            # follows a rename by logrotate by itself
-            "stdout_stream.class = WatchedFileStream\n"
-            f"stdout_stream.filename = {log}\n"
-            "stderr_stream.class = WatchedFileStream\n"
-            f"stderr_stream.filename = {log}\n"
-        )
-    return "\n".join(sections)
+    kept = sections(running)
+    made = ["# Written by twelvefactor.deploy.graceful_reload; it follows the release.\n"]
+    return "\n".join(made + [kept.get(name) or section(app, name) for name in instances(formation)])
+
+
+def section(app: str, instance: str) -> str:
+    """The watcher of one process."""
+    log = f"/var/log/{app}/{instance}.log"
+    return (
+        f"[watcher:{instance}]\n"
+        # a HUP that comes before Python is up must not end it
+        "cmd = /usr/bin/env --ignore-signal=HUP"
+        f" /usr/bin/python3 -I {PIVOT} /srv/{app} {instance}\n"
+        # HUP is what makes a pivot move; anything else would restart it
+        "send_hup = True\n"
+        # longer than any pivot takes to end by itself (LONGEST_STOP in _release.py)
+        "graceful_timeout = 300\n"
+        "max_retry = -1\n"
+        # follows a rename by logrotate by itself
+        "stdout_stream.class = WatchedFileStream\n"
+        f"stdout_stream.filename = {log}\n"
+        "stderr_stream.class = WatchedFileStream\n"
+        f"stderr_stream.filename = {log}\n"
+    )
+
+
+def sections(configuration: str) -> dict[str, str]:
+    """The watchers of a configuration made by ``watchers``, by the names of their processes."""
+    parts = re.split(r"^(?=\[watcher:([^\]]+)\])", configuration, flags=re.MULTILINE)[1:]
+    return {name: text.rstrip("\n") + "\n" for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def watched(configuration: str) -> list[str]:
     """The processes that a configuration made by ``watchers`` names."""
-    return re.findall(r"^\[watcher:([^\]]+)\]", configuration, re.MULTILINE)
+    return list(sections(configuration))
 
 
 def longest_move(specs: Mapping[str, Mapping[str, Any]], formation: Mapping[str, int]) -> float:

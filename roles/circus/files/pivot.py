@@ -16,8 +16,10 @@ HUP   starts the release that ``current`` names now next to the old one (a new *
 TERM  stops every generation and exits 0.
 
 When the serving process dies the pivot exits with its code, so that the supervisor restarts it.
-When ``current`` does not get through the gate at the start, because the host went down in the
-middle of a deploy, the release that served last by ``/srv/APP/releases.jsonl`` is started instead.
+At the start it is the release that served last by ``/srv/APP/releases.jsonl``, if there is such a
+record: a host may have gone down in the middle of a deploy, with ``current`` at what nobody has
+proven yet. While a deploy is under way, which is what holds a lock on ``/srv/APP``, it is
+``current``. Where one does not get through the gate the other is tried.
 What happened is written to ``/run/APP/TYPE-K.json`` at every step.
 
 Everything about a process comes from ``releases/ID/release.json``, key ``processes.TYPE``:
@@ -67,6 +69,7 @@ DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as
 KILL_TIMEOUT = 10.0  # seconds that the kernel may take to end a process
 TAIL_LINES = 40  # output kept to explain why a generation failed
 PIPE_SIZE = 1 << 20  # bytes that a process may write ahead of the supervisor
+REFUSED_GRACE = 1.0  # seconds between TERM and KILL for what did not get through
 RESPAWN_PAUSE = 1.0  # seconds before a failed start is handed to a supervisor, which restarts it
 HANDLED = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -235,6 +238,19 @@ def last_good(record: pathlib.Path) -> str | None:
                 if entry["outcome"] == "good":
                     return str(entry["release"])
     return None
+
+
+def is_locked(directory: pathlib.Path) -> bool:
+    """Whether somebody holds a lock on the directory (flock(2))."""
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+    return False
 
 
 def children_of(pid: int) -> list[int]:
@@ -551,7 +567,8 @@ class Pivot:
     def gate(self, new: Generation, old: Generation | None) -> None:
         """Return when ``new`` has proven itself, else raise Refused.
 
-        While ``old`` serves there is time to see that it goes on being well for ``ready_after``.
+        While ``old`` serves there is time to see that it goes on being well for ``ready_after``,
+        and reason to give up at once when ``current`` goes elsewhere meanwhile.
         """
         spec, health = new.spec, new.spec["health"]
         deadline = time.monotonic() + spec["ready_timeout"]
@@ -560,9 +577,12 @@ class Pivot:
         def is_spare() -> bool:
             return old is not None and old.status is None
 
+        def over() -> bool:
+            return new.status is not None or (is_spare() and self.overtaken(new))
+
         if not new.socket:
-            self.until(lambda: new.status is not None, spec["ready_after"])
-        while new.socket and new.status is None:
+            self.until(over, spec["ready_after"], PROBE_PAUSE)
+        while new.socket and not over():
             now, ready = time.monotonic(), healthy >= health["count"]
             if not ready and now >= deadline:
                 asked = f"GET {health['path']}" if health["path"] else "connecting"
@@ -584,11 +604,19 @@ class Pivot:
             many = ready or (answer.startswith("HTTP") and not good)
             pause = min(2 * pause, PROBE_PAUSE) if many else PROBE_INTERVAL
             self.until(
-                lambda spare=spare: new.status is not None or is_spare() != spare,
+                lambda spare=spare: over() or is_spare() != spare,
                 min(pause, (settled if ready else deadline) - now),
             )
         if new.status is not None:
             raise Refused(f"ended with exit code {new.exit_code} while starting")
+        if over():
+            raise Refused("given up: another release was asked for meanwhile")
+
+    def overtaken(self, new: Generation) -> bool:
+        """Whether HUP has come since for another release than ``new``: another process failed."""
+        with contextlib.suppress(OSError):
+            return self.hup and (self.root / "current").resolve(strict=True).name != new.id
+        return False
 
     def probe(self, new: Generation, deadline: float) -> tuple[bool, str]:
         """One health check of ``new`` on its own socket: whether it is well, and what it said."""
@@ -796,6 +824,9 @@ class Pivot:
                     self.serving = None
                 self._collect(new)
                 move |= {"exit_code": new.exit_code, "output": new.last_lines()}
+                # a chance to remove what it made in places that nobody else knows of
+                new.signal(signal.SIGTERM)
+                self.until(lambda: new.is_gone() or self._lost(new), REFUSED_GRACE, PROBE_INTERVAL)
                 self.kill(new)
             if old and not self.serving:
                 self.restart(old)
@@ -841,12 +872,8 @@ class Pivot:
 
     def _live(self) -> int:
         self.state["counter"] = self._last_number()
-        current = self.root / "current"
         try:
-            try:
-                self.move(current)
-            except Refused:
-                self._fall_back()
+            self._begin()
         except Refused:
             self.sweep()
             self.remove_link()
@@ -858,17 +885,24 @@ class Pivot:
                 return self.ended(serving)
             if self.hup:
                 with contextlib.suppress(Refused):
-                    self.move(current)
+                    self.move(self.root / "current")
             else:
                 self.wait()
 
-    def _fall_back(self) -> None:
-        """To be called where ``current`` was refused and nothing serves: start what served last."""
-        good, refused = last_good(self.root / "releases.jsonl"), self.state["move"]
-        if good is None or good == refused.get("to"):
-            raise Refused(refused["reason"])
-        self.say(f"falling back to release {good}, which served last")
-        self.move(self.root / "releases" / good, instead_of=refused)
+    def _begin(self) -> None:
+        """Bring the first release into service, or raise Refused."""
+        current = self.root / "current"
+        good = last_good(self.root / "releases.jsonl")
+        proven = self.root / "releases" / (good or "none")
+        first, second = (current, proven) if is_locked(self.root) else (proven, current)
+        if good is None or current.resolve() == proven.resolve():
+            return self.move(current)
+        try:
+            return self.move(first)
+        except Refused:
+            refused = self.state["move"]
+            self.say(f"trying {second} instead")
+            return self.move(second, instead_of=refused)
 
     def _last_number(self) -> int:
         """Count on where an earlier pivot of this instance stopped: no socket path comes twice."""

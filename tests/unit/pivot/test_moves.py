@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
 import os
@@ -13,6 +14,7 @@ import random
 import re
 import signal
 import stat
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -142,6 +144,19 @@ def test_a_broken_release_at_the_start(site: Site) -> None:
     assert site.files() == set()
 
 
+def test_a_refused_release_may_tidy_up(site: Site) -> None:
+    """It may have made something in places that the pivot knows nothing of."""
+    journal = site.flag("journal")
+    pivot = site.start(site.release("r1"))
+    env = {"JOURNAL": journal, "HEALTH": "500 Oops"}
+    pivot.move(site.release("r2", env=env, ready_timeout=0.5))
+    assert [line.split()[0] for line in journal.read_text().splitlines()] == [
+        "start",
+        "term",
+        "end",
+    ]
+
+
 def test_health_must_hold_count_times_in_a_row(site: Site) -> None:
     health = {"path": "/healthz", "host": "shop.test", "count": 3}
     pivot = site.start(site.release("r1", health=health))
@@ -236,41 +251,74 @@ def good(release: str) -> dict[str, str]:
     return {"release": release, "outcome": "good"}
 
 
-def test_a_start_falls_back_to_what_served_last(site: Site) -> None:
+@pytest.fixture
+def deploying(site: Site) -> Iterator[None]:
+    """A deploy is under way."""
+    handle = os.open(site.root, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    yield
+    os.close(handle)
+
+
+def test_a_start_takes_what_served_last(site: Site) -> None:
+    """Whatever became of the release that `current` names: nobody has proven it."""
     site.release("r1")
-    site.release("r2", env={"EXIT": 3, "PRINT": "no config\n"})
+    site.release("r2")
     remember(site, good("r0"), good("r1"), {"release": "r2", "outcome": "bad"}, '{"release": "r')
     pivot = site.start("r2")
+    assert (pivot.status()["release"], pivot.ask()) == ("r1", "r1")
+    assert "instead_of" not in pivot.status()["move"]
+    assert pivot.move()["release"] == "r2"
+
+
+@pytest.mark.usefixtures("deploying")
+def test_a_start_takes_current_during_a_deploy(site: Site) -> None:
+    site.release("r1")
+    site.release("r2")
+    remember(site, good("r1"))
+    assert site.start("r2").ask() == "r2"
+
+
+@pytest.mark.usefixtures("deploying")
+@pytest.mark.parametrize("broken", ["at once", "soon", "dangling"])
+def test_a_start_falls_back_during_a_deploy(site: Site, broken: str) -> None:
+    site.release("r1")
+    remember(site, good("r1"))
+    if broken == "soon":
+        site.flag("die").touch()
+        site.release("r2", env={"DIE_WHEN": site.flag("die")})
+    elif broken == "at once":
+        site.release("r2", env={"EXIT": 3, "PRINT": "no config\n"})
+    pivot = site.start("r2")
     status = pivot.status()
+    assert pivot.ask() == "r1"
     assert (status["release"], status["move"]["outcome"], status["move"]["to"]) == (
         "r1",
         "done",
         "r1",
     )
     refused = status["move"]["instead_of"]
-    assert (refused["to"], refused["reason"]) == ("r2", "ended with exit code 3 while starting")
-    assert refused["output"] == ["no config"]
-    assert pivot.ask() == "r1"
-    assert "falling back to release r1" in pivot.log()
+    assert refused["outcome"] == "refused"
+    if broken == "at once":
+        assert (refused["to"], refused["reason"]) == ("r2", "ended with exit code 3 while starting")
+        assert refused["output"] == ["no config"]
     status = pivot.move(site.release("r3"))
     assert status["release"] == "r3"
     assert "instead_of" not in status["move"]
 
 
-@pytest.mark.parametrize("broken", ["dies soon", "dangling"])
-def test_a_start_falls_back_from(site: Site, broken: str) -> None:
-    site.release("r1")
+@pytest.mark.parametrize("broken", ["gone", "broken"])
+def test_a_start_takes_current_when_what_served_last_is(site: Site, broken: str) -> None:
+    if broken == "broken":
+        site.release("r1", env={"EXIT": 3})
     remember(site, good("r1"))
-    if broken == "dies soon":
-        site.flag("die").touch()
-        site.release("r2", env={"DIE_WHEN": site.flag("die")})
-    assert site.start("r2").ask() == "r1"
+    assert site.start(site.release("r2")).ask() == "r2"
 
 
 @pytest.mark.parametrize(
     "record", [None, "", "nonsense\n[]\n3\n", "r2", "gone"], ids=lambda text: repr(text)
 )
-def test_a_start_with_nothing_to_fall_back_to(site: Site, record: str | None) -> None:
+def test_a_start_with_nothing_else_to_try(site: Site, record: str | None) -> None:
     if record is not None:
         remember(site, good(record) if record in ("r2", "gone") else record)
     site.point(site.release("r2", env={"EXIT": 3}))
@@ -278,16 +326,15 @@ def test_a_start_with_nothing_to_fall_back_to(site: Site, record: str | None) ->
     assert pivot.wait() == 1
     status = pivot.status()
     assert (status["state"], status["release"]) == ("failed", None)
-    move = status["move"].get("instead_of", status["move"])
-    assert (move["to"], move["exit_code"]) == ("r2", 3)
+    assert (status["move"]["to"], status["move"]["exit_code"]) == ("r2", 3)
     assert site.files() == set()
 
 
 def test_a_move_never_falls_back(site: Site) -> None:
     """What served until then goes on, whatever the record says."""
     site.release("r0")
-    remember(site, good("r0"))
     pivot = site.start(site.release("r1"))
+    remember(site, good("r0"))
     assert pivot.move(site.release("r2", env={"EXIT": 3}))["release"] == "r1"
 
 
@@ -364,7 +411,32 @@ def test_who_serves_meanwhile(site: Site, step: str) -> None:
     assert held.pivot.moved()["release"] == "r2"
 
 
-@pytest.mark.parametrize("step", STEPS)
+def test_hup_for_another_release_during_the_gate(site: Site) -> None:
+    """Nobody wants the one at the gate any more, so nobody's request may reach it."""
+    held = Held(site, "gate")
+    held.pivot.hup()  # for the same release: that is no reason to give it up
+    held.pivot.until("HUP is counted", lambda status: status["state"] == "gate")
+    with site.load(close=2) as result:
+        site.point("r1")
+        held.pivot.hup()
+        status = held.pivot.moved()
+    assert (status["release"], status["move"]["from"], status["move"]["to"]) == ("r1", "r1", "r1")
+    assert set(result["bodies"]) == {"r1"}
+    assert "refused: given up: another release was asked for meanwhile" in held.pivot.log()
+    held.let_go()
+
+
+def test_hup_for_another_release_while_a_worker_proves_itself(site: Site) -> None:
+    pivot = site.start(site.release("r1", kind="worker"), "worker-1")
+    site.point(site.release("r2", kind="worker", ready_after=600.0))
+    pivot.hup()
+    pivot.until_state("gate")
+    site.point("r1")
+    pivot.hup()
+    assert pivot.moved()["release"] == "r1"
+
+
+@pytest.mark.parametrize("step", STEPS[1:])
 def test_hup_during_a_move(site: Site, step: str) -> None:
     """It is answered by one more move, to what `current` names after this one."""
     held = Held(site, step)

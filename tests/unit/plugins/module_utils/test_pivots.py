@@ -235,6 +235,20 @@ def test_watchers_do_not_depend_on_the_order() -> None:
     assert one in more
 
 
+def test_watchers_that_stay_keep_their_text() -> None:
+    """circusd would stop and start them when a newer version of this writes them otherwise."""
+    old = _pivots.watchers("shop", {"web": 1, "worker": 1}).replace(
+        "max_retry", "other = 1\nmax_retry"
+    )
+    assert _pivots.watchers("shop", {"web": 1, "worker": 1}, old) == old
+    more = _pivots.watchers("shop", {"web": 2}, old)
+    assert _pivots.sections(more) == {
+        "web-1": _pivots.sections(old)["web-1"],
+        "web-2": _pivots.section("shop", "web-2"),
+    }
+    assert _pivots.watchers("shop", {"web": 2}, more) == more
+
+
 def test_watched_takes_no_other_section() -> None:
     assert _pivots.watched("") == []
     assert _pivots.watched("[circus]\n# [watcher:no]\n[watcher:web-1]\n[env:web-1]\n") == ["web-1"]
