@@ -18,7 +18,7 @@ class Record:
     at: str  # UTC, ISO 8601
     event: str  # deploy | rollback | scale
     release: str
-    outcome: str  # good | bad
+    outcome: str  # pending | good | bad
     before: str | None = None  # what served until then
     reason: str | None = None  # why the outcome is bad
     formation: dict[str, int] = field(default_factory=dict)
@@ -46,15 +46,22 @@ def provenance(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def parse_records(text: str) -> list[Record]:
-    """Read the record; a line that a full disk cut short is passed over."""
-    records = []
+    """Read the record; a line that a full disk cut short is passed over.
+
+    Every attempt has a line from before it began, which is left out once it has its outcome.
+    """
+    records: list[Record] = []
     known = set(Record.__dataclass_fields__)
     for line in text.splitlines():
         try:
             entry: dict[str, Any] = json.loads(line)
-            records.append(Record(**{k: v for k, v in entry.items() if k in known}))
+            record = Record(**{k: v for k, v in entry.items() if k in known})
         except (ValueError, TypeError, AttributeError):
             continue
+        if records and records[-1].outcome == "pending":
+            cut_off = records[-1].release != record.release or record.outcome == "pending"
+            records = records if cut_off else records[:-1]
+        records.append(record)
     return records
 
 
@@ -101,24 +108,32 @@ def bad_releases(records: Iterable[Record]) -> set[str]:
     last = {
         record.release: record.outcome
         for record in records
-        if record.outcome == "good" or record.before != record.release
+        if record.outcome == "good" or (record.outcome == "bad" and record.before != record.release)
     }
     return {release for release, outcome in last.items() if outcome == "bad"}
+
+
+def rollback_targets(
+    records: Iterable[Record], current: str | None, installed: Collection[str]
+) -> list[str]:
+    """The good releases before the current one that are still installed, the nearest first."""
+    records = list(records)
+    stack = history(records)
+    if current in stack:
+        stack = stack[: stack.index(current)]
+    bad = bad_releases(records)
+    return [
+        release
+        for release in reversed(stack)
+        if release != current and release in installed and release not in bad
+    ]
 
 
 def rollback_target(
     records: Iterable[Record], current: str | None, installed: Collection[str]
 ) -> str | None:
     """The last good release before the current one that is still installed, by the record."""
-    records = list(records)
-    stack = history(records)
-    if current in stack:
-        stack = stack[: stack.index(current)]
-    bad = bad_releases(records)
-    for release in reversed(stack):
-        if release != current and release in installed and release not in bad:
-            return release
-    return None
+    return next(iter(rollback_targets(records, current, installed)), None)
 
 
 def formation_of(records: Iterable[Record], release: str) -> dict[str, int] | None:

@@ -16,10 +16,9 @@ HUP   starts the release that ``current`` names now next to the old one (a new *
 TERM  stops every generation and exits 0.
 
 When the serving process dies the pivot exits with its code, so that the supervisor restarts it.
-At the start it is the release that served last by ``/srv/APP/releases.jsonl``, if there is such a
-record: a host may have gone down in the middle of a deploy, with ``current`` at what nobody has
-proven yet. While a deploy is under way, which is what holds a lock on ``/srv/APP``, it is
-``current``. Where one does not get through the gate the other is tried.
+A start that nobody asked for, after a crash or at boot, may find ``current`` at a release whose
+deploy was cut off. ``/srv/APP/releases.jsonl`` says so, and then the release that served last by
+that record is started; also where ``current`` does not get through the gate.
 What happened is written to ``/run/APP/TYPE-K.json`` at every step.
 
 Everything about a process comes from ``releases/ID/release.json``, key ``processes.TYPE``:
@@ -227,17 +226,19 @@ def marks(prefix: str) -> dict[int, str]:
     return found
 
 
-def last_good(record: pathlib.Path) -> str | None:
-    """The release that served last, by the record of deploys; None where that says nothing."""
+def read_record(path: pathlib.Path) -> tuple[str | None, str | None]:
+    """By the record of deploys: which release served last, and which one's deploy never ended."""
+    good, pending = None, None
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        for line in reversed(record.read_text("utf-8").splitlines()):
+        for line in path.read_text("utf-8").splitlines():
             with contextlib.suppress(
                 ValueError, LookupError, TypeError
             ):  # cut short by a full disk
                 entry = json.loads(line)
-                if entry["outcome"] == "good":
-                    return str(entry["release"])
-    return None
+                release, outcome = str(entry["release"]), entry["outcome"]
+                good = release if outcome == "good" else good
+                pending = release if outcome == "pending" else None
+    return good, pending
 
 
 def is_locked(directory: pathlib.Path) -> bool:
@@ -892,11 +893,13 @@ class Pivot:
     def _begin(self) -> None:
         """Bring the first release into service, or raise Refused."""
         current = self.root / "current"
-        good = last_good(self.root / "releases.jsonl")
+        good, pending = read_record(self.root / "releases.jsonl")
         proven = self.root / "releases" / (good or "none")
-        first, second = (current, proven) if is_locked(self.root) else (proven, current)
         if good is None or current.resolve() == proven.resolve():
             return self.move(current)
+        # whoever deploys holds a lock, and lets it go when killed
+        cut_off = pending == current.resolve().name and not is_locked(self.root)
+        first, second = (proven, current) if cut_off else (current, proven)
         try:
             return self.move(first)
         except Refused:

@@ -251,6 +251,10 @@ def good(release: str) -> dict[str, str]:
     return {"release": release, "outcome": "good"}
 
 
+def begun(release: str) -> dict[str, str]:
+    return {"release": release, "outcome": "pending"}
+
+
 @pytest.fixture
 def deploying(site: Site) -> Iterator[None]:
     """A deploy is under way."""
@@ -260,22 +264,37 @@ def deploying(site: Site) -> Iterator[None]:
     os.close(handle)
 
 
-def test_a_start_takes_what_served_last(site: Site) -> None:
-    """Whatever became of the release that `current` names: nobody has proven it."""
+def test_a_start_takes_what_served_last_when_a_deploy_was_cut_off(site: Site) -> None:
+    """Whatever becomes of the release that `current` names: nobody has proven it."""
     site.release("r1")
     site.release("r2")
-    remember(site, good("r0"), good("r1"), {"release": "r2", "outcome": "bad"}, '{"release": "r')
+    remember(site, good("r0"), begun("r1"), good("r1"), begun("r2"), '{"release": "r')
     pivot = site.start("r2")
     assert (pivot.status()["release"], pivot.ask()) == ("r1", "r1")
     assert "instead_of" not in pivot.status()["move"]
     assert pivot.move()["release"] == "r2"
 
 
+@pytest.mark.parametrize(
+    "after",
+    [[], [begun("r3")], [begun("r2"), {"release": "r2", "outcome": "bad"}]],
+    ids=["by hand", "of another release", "ended"],
+)
+def test_a_start_takes_current_when_no_deploy_of_it_was_cut_off(
+    site: Site, after: list[object]
+) -> None:
+    """An operator may have moved it."""
+    site.release("r1")
+    site.release("r2")
+    remember(site, good("r1"), *after)
+    assert site.start("r2").ask() == "r2"
+
+
 @pytest.mark.usefixtures("deploying")
 def test_a_start_takes_current_during_a_deploy(site: Site) -> None:
     site.release("r1")
     site.release("r2")
-    remember(site, good("r1"))
+    remember(site, good("r1"), begun("r2"))
     assert site.start("r2").ask() == "r2"
 
 
@@ -283,7 +302,7 @@ def test_a_start_takes_current_during_a_deploy(site: Site) -> None:
 @pytest.mark.parametrize("broken", ["at once", "soon", "dangling"])
 def test_a_start_falls_back_during_a_deploy(site: Site, broken: str) -> None:
     site.release("r1")
-    remember(site, good("r1"))
+    remember(site, good("r1"), begun("r2"))
     if broken == "soon":
         site.flag("die").touch()
         site.release("r2", env={"DIE_WHEN": site.flag("die")})
@@ -311,7 +330,7 @@ def test_a_start_falls_back_during_a_deploy(site: Site, broken: str) -> None:
 def test_a_start_takes_current_when_what_served_last_is(site: Site, broken: str) -> None:
     if broken == "broken":
         site.release("r1", env={"EXIT": 3})
-    remember(site, good("r1"))
+    remember(site, good("r1"), begun("r2"))
     assert site.start(site.release("r2")).ask() == "r2"
 
 
@@ -326,7 +345,8 @@ def test_a_start_with_nothing_else_to_try(site: Site, record: str | None) -> Non
     assert pivot.wait() == 1
     status = pivot.status()
     assert (status["state"], status["release"]) == ("failed", None)
-    assert (status["move"]["to"], status["move"]["exit_code"]) == ("r2", 3)
+    move = status["move"].get("instead_of", status["move"])
+    assert (move["to"], move["exit_code"]) == ("r2", 3)
     assert site.files() == set()
 
 

@@ -5,24 +5,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _record
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
 
 
 def series(text: str) -> list[Record]:
-    """Records from words: ``A`` a good deploy, ``A!`` a bad one, ``<A`` a rollback, ``A*`` again.
+    """Records from words: ``A`` a good deploy, ``A!`` a bad one, ``<A`` a rollback, ``=A`` scaled.
 
     ``before`` is what the good ones so far have left serving.
     """
     records: list[Record] = []
     serving: str | None = None
     for word in text.split():
-        name, bad = word.strip("<!"), word.endswith("!")
+        name, bad = word.strip("<=!"), word.endswith("!")
         records.append(
             Record(
-                at="2026-01-02T03:04:05Z",
-                event="rollback" if word.startswith("<") else "deploy",
+                at=f"2026-01-02T03:04:{len(records):02}Z",
+                event={"<": "rollback", "=": "scale"}.get(word[0], "deploy"),
                 release=name,
                 outcome="bad" if bad else "good",
                 before=serving,
@@ -52,6 +54,9 @@ def series(text: str) -> list[Record]:
         pytest.param("A B <X", "A B X", id="rollback-to-what-the-record-does-not-know"),
         pytest.param("<X", "X", id="rollback-is-the-first-entry"),
         pytest.param("A B <B", "A B", id="rollback-to-what-serves"),
+        pytest.param("A B =B", "A B", id="scaled"),
+        pytest.param("A B C <B =B", "A B", id="scaled-after-a-rollback"),
+        pytest.param("=A B", "A B", id="scaled-is-the-first-entry"),
     ],
 )
 def test_history(happened: str, stack: str) -> None:
@@ -82,6 +87,10 @@ def test_history(happened: str, stack: str) -> None:
         pytest.param("A B A B", "B", "", "A", id="to-and-fro"),
         pytest.param("A A! B", "B", "", "A", id="a-failed-change-of-formation-is-not-held-against"),
         pytest.param("A B B!", "B", "", "A", id="a-failed-change-of-formation-of-what-serves"),
+        pytest.param("A B =B!", "B", "", "A", id="scaling-failed"),
+        pytest.param("A =A! B", "B", "", "A", id="scaling-failed-before"),
+        pytest.param("A B =B =B", "B", "", "A", id="scaled-twice"),
+        pytest.param("A B C <B =B", "B", "", "A", id="scaled-between-two-rollbacks"),
     ],
 )
 def test_rollback_target(
@@ -90,6 +99,61 @@ def test_rollback_target(
     records = series(happened)
     installed = {record.release for record in records} - set(missing)
     assert _record.rollback_target(iter(records), current, installed) == target
+
+
+@pytest.mark.parametrize(
+    ("happened", "missing", "walk"),
+    [
+        pytest.param("A B C D", "", "C B A", id="all-the-way-back"),
+        pytest.param("A B C D", "C", "B A", id="past-one-that-is-not-installed"),
+        pytest.param("A B! C D! E", "", "C A", id="past-bad-ones"),
+        pytest.param("A B C <A", "", "", id="by-id-to-the-first"),
+        pytest.param("A B C D <B E", "", "B A", id="after-a-rollback-by-two-and-a-deploy"),
+        pytest.param("A B C <B C D", "", "C B A", id="rolled-back-and-deployed-again"),
+    ],
+)
+def test_rollbacks_one_after_the_other(happened: str, missing: str, walk: str) -> None:
+    """Each writes its own entry, by which the next one goes."""
+    records = series(happened)
+    installed = {record.release for record in records} - set(missing)
+    current: str | None = records[-1].release
+    assert _record.rollback_targets(records, current, installed) == walk.split()
+    for expected in [*walk.split(), None]:
+        target = _record.rollback_target(records, current, installed)
+        assert target == expected
+        if target:
+            records.append(Record("now", "rollback", target, "good", before=current))
+            current = target
+
+
+@pytest.mark.parametrize(
+    ("happened", "serving", "entry"),
+    [
+        pytest.param("", None, None, id="nothing"),
+        pytest.param("A", "A", 0, id="first"),
+        pytest.param("A B C", "C", 2, id="last"),
+        pytest.param("A B C! C!", "B", 1, id="others-failed-since"),
+        pytest.param("A B =B =B!", "B", 1, id="scaled-since"),
+        pytest.param("A B A", "A", 2, id="for-the-second-time"),
+        pytest.param("A B <A", "A", 2, id="after-a-rollback"),
+        pytest.param("A B", "A", None, id="the-record-says-otherwise"),
+        pytest.param("A B", None, None, id="nothing-serves"),
+        pytest.param("A!", "A", None, id="never-got-there"),
+    ],
+)
+def test_serving_since(happened: str, serving: str | None, entry: int | None) -> None:
+    records = series(happened)
+    expected = None if entry is None else records[entry].at
+    assert _record.serving_since(iter(records), serving) == expected
+
+
+def test_serving_since_when_the_record_missed_something() -> None:
+    records = [
+        Record("1", "deploy", "A", "good"),
+        Record("2", "deploy", "A", "good", before="B"),
+        Record("3", "scale", "A", "good", before="A"),
+    ]
+    assert _record.serving_since(records, "A") == "2"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +193,27 @@ def test_formation_of(records: list[Record], formation: dict[str, int] | None) -
     assert _record.formation_of(iter(records), "A") == formation
 
 
-FULL = Record("2026-01-02T03:04:05Z", "deploy", "B", "bad", "A", "ü\n", {"web": 2}, 1.5, "joe")
+AT = "2026-01-02T03:04:05Z"
+FULL = Record(
+    at=AT,
+    event="deploy",
+    release="B",
+    outcome="bad",
+    before="A",
+    reason="ü\n",
+    formation={"web": 2},
+    seconds=1.5,
+    by="joe@build1",
+    commit="0123abc",
+    wheel_sha256="aa",
+    lock_sha256="bb",
+    durations={"gate": 0.3, "drain": 2.0},
+)
+# as it was written before it told who from where and what of
+OLD = (
+    '{"at": "2026-01-02T03:04:05Z", "event": "deploy", "release": "A", "outcome": "good", '
+    '"formation": {"web": 1}, "seconds": 2.5, "by": "joe"}\n'
+)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +222,11 @@ FULL = Record("2026-01-02T03:04:05Z", "deploy", "B", "bad", "A", "ü\n", {"web":
         pytest.param("", [], id="empty"),
         pytest.param(FULL.line(), [FULL], id="full"),
         pytest.param(record("A").line(), [record("A")], id="short"),
+        pytest.param(
+            OLD,
+            [Record(AT, "deploy", "A", "good", formation={"web": 1}, seconds=2.5, by="joe")],
+            id="of-an-earlier-version",
+        ),
         pytest.param(record("A").line() + FULL.line(), [record("A"), FULL], id="two"),
         pytest.param(FULL.line() + FULL.line()[:40], [FULL], id="cut-short-by-a-full-disk"),
         pytest.param(FULL.line()[:40] + "\n" + FULL.line(), [FULL], id="went-on-after-that"),
@@ -156,3 +245,37 @@ def test_a_record_is_one_line() -> None:
     assert line.endswith("\n")
     assert line.count("\n") == 1
     assert "reason" not in record("A").line()
+    assert "durations" not in record("A").line()
+
+
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        ({}, {}),
+        ({"wheel_sha256": None, "id": "A"}, {}),
+        (
+            {"wheel_sha256": "aa", "lock_sha256": "bb", "commit": "0123abc", "python": "3.13"},
+            {"wheel_sha256": "aa", "lock_sha256": "bb", "commit": "0123abc"},
+        ),
+    ],
+)
+def test_provenance(manifest: dict[str, object], told: dict[str, str]) -> None:
+    assert _record.provenance(manifest) == told
+
+
+def test_an_attempt_that_has_ended_is_one_entry() -> None:
+    begun = Record("1", "deploy", "B", "pending", before="A")
+    ended = dataclasses.replace(begun, outcome="good")
+    text = "".join(record.line() for record in (begun, ended))
+    assert _record.parse_records(text) == [ended]
+
+
+@pytest.mark.parametrize("outcome", ["pending", "good"])
+def test_an_attempt_that_was_cut_off_stays(outcome: str) -> None:
+    begun = Record("1", "deploy", "B", "pending", before="A")
+    later = Record("2", "deploy", "B" if outcome == "pending" else "C", outcome, before="A")
+    text = "".join(record.line() for record in (begun, later))
+    records = _record.parse_records(text)
+    assert records == [begun, later]
+    assert _record.bad_releases(records) == set()
+    assert _record.history(records) == ([] if outcome == "pending" else ["C"])
