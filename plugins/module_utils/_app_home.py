@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ import pwd
 import shlex
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +31,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
     ReleaseError,
 )
 
+# Seconds; a pivot that starts holds the lock for a moment, to see whether somebody else does.
+LOCK_PATIENCE = 0.5
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+NOBODY = 65534
 
 RUN = """\
 #!/bin/sh
@@ -73,9 +78,15 @@ class AppHome:
     gid: int
 
     @classmethod
-    def of(cls, app: str, base: str = "/srv") -> AppHome:
-        """Raises ReleaseError when the app's user or directory is not there."""
+    def of(cls, app: str, base: str = "/srv", foreseen: bool = False) -> AppHome:
+        """Raises ReleaseError when the app's user or directory is not there.
+
+        Unless it is ``foreseen``: in check mode roles that ran before have only said that they
+        would make them. Then there are no releases, and nobody's rights are enough to look around.
+        """
         root = pathlib.Path(base) / app
+        if foreseen and not (root / "releases").is_dir():
+            return cls(app, root, NOBODY, NOBODY)
         try:
             user = pwd.getpwnam(app)
         except KeyError:
@@ -100,19 +111,31 @@ class AppHome:
     def link(self) -> pathlib.Path:
         return self.root / "current"
 
+    @property
+    def exists(self) -> bool:
+        return self.releases.is_dir()
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep two runs from working on this app's releases at the same time."""
+        if not self.exists:
+            yield
+            return
         handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        deadline = time.monotonic() + LOCK_PATIENCE
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise ReleaseError(
-                f"Another run is working on the releases of {self.app} on this host; "
-                "try again when it has ended."
-            ) from None
-        try:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() < deadline:
+                        time.sleep(LOCK_PATIENCE / 20)
+                        continue
+                    raise ReleaseError(
+                        f"Another run is working on the releases of {self.app} on this host; "
+                        "try again when it has ended."
+                    ) from None
             yield
         finally:
             os.close(handle)
@@ -154,18 +177,19 @@ class AppHome:
     def installed(self) -> list[str]:
         """Complete releases, the one installed first comes first."""
         found = []
-        for path in self.releases.iterdir():
+        for path in self._directories():
             manifest = self.manifest(path.name)
             if manifest:
                 found.append((manifest["installed_at"], path.name))
         return [name for _at, name in sorted(found)]
 
     def unfinished(self) -> list[str]:
-        return [
-            path.name
-            for path in self.releases.iterdir()
-            if path.is_dir() and not (path / "release.json").exists()
-        ]
+        return [path.name for path in self._directories() if not (path / "release.json").exists()]
+
+    def _directories(self) -> list[pathlib.Path]:
+        if not self.exists:
+            return []
+        return sorted(path for path in self.releases.iterdir() if path.is_dir())
 
     def contents(self, release: str) -> Contents | None:
         manifest = self.manifest(release)
@@ -179,7 +203,25 @@ class AppHome:
             env=dict(word.split("=", 1) for word in words),
             processes=manifest["commands"],
             python=manifest["python"],
+            interpreter=manifest.get("interpreter", ""),
+            specs=manifest.get("processes", {}),
+            wheel=manifest.get("wheel_sha256"),
+            lock=manifest.get("lock_sha256"),
         )
+
+    def flush(self, release: str) -> None:
+        """Have a release on the disk, and not in memory only.
+
+        A host that loses power afterwards must not come back with a release that counts as
+        complete and has empty files.
+        """
+        handle = os.open(self.releases / release, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(handle):
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), str(self.releases / release))
+        finally:
+            os.close(handle)
 
     def remove(self, release: str) -> None:
         """Remove a release; what is left when that is interrupted no longer counts as one."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pathlib
 import signal
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
 BASE = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,16 @@ def run(
 
     ``what`` completes "Could not …". Raises ReleaseError when the program cannot be run, which
     ``remedy`` may explain, or has not ended after ``timeout`` seconds. Then the programs that it
-    started in turn are ended too.
+    started in turn are ended too. Nor does it outlive a caller that is killed: whoever comes next
+    would find it still writing.
     """
     switch = identity if os.geteuid() == 0 else None
+    # looked up here: little is allowed between fork and exec
+    prctl = ctypes.CDLL(None).prctl
+
+    def die_with_parent() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
     try:
         process = subprocess.Popen(
             command,
@@ -54,6 +64,7 @@ def run(
             errors="replace",
             start_new_session=True,
             umask=0o027,
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # it makes one system call
             user=switch.uid if switch else None,
             group=switch.gid if switch else None,
             extra_groups=[] if switch else None,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import pathlib
 import ssl
 import time
 import urllib.error
@@ -28,7 +27,7 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class File:
-    """One file of a project on the index."""
+    """One file of a project, on the index or in a wheelhouse."""
 
     name: str
     url: str
@@ -73,17 +72,22 @@ def wheel_version(filename: str) -> tuple[str, str] | None:
     return canonical_name(parts[0]), parts[1]
 
 
-def pick_wheel(files: list[File], package: str, version: str, url: str) -> File:
+class Unreachable(ReleaseError):
+    """The index does not answer, or not as it should."""
+
+
+def pick_wheel(files: list[File], package: str, version: str, url: str, remedy: str) -> File:
     """The one wheel of an app's version. Raises ReleaseError when there is none, or no hash."""
     own = canonical_name(package)
     of_project = [(file, wheel_version(file.name)) for file in files]
     wheels = [file for file, found in of_project if found == (own, version)]
     if not wheels:
         versions = sorted({found[1] for _file, found in of_project if found and found[0] == own})
+        sources = f"{own.replace('-', '_')}-{version}.tar.gz"
+        only = "only its source" if sources in {file.name.lower() for file in files} else ""
         raise ReleaseError(
             f"There is no wheel of {package} {version} at {url}; it has "
-            f"{', '.join(versions) if versions else 'no version of it'}. "
-            "Publish it first (playbooks/publish.yml). Nothing was changed."
+            f"{only or ', '.join(versions) or 'no version of it'}. {remedy} Nothing was changed."
         )
     wheel = wheels[0]
     if len(wheels) > 1:
@@ -142,6 +146,7 @@ class Index:
         Gateway errors and connections that break are tried again.
         """
         answer = ""
+        problem: type[ReleaseError] = Unreachable
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(attempt)
@@ -160,6 +165,7 @@ class Index:
                     return None
                 answer = f"HTTP {error.code} {error.reason}"
                 if error.code not in (502, 503, 504):
+                    problem = Unreachable if error.code >= 500 else ReleaseError
                     break
             except (OSError, ValueError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", None) or error
@@ -167,19 +173,23 @@ class Index:
                 # a certificate or a URL that is wrong once is wrong the next time, too
                 if isinstance(reason, ssl.SSLCertVerificationError | ValueError):
                     break
-        raise ReleaseError(
+        raise problem(
             f"The index {self.shown} does not give {what}: {answer}. "
             "Check index_url, the index and the certificate it shows. Nothing was changed."
         )
 
-    def find(self, package: str, version: str) -> File:
-        """The wheel of a version."""
+    def files(self, package: str) -> list[File]:
+        """What the index has of a project; nothing where it does not know it."""
         url = f"{self.shown}{canonical_name(package)}/"
         body = self._get(url, 64 << 20, f"the files of {package}")
-        files = parse_page(body.decode("utf-8", "replace"), url) if body is not None else []
-        return pick_wheel(files, package, version, self.shown)
+        return parse_page(body.decode("utf-8", "replace"), url) if body is not None else []
 
-    def fetch(self, file: File, directory: pathlib.Path) -> pathlib.Path:
+    def find(self, package: str, version: str) -> File:
+        """The wheel of a version."""
+        remedy = "Publish it first (playbooks/publish.yml)."
+        return pick_wheel(self.files(package), package, version, self.shown, remedy)
+
+    def read(self, file: File) -> bytes:
         """Download a file and check its hash."""
         body = self._get(file.url, LARGEST_WHEEL, file.name)
         if body is None:
@@ -190,6 +200,4 @@ class Index:
                 f"{file.name} from {self.shown} has sha256 {digest}, but the index says "
                 f"{file.sha256}: it was changed on the way or on the index. Nothing was changed."
             )
-        path = directory / file.name
-        path.write_bytes(body)
-        return path
+        return body

@@ -37,7 +37,7 @@ LONGEST = 86_400
 
 PROCESS_OPTIONS: dict[str, Any] = {
     "overlap": True,
-    "ready_after": 3.0,
+    "ready_after": 5.0,
     "ready_timeout": 60.0,
     "drain_timeout": 60.0,
     "stop_timeout": 30.0,
@@ -51,6 +51,7 @@ class Pin:
     name: str
     version: str
     hashes: tuple[str, ...]
+    marker: str = ""  # for which interpreters it is meant; empty: for all
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Build:
     """What was built once, for every host: a wheel, its lock and its process types.
 
     ``requirements`` and ``procfile`` are None as long as they have not been read from the wheel:
-    its sha256 stands for them.
+    its sha256 stands for them. A lock of the form pylock.toml is there made into requirements, too.
     """
 
     package: str
@@ -117,7 +118,8 @@ def parse_lock(text: str, source: str = "the lock file") -> list[Pin]:
                 f"{source} has no sha256 for {name}=={version}; "
                 "make it with `uv pip compile --generate-hashes`."
             )
-        pins.append(Pin(canonical_name(name), version, hashes))
+        marker = re.split(r"\s--", rest)[0].strip().removeprefix(";").strip()
+        pins.append(Pin(canonical_name(name), version, hashes, marker))
     if not pins:
         raise ReleaseError(f"{source} is empty: there is nothing to install.")
     return pins
@@ -303,18 +305,24 @@ class Contents:
     env: Mapping[str, str]
     processes: Mapping[str, str]
     python: str
+    interpreter: str = ""
+    specs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # see run_specs
+    wheel: str | None = None  # sha256
+    lock: str | None = None  # sha256
 
 
 def compare(before: Contents | None, after: Contents) -> list[str]:
-    """The difference between two releases in lines; values of config are never shown."""
+    """The difference between two releases in lines; values of config are never shown.
+
+    Whatever makes another release of the same app is in it.
+    """
     old = before or Contents({}, {}, {}, "")
     lines = []
     if old.python != after.python:
         lines.append(f"python: {old.python or 'none'} -> {after.python}")
-    for name in sorted({*old.packages, *after.packages}):
-        was, now = old.packages.get(name), after.packages.get(name)
-        if was != now:
-            lines.append(f"package {name}: {was or 'added'} -> {now or 'removed'}")
+    if old.interpreter and old.interpreter != after.interpreter:
+        lines.append(f"interpreter: {old.interpreter} -> {after.interpreter}")
+    lines += _compare_packages(old, after)
     for key in sorted({*old.env, *after.env}):
         if key not in after.env:
             lines.append(f"env {key}: removed")
@@ -326,7 +334,32 @@ def compare(before: Contents | None, after: Contents) -> list[str]:
         command, now_runs = old.processes.get(kind), after.processes.get(kind)
         if command != now_runs:
             lines.append(f"process {kind}: {command or 'added'} -> {now_runs or 'removed'}")
+        was, now = _settings(old.specs.get(kind, {})), _settings(after.specs.get(kind, {}))
+        lines += [
+            f"process {kind}, {name}: {was[name]} -> {now[name]}"
+            for name in sorted(was.keys() & now.keys())
+            if was[name] != now[name]
+        ]
     return lines
+
+
+def _compare_packages(old: Contents, after: Contents) -> list[str]:
+    lines = []
+    for name in sorted({*old.packages, *after.packages}):
+        was, now = old.packages.get(name), after.packages.get(name)
+        if was != now:
+            lines.append(f"package {name}: {was or 'added'} -> {now or 'removed'}")
+    if not lines and old.wheel and after.wheel and old.wheel != after.wheel:
+        lines.append(f"wheel: {old.wheel[:8]} -> {after.wheel[:8]}, built again")
+    elif not lines and old.lock and old.lock != after.lock:
+        lines.append("lock: the same packages, other hashes")
+    return lines
+
+
+def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """How a process is run, without its command: ``health path`` and the like in one level."""
+    flat = {name: value for name, value in spec.items() if name not in ("command", "health")}
+    return flat | {f"health {name}": value for name, value in spec.get("health", {}).items()}
 
 
 def to_prune(

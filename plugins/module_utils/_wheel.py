@@ -17,56 +17,49 @@ import io
 import os
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from typing import BinaryIO
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
 FOLDER = "twelvefactor"  # below <name>-<version>.dist-info/
 LOCK = "requirements.txt"
+PYLOCK = "pylock.toml"
+LOCKS = (LOCK, PYLOCK)  # of the two forms a build carries one
 PROCFILE = "Procfile"
 LARGEST_MEMBER = 16 << 20  # bytes; a lock of 2,000 packages has less than one
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[tuple[zipfile.ZipFile, str]]:
+def _opened(file: pathlib.Path | BinaryIO, name: str) -> Iterator[tuple[zipfile.ZipFile, str]]:
     """The archive and the name of its metadata directory."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             names = {name.partition("/")[0] for name in archive.namelist()}
             info = [name for name in names if name.endswith(".dist-info")]
             if len(info) != 1:
-                raise ReleaseError(
-                    f"{path.name} is no wheel: it has {len(info)} .dist-info folders."
-                )
+                raise ReleaseError(f"{name} is no wheel: it has {len(info)} .dist-info folders.")
             yield archive, info[0]
-    except zipfile.BadZipFile as error:
-        raise ReleaseError(f"{path.name} is no wheel: {error}.") from None
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise ReleaseError(f"{name} is no wheel: {error}.") from None
 
 
-def read_build(path: pathlib.Path) -> tuple[str | None, str | None]:
-    """The lock and the Procfile in a wheel; None for what it does not carry."""
-    found: list[str | None] = []
-    with _opened(path) as (archive, info):
-        for name in (LOCK, PROCFILE):
-            try:
-                member = archive.getinfo(f"{info}/{FOLDER}/{name}")
-            except KeyError:
-                found.append(None)
+def read_build(file: pathlib.Path | BinaryIO, name: str) -> tuple[str | None, str | None]:
+    """The lock and the Procfile in the wheel ``name``; None for what it does not carry."""
+
+    def read(wanted: tuple[str, ...]) -> str | None:
+        for member in wanted:
+            path = f"{info}/{FOLDER}/{member}"
+            if path not in archive.namelist():
                 continue
-            if member.file_size > LARGEST_MEMBER:
-                raise ReleaseError(f"{name} in {path.name} is larger than {LARGEST_MEMBER} bytes.")
-            found.append(archive.read(member).decode())
-    return found[0], found[1]
+            if archive.getinfo(path).file_size > LARGEST_MEMBER:
+                raise ReleaseError(f"{member} in {name} is larger than {LARGEST_MEMBER} bytes.")
+            return archive.read(path).decode()
+        return None
 
-
-def wheel_metadata(path: pathlib.Path) -> tuple[str, str]:
-    """Name and version, from the wheel's METADATA."""
-    with _opened(path) as (archive, info):
-        text = archive.read(f"{info}/METADATA").decode()
-    headers = dict(
-        line.split(": ", 1) for line in text.partition("\n\n")[0].splitlines() if ": " in line
-    )
-    return headers["Name"], headers["Version"]
+    with _opened(file, name) as (archive, info):
+        return read(LOCKS), read((PROCFILE,))
 
 
 def _record_line(name: str, data: bytes) -> list[str]:
@@ -80,7 +73,7 @@ def embed(source: pathlib.Path, target: pathlib.Path, files: Mapping[str, str]) 
     The same wheel and the same files give the same bytes: members keep their order and their
     times, new ones take the time of RECORD, and RECORD stays last as PEP 427 recommends.
     """
-    with _opened(source) as (archive, info):
+    with _opened(source, source.name) as (archive, info):
         record_name = f"{info}/RECORD"
         record = archive.getinfo(record_name)
         rows = list(csv.reader(io.StringIO(archive.read(record).decode())))

@@ -48,9 +48,11 @@ options:
     type: dict
     default: {}
   requirements:
-    description: Lock file, relative to O(source); every dependency pinned and hashed.
+    description:
+      - Lock file, relative to O(source); every dependency pinned and hashed. It is either a
+        requirements file or a C(pylock.toml) (PEP 751).
+      - Where it is not given, that is C(requirements.txt) or C(pylock.toml), whichever is there.
     type: str
-    default: requirements.txt
   procfile:
     description: File with the process types, relative to O(source).
     type: str
@@ -106,6 +108,14 @@ from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
+    DistributionError,
+    read_distribution,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import (
+    is_pylock,
+    parse_pylock,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     ReleaseError,
     parse_lock,
@@ -113,9 +123,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import (
     LOCK,
+    LOCKS,
     PROCFILE,
+    PYLOCK,
     embed,
-    wheel_metadata,
 )
 
 TIMEOUT = 900  # seconds for the build backend, which may be downloaded first
@@ -132,6 +143,18 @@ def read(source: pathlib.Path, name: str, what: str) -> str:
         raise ReleaseError(f"{source / name} is no UTF-8 text.") from None
 
 
+def lock_of(source: pathlib.Path, given: str | None) -> str:
+    """Name of the lock file."""
+    if given:
+        return given
+    there = [name for name in LOCKS if (source / name).exists()]
+    if len(there) > 1:
+        raise ReleaseError(
+            f"{source} has {' and '.join(there)}; say by `requirements` which of them is the lock."
+        )
+    return there[0] if there else LOCK
+
+
 def last_commit(source: pathlib.Path) -> str | None:
     """Id of the last commit; None outside a git checkout."""
     try:
@@ -146,11 +169,19 @@ def last_commit(source: pathlib.Path) -> str | None:
     return output.strip() if code == 0 else None
 
 
+def check_lock(text: str, source: str, own: str) -> None:
+    """Raise ReleaseError for a lock that could be installed on no host."""
+    if is_pylock(text):
+        parse_pylock(text, source, own).check()
+    else:
+        parse_lock(text, source)
+
+
 def build(params: dict[str, Any]) -> dict[str, Any]:
     source, output = pathlib.Path(params["source"]), pathlib.Path(params["output"])
-    lock = read(source, params["requirements"], "lock file")
+    lock_name = lock_of(source, params["requirements"])
+    lock = read(source, lock_name, "lock file")
     procfile = read(source, params["procfile"], "Procfile")
-    parse_lock(lock, str(source / params["requirements"]))
     parse_procfile(procfile)
     environment = {"SOURCE_DATE_EPOCH": EPOCH, **os.environ}
     environment |= {key: str(value) for key, value in params["environment"].items()}
@@ -168,7 +199,11 @@ def build(params: dict[str, Any]) -> dict[str, Any]:
         wheels = list(pathlib.Path(directory).glob("*.whl"))
         if len(wheels) != 1:
             raise ReleaseError(f"The build of {source} made {len(wheels)} wheels; expected one.")
-        name, version = wheel_metadata(wheels[0])
+        try:
+            wheel = read_distribution(wheels[0])
+        except DistributionError as error:
+            raise ReleaseError(f"Could not build {source}: {error}") from error
+        name, version = wheel.name, wheel.version
         if params["version"] and version != params["version"]:
             raise ReleaseError(
                 f"{source} builds {name} {version}, but {params['version']} was asked for; "
@@ -176,7 +211,9 @@ def build(params: dict[str, Any]) -> dict[str, Any]:
             )
         target = output / wheels[0].name
         before = hashlib.sha256(target.read_bytes()).hexdigest() if target.exists() else None
-        digest = embed(wheels[0], target, {LOCK: lock, PROCFILE: procfile})
+        check_lock(lock, str(source / lock_name), name)
+        member = PYLOCK if is_pylock(lock) else LOCK
+        digest = embed(wheels[0], target, {member: lock, PROCFILE: procfile})
     return {
         "changed": digest != before,
         "name": name,
@@ -194,7 +231,7 @@ def main() -> None:
             "output": {"type": "path", "required": True},
             "version": {"type": "str"},
             "environment": {"type": "dict", "default": {}, "no_log": True},
-            "requirements": {"type": "str", "default": "requirements.txt"},
+            "requirements": {"type": "str"},
             "procfile": {"type": "str", "default": "Procfile"},
             "uv": {"type": "str", "default": "uv"},
         },

@@ -17,7 +17,12 @@ description:
     playbook C(twelvefactor.deploy.publish) makes it. A package that was published by somebody else
     has neither; O(requirements) and O(processes) give them.
   - Packages are installed as the app's user, from wheels only and with hashes required, so no code
-    of a package runs while it is installed.
+    of a package runs while it is installed. They are compiled before the release counts as one.
+  - What is unpacked is kept in a cache of the app, C(/srv/<app>/cache), and linked from there into
+    each release that has the same package, so another release costs little time and space. Apps
+    share no cache, because whoever can write into one decides what is installed from it.
+  - A run that is cut off at any point leaves C(current) and every complete release as they were;
+    the next one removes what it left behind and starts anew.
   - Nothing that serves is touched. M(twelvefactor.deploy.graceful_reload) makes a release serve.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
@@ -56,16 +61,27 @@ options:
   index_url:
     description:
       - URL of the simple pages of the one index that everything comes from.
-      - Without it the installer takes the index that it is made for, which is the public one. That
-        is only possible with O(requirements).
+      - Without it, and without O(wheelhouse), the installer takes the index that it is made for,
+        which is the public one. That is only possible with O(requirements).
+      - A version of the app that was yanked there is refused; a dependency that was is installed,
+        with a warning.
     type: str
+  wheelhouse:
+    description:
+      - Directory or tarball of wheels on the host, for a host that reaches no index.
+      - It must hold the app's own wheel and a wheel of everything that the lock names for this
+        host; other files in it do not matter. Nothing is asked over the network.
+    type: path
   ca_path:
     description: File with the CA certificates that the index is verified with, in PEM.
     type: path
     default: /etc/ssl/certs/ca-certificates.crt
   requirements:
     description:
-      - Text of a lock file, every line pinned and hashed, the package itself included.
+      - Text of a lock file, everything in it pinned and hashed, the package itself included. It is
+        either a requirements file or a C(pylock.toml) (PEP 751).
+      - Markers are judged by the interpreter of O(python). Where a C(pylock.toml) says that files
+        come from does not count; its extras, and groups that are not default ones, are left out.
       - Without it the lock is taken from the wheel.
     type: str
   processes:
@@ -104,7 +120,8 @@ options:
     description:
       - Per process type, how it is started and stopped.
       - V(overlap) (default V(true)), whether the new process starts before the old one is stopped;
-        V(ready_after) (3), seconds that a process without a socket must stay up;
+        V(ready_after) (5), seconds that a process must stay up, and with a socket go on answering
+        its health check well, before it takes over from an older one;
         V(ready_timeout) (60), V(drain_timeout) (60) and V(stop_timeout) (30, at most 240), seconds
         that starting, draining and stopping may take;
         V(socket), whether it listens on a socket (default for the type V(web) only).
@@ -138,6 +155,12 @@ EXAMPLES = r"""
       path: /healthz
       host: shop.example.org
 
+- name: Install it on a host that reaches no index
+  twelvefactor.deploy.release:
+    app: shop
+    version: 1.4.0
+    wheelhouse: /var/cache/shop-1.4.0.tar
+
 - name: Install an app of somebody else
   twelvefactor.deploy.release:
     app: httpbin
@@ -150,12 +173,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description: Id of the release.
+  description: Id of the release. V(null) in check mode on a host that cannot reach the index yet.
   returned: success
   type: str
   sample: 1.4.0-3f2a9c01
 path:
-  description: Its directory.
+  description: Its directory. V(null) where its id is not known.
   returned: success
   type: str
   sample: /srv/shop/releases/1.4.0-3f2a9c01
@@ -188,11 +211,13 @@ pruned:
 """
 
 import dataclasses
+import hashlib
+import io
 import json
 import os
-import pathlib
-import tempfile
+import shutil
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
@@ -201,17 +226,27 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
     write_atomically,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index, Unreachable
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import (
+    WHEELS,
     Installer,
     find_uv,
     installed_packages,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import (
+    Environment,
+    holds,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import (
+    is_pylock,
+    parse_pylock,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     RELEASE_ID,
     Build,
     Config,
     Contents,
+    Pin,
     ReleaseError,
     canonical_name,
     check_formation,
@@ -229,6 +264,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
     to_prune,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import read_build
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheelhouse import Wheelhouse
+
+
+def source_of(params: dict[str, Any]) -> Index | Wheelhouse | None:
+    """Where wheels come from; None where that is left to the installer."""
+    if params["wheelhouse"]:
+        return Wheelhouse(params["wheelhouse"])
+    return Index(params["index_url"], params["ca_path"]) if params["index_url"] else None
 
 
 def wanted_build(params: dict[str, Any], home: AppHome, config: Config) -> tuple[Build, str | None]:
@@ -241,16 +284,19 @@ def wanted_build(params: dict[str, Any], home: AppHome, config: Config) -> tuple
         procfile=check_process_types(processes) if processes is not None else None,
     )
     # checked even where it is only handed on to the installer
-    index = Index(params["index_url"], params["ca_path"]) if params["index_url"] else None
+    source = source_of(params)
     if build.requirements is not None:
         if build.procfile is None:
             raise ReleaseError("With `requirements`, `processes` must say what to run.")
-        complete_lock(build)
+        if is_pylock(build.requirements):
+            parse_pylock(build.requirements, lock_name(build), build.package).check()
+        else:
+            complete_lock(build)
         return build, None
-    if index is None:
+    if source is None:
         raise ReleaseError("index_url is empty; without it, `requirements` says what to install.")
     try:
-        wheel = index.find(build.package, build.version)
+        wheel = source.find(build.package, build.version)
     except ReleaseError as error:
         # a version on an index does not change: what is installed here already can stand for it
         for release in home.installed():
@@ -263,16 +309,19 @@ def wanted_build(params: dict[str, Any], home: AppHome, config: Config) -> tuple
     return dataclasses.replace(build, wheel_url=wheel.url, wheel_sha256=wheel.sha256), None
 
 
-def with_contents(build: Build, params: dict[str, Any]) -> Build:
+def lock_name(build: Build) -> str:
+    return f"the lock of {build.package} {build.version}"
+
+
+def with_contents(build: Build, params: dict[str, Any], environment: Environment) -> Build:
     """The build with its lock and its process types, read from the wheel where need be."""
-    if build.requirements is not None:
-        return build
-    index = Index(params["index_url"], params["ca_path"])
-    wheel = index.find(build.package, build.version)
+    source = source_of(params)
+    if build.requirements is not None or source is None:
+        return with_requirements(build, environment)
+    wheel = source.find(build.package, build.version)
     if wheel.sha256 != build.wheel_sha256:
-        raise ReleaseError(f"{wheel.name} changed on {index.shown} during this run.")
-    with tempfile.TemporaryDirectory() as directory:
-        lock, procfile = read_build(index.fetch(wheel, pathlib.Path(directory)))
+        raise ReleaseError(f"{wheel.name} changed on {source.shown} during this run.")
+    lock, procfile = read_build(io.BytesIO(source.read(wheel)), wheel.name)
     missing = [name for name, text in (("requirements", lock), ("processes", procfile)) if not text]
     if build.procfile is not None:
         missing = [name for name in missing if name != "processes"]
@@ -282,13 +331,33 @@ def with_contents(build: Build, params: dict[str, Any]) -> Build:
             f"playbooks/publish.yml. Give them to this module. Nothing was changed."
         )
     processes = build.procfile if build.procfile is not None else parse_procfile(procfile or "")
-    return dataclasses.replace(build, requirements=lock, procfile=processes)
+    build = dataclasses.replace(build, requirements=lock, procfile=processes)
+    return with_requirements(build, environment)
+
+
+def with_requirements(build: Build, environment: Environment) -> Build:
+    """The build with its lock in the form that both installers take."""
+    text = build.requirements or ""
+    if not is_pylock(text):
+        return build
+    lock = parse_pylock(text, lock_name(build), build.package)
+    return dataclasses.replace(build, requirements=lock.requirements(environment))
 
 
 def install(
-    home: AppHome, installer: Installer, release: str, build: Build, config: Config
-) -> None:
-    """Make the release's directory. It counts as a release once release.json is there, the last."""
+    home: AppHome,
+    installer: Installer,
+    release: str,
+    build: Build,
+    config: Config,
+    pins: Sequence[Pin],
+    python: str,
+    source: Index | Wheelhouse | None,
+) -> list[str]:
+    """Make the release's directory. It counts as a release once release.json is there, the last.
+
+    Returns warnings.
+    """
     path = home.releases / release
     processes = build.procfile or {}
     began = time.monotonic()
@@ -296,28 +365,51 @@ def install(
     os.chown(path, os.geteuid(), home.gid)
     (path / "bin").mkdir(mode=0o750)
     os.chown(path / "bin", os.geteuid(), home.gid)
+    lock = complete_lock(build)
     write_atomically(path / "env", format_env(config.env), 0o640, home.gid)
     write_atomically(path / "Procfile", format_procfile(processes), 0o640, home.gid)
-    write_atomically(path / "requirements.txt", complete_lock(build), 0o640, home.gid)
+    write_atomically(path / "requirements.txt", lock, 0o640, home.gid)
     write_atomically(path / "bin" / "run", RUN, 0o750, home.gid)
+    if isinstance(source, Wheelhouse):
+        source.unpack(pins, path / WHEELS, home.gid)
     venv = path / "venv"
     venv.mkdir(mode=0o750)
     os.chown(venv, home.uid, home.gid)
-    installer.install(venv, path / "requirements.txt")
+    yanked = installer.install(venv, path / "requirements.txt")
+    own = f"{canonical_name(build.package)} {build.version}"
+    if own in yanked:
+        reason = f": {yanked[own]}" if yanked[own] else ""
+        raise ReleaseError(f"{own} was yanked from the index{reason}. Nothing was changed.")
+    if isinstance(source, Wheelhouse):
+        shutil.rmtree(path / WHEELS)
     manifest = {
         "id": release,
         "app": home.app,
         "package": canonical_name(build.package),
         "version": build.version,
         "wheel_sha256": build.wheel_sha256,
-        "python": installer.python_version(),
+        "lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
+        "python": python,
+        "interpreter": config.python,
         "packages": installed_packages(venv),
         "commands": dict(processes),
         "processes": run_specs(processes, config),
         "installed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seconds": round(time.monotonic() - began, 1),
     }
+    home.flush(release)
     write_atomically(path / "release.json", json.dumps(manifest, indent=1) + "\n", 0o640, home.gid)
+    return [
+        f"{name} was yanked from the index{f': {reason}' if reason else ''}. It is installed, "
+        "because the lock names it; lock another version."
+        for name, reason in yanked.items()
+    ]
+
+
+def meant_here(build: Build, environment: Environment) -> list[Pin]:
+    """What of a build's lock is meant for this host's interpreter."""
+    pins = parse_lock(complete_lock(build), lock_name(build))
+    return [pin for pin in pins if not pin.marker or holds(pin.marker, environment)]
 
 
 def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> dict[str, Any]:
@@ -328,7 +420,12 @@ def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> di
         health=params["health"],
         options=params["process_options"],
     )
-    build, warning = wanted_build(params, home, config)
+    try:
+        build, warning = wanted_build(params, home, config)
+    except Unreachable as error:
+        if home.exists or not module.check_mode:
+            raise
+        return not_known_yet(module, home, params, config, str(error))
     if warning:
         module.warn(warning)
     release = release_id(build, config)
@@ -342,37 +439,58 @@ def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> di
             "then install this one again. Nothing was changed."
         )
     before = home.contents(current) if current else None
-    installer = Installer(
-        home, params["index_url"], params["python"], find_uv(params["uv"]), params["ca_path"]
-    )
     if manifest:
         processes, packages, python = manifest["commands"], manifest["packages"], manifest["python"]
+        pruned = prunable(home, params, current, release)
+        check_formation(params["formation"], processes, f"{build.package} {build.version}")
+        lines = []
     else:
-        build = with_contents(build, params)
+        installer = Installer(
+            home,
+            params["index_url"],
+            params["python"],
+            find_uv(params["uv"]),
+            params["ca_path"],
+            offline=bool(params["wheelhouse"]),
+        )
+        environment = installer.environment()
+        build = with_contents(build, params, environment)
         processes = dict(build.procfile or {})
-        pins = parse_lock(complete_lock(build))
-        packages = {pin.name: pin.version for pin in pins}
-        python = installer.python_version()
-        run_specs(processes, config)
-    check_formation(params["formation"], processes, f"{build.package} {build.version}")
-    pruned = to_prune(
-        home.installed(), params["keep"], current, home.rollback_target(current), release
-    )
+        pins = meant_here(build, environment)
+        source = source_of(params)
+        if isinstance(source, Wheelhouse):
+            source.require(pins)
+        packages = {pin.name: pin.version for pin in sorted(pins, key=lambda pin: pin.name)}
+        python = environment["python_full_version"]
+        after = Contents(
+            packages,
+            config.env,
+            processes,
+            python,
+            config.python,
+            run_specs(processes, config),
+            build.wheel_sha256,
+            hashlib.sha256(complete_lock(build).encode()).hexdigest(),
+        )
+        check_formation(params["formation"], processes, f"{build.package} {build.version}")
+        pruned = prunable(home, params, current, release)
+        lines = compare(before, after)
     if not module.check_mode:
         for name in unfinished:
             home.remove(name)
         if not manifest:
             try:
-                install(home, installer, release, build, config)
+                warnings = install(home, installer, release, build, config, pins, python, source)
             except BaseException as error:
                 home.remove(release)
                 if isinstance(error, OSError):
                     raise ReleaseError(f"Could not install {release}: {error}.") from error
                 raise
+            for text in warnings:
+                module.warn(text)
             packages = installed_packages(home.releases / release / "venv")
         for name in pruned:
             home.remove(name)
-    lines = [] if manifest else compare(before, Contents(packages, config.env, processes, python))
     lines += [f"release {name}: removed" for name in [*unfinished, *pruned]]
     return {
         "changed": not manifest or bool(unfinished or pruned),
@@ -386,6 +504,41 @@ def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> di
         "diff": {
             "before_header": f"{home.app} {current}",
             "after_header": f"{home.app} {release}",
+            "before": "",
+            "after": "".join(f"{line}\n" for line in lines),
+        },
+    }
+
+
+def prunable(home: AppHome, params: dict[str, Any], current: str | None, release: str) -> list[str]:
+    return to_prune(
+        home.installed(), params["keep"], current, home.rollback_target(current), release
+    )
+
+
+def not_known_yet(
+    module: DiscreetModule, home: AppHome, params: dict[str, Any], config: Config, why: str
+) -> dict[str, Any]:
+    """What check mode can say of a host that has neither the app nor, so far, its index."""
+    module.warn(
+        f"{why} This host has nothing of {home.app} yet; once the index answers, {params['version']} "
+        "is going to be its first release."
+    )
+    processes = params["processes"] or {}
+    after = Contents({}, config.env, processes, "to be found out", config.python)
+    lines = [f"release {params['version']}: installed, the first one", *compare(None, after)]
+    return {
+        "changed": True,
+        "release": None,
+        "path": None,
+        "current": None,
+        "processes": processes,
+        "packages": {},
+        "python": None,
+        "pruned": [],
+        "diff": {
+            "before_header": f"{home.app} None",
+            "after_header": f"{home.app} {params['version']}",
             "before": "",
             "after": "".join(f"{line}\n" for line in lines),
         },
@@ -420,6 +573,7 @@ def main() -> None:
             "release": {"type": "str"},
             "package": {"type": "str"},
             "index_url": {"type": "str", "no_log": True},
+            "wheelhouse": {"type": "path"},
             "ca_path": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
             "requirements": {"type": "str"},
             "processes": {"type": "dict"},
@@ -441,14 +595,15 @@ def main() -> None:
         },
         required_if=[
             ("state", "present", ("version",)),
-            ("state", "present", ("index_url", "requirements"), True),
+            ("state", "present", ("index_url", "wheelhouse", "requirements"), True),
             ("state", "absent", ("release",)),
         ],
+        mutually_exclusive=[("index_url", "wheelhouse")],
         supports_check_mode=True,
     )
     params = module.take_params()
     try:
-        home = AppHome.of(module.params["app"])
+        home = AppHome.of(module.params["app"], foreseen=module.check_mode)
         with home.locked():
             result = (
                 present(module, home, params)

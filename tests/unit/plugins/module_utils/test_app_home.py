@@ -92,6 +92,34 @@ def test_app_without_a_directory(tmp_path: pathlib.Path) -> None:
         AppHome.of("root", str(tmp_path))
 
 
+def test_app_that_is_only_foreseen(tmp_path: pathlib.Path) -> None:
+    """As in check mode on a host that has nothing yet: no releases, no lock, nothing to read."""
+    home = AppHome.of("no-such-app", str(tmp_path), foreseen=True)
+    assert not home.exists
+    with home.locked():
+        assert home.installed() == home.unfinished() == home.records() == []
+        assert (
+            home.current()
+            is home.contents(A)
+            is home.manifest(A)
+            is home.rollback_target(A)
+            is None
+        )
+    assert (home.uid, home.gid) == (65534, 65534)
+    (tmp_path / "root" / "releases").mkdir(parents=True)
+    assert AppHome.of("root", str(tmp_path), foreseen=True).uid == 0
+    (tmp_path / "no-such-app" / "releases").mkdir(parents=True)
+    with pytest.raises(ReleaseError, match="no user 'no-such-app'"):
+        AppHome.of("no-such-app", str(tmp_path), foreseen=True)
+
+
+def test_flush(home: AppHome) -> None:
+    put(home, A)
+    home.flush(A)
+    with pytest.raises(FileNotFoundError):
+        home.flush(B)
+
+
 def test_app(tmp_path: pathlib.Path) -> None:
     (tmp_path / "root" / "releases").mkdir(parents=True)
     home = AppHome.of("root", str(tmp_path))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import time
 
 import pytest
@@ -63,6 +64,26 @@ def test_deadline_ends_the_whole_family(tmp_path: pathlib.Path) -> None:
     while is_running(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not is_running(pid)
+
+
+def test_a_program_does_not_outlive_who_started_it(tmp_path: pathlib.Path) -> None:
+    """Not even where that is killed: whoever comes next would find it still writing."""
+    pid = os.fork()
+    if not pid:
+        try:
+            run(["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 600"], "wait", 60)
+        finally:
+            os._exit(1)
+    deadline = time.monotonic() + 5
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    child = int((tmp_path / "pid").read_text())
+    while is_running(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import pathlib
 import socket
 from typing import Any
@@ -109,7 +107,7 @@ MAC = file("shop-1.0-cp311-cp311-macosx_11_0_arm64.whl")
     ],
 )
 def test_pick(files: list[File], picked: File) -> None:
-    assert _index.pick_wheel(files, "Shop", "1.0", "https://index.test/") == picked
+    assert _index.pick_wheel(files, "Shop", "1.0", "https://index.test/", "") == picked
 
 
 @pytest.mark.parametrize(
@@ -121,7 +119,7 @@ def test_pick(files: list[File], picked: File) -> None:
             "no wheel of shop 1.0 at https://index.test/; it has 0.8, 0.9. Publish it first",
             id="other-versions",
         ),
-        pytest.param([file("shop-1.0.tar.gz")], "it has no version of it", id="sdist-only"),
+        pytest.param([file("shop-1.0.tar.gz")], "it has only its source. Publish", id="sdist-only"),
         pytest.param([LINUX, MAC], "2 wheels at https://index.test/, one per platform", id="many"),
         pytest.param(
             [file(PURE.name, yanked="loses orders")],
@@ -138,20 +136,18 @@ def test_pick(files: list[File], picked: File) -> None:
 )
 def test_pick_refuses(files: list[File], words: str) -> None:
     with pytest.raises(ReleaseError) as caught:
-        _index.pick_wheel(files, "shop", "1.0", "https://index.test/")
+        _index.pick_wheel(files, "shop", "1.0", "https://index.test/", "Publish it first.")
     assert words in str(caught.value)
 
 
 # --- over the wire ----------------------------------------------------------------------------
 
 
-def test_find_and_fetch(index: Any, make_wheel: Any, tmp_path: pathlib.Path) -> None:
+def test_find_and_read(index: Any, make_wheel: Any) -> None:
     wheel = make_wheel()
     index.add(wheel)
     there = Index(index.url)
-    path = there.fetch(there.find("Shop", "1.0"), tmp_path)
-    assert path == tmp_path / wheel.name
-    assert path.read_bytes() == wheel.read_bytes()
+    assert there.read(there.find("Shop", "1.0")) == wheel.read_bytes()
     assert [asked for asked, _login in index.asked] == ["/simple/shop/", f"/files/{wheel.name}"]
 
 
@@ -270,8 +266,7 @@ def test_file_that_is_not_what_the_index_says(
     there = Index(index.url)
     found = there.find("shop", "1.0")
     with pytest.raises(ReleaseError, match=f"but the index says {A}: it was changed"):
-        there.fetch(found, tmp_path)
-    assert not (tmp_path / found.name).exists()
+        there.read(found)
 
 
 def test_file_that_the_index_lists_but_does_not_have(
@@ -282,7 +277,7 @@ def test_file_that_the_index_lists_but_does_not_have(
     del index.answers[f"/files/{wheel.name}"]
     there = Index(index.url)
     with pytest.raises(ReleaseError, match=r"lists shop-1\.0-py3-none-any\.whl but answers 404"):
-        there.fetch(there.find("shop", "1.0"), tmp_path)
+        there.read(there.find("shop", "1.0"))
 
 
 def test_file_that_is_too_large(
@@ -292,7 +287,7 @@ def test_file_that_is_too_large(
     index.add(make_wheel())
     there = Index(index.url)
     with pytest.raises(ReleaseError, match="is larger than 100 bytes"):
-        there.fetch(there.find("shop", "1.0"), tmp_path)
+        there.read(there.find("shop", "1.0"))
 
 
 # --- credentials and certificates -------------------------------------------------------------
@@ -304,7 +299,7 @@ def test_credentials_are_sent_unasked_for_pages_and_files(
     index.add(make_wheel())
     index.login = "joe:p@ss/word"
     there = Index(index.url_of("joe:p%40ss%2Fword"))
-    there.fetch(there.find("shop", "1.0"), tmp_path)
+    there.read(there.find("shop", "1.0"))
     assert len(index.asked) == 2  # no 401 in between
     assert all(login is not None for _path, login in index.asked)
 
@@ -317,7 +312,7 @@ def test_credentials_are_not_sent_to_another_server(
     page = index.answers["/simple/shop/"][0]
     page.body = page.body.replace(b"../..", elsewhere.encode())
     there = Index(index.url_of("joe:SECRET"))
-    there.fetch(there.find("shop", "1.0"), tmp_path)
+    there.read(there.find("shop", "1.0"))
     assert [login is None for _path, login in index.asked] == [False, True]
 
 
@@ -329,40 +324,15 @@ def test_wrong_credentials(index: Any, no_pauses: list[float]) -> None:
     assert no_pauses == []
 
 
-def certificate(directory: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
-    x509 = pytest.importorskip("cryptography.x509")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    built = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    cert_path, key_path = directory / "index.pem", directory / "index.key"
-    cert_path.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return cert_path, key_path
-
-
-def test_tls(server: Any, make_wheel: Any, tmp_path: pathlib.Path, no_pauses: list[float]) -> None:
-    files = certificate(tmp_path)
+def test_tls(
+    server: Any,
+    make_wheel: Any,
+    certificate: tuple[pathlib.Path, pathlib.Path],
+    no_pauses: list[float],
+) -> None:
     server.add(make_wheel())
-    server.start(files)
-    assert Index(server.url, str(files[0])).find("shop", "1.0").sha256
+    server.start(certificate)
+    assert Index(server.url, str(certificate[0])).find("shop", "1.0").sha256
     with pytest.raises(ReleaseError) as caught:
         Index(server.url_of("joe:SECRET")).find("shop", "1.0")
     assert f"The index {server.url} does not give the files of shop" in str(caught.value)

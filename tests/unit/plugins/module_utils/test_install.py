@@ -27,11 +27,12 @@ ZERO = "0" * 64
 SECRET = "correct-horse"
 
 HASH = "does not have the hash that the lock file names"
-MISSING = "the index does not have what the lock file names. The"
-PLATFORM = "no wheel for this host's platform or Python"
+MISSING = ", which the lock file names. The"
+PLATFORM = "has no wheel for this host's platform or Python. The"
+SOURCE = "has no wheel at all, only its source, and nothing is built here. The"
 SILENT = "the index does not answer as it should"
 REFUSES = "the index refuses who asks"
-UNSAID = "does not have what the lock file names, has no wheel of it for this host's platform"
+UNSAID = "which the lock file names, or it has no wheel for this host's platform"
 
 
 class Impatient(Installer):
@@ -61,6 +62,8 @@ def filled(index: Any, make_wheel: Any, tmp_path: pathlib.Path) -> Any:
     index.add(make_wheel("ancient", tag="cp27-cp27m-manylinux1_x86_64"))
     index.add(sdist(tmp_path, "sourceonly"))
     index.add(make_wheel("changed"), digest=None)
+    index.add(make_wheel("withdrawn"), yanked='breaks "orders"')
+    index.add(make_wheel("regretted"), yanked="")
     gone = make_wheel("gone")
     index.add(gone)
     del index.answers[f"/files/{gone.name}"]
@@ -111,7 +114,7 @@ def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         pytest.param("nowhere==1.0", MISSING, id="no-such-project"),
         pytest.param("elsewhere==1.0", PLATFORM, id="other-platform"),
         pytest.param("ancient==1.0", PLATFORM, id="other-python"),
-        pytest.param("sourceonly==1.0", PLATFORM, id="source-only"),
+        pytest.param("sourceonly==1.0", SOURCE, id="source-only"),
         pytest.param("gone==1.0", SILENT, id="file-is-gone"),
         pytest.param("broken==1.0", SILENT, id="server-error"),
         pytest.param("forbidden==1.0", REFUSES, id="forbidden"),
@@ -140,26 +143,92 @@ def test_uv_when_nobody_listens(home: AppHome, server: Any, uv_venv: pathlib.Pat
     assert SILENT in message
 
 
-def lock_of_shop(home: AppHome, filled: Any) -> pathlib.Path:
-    """A lock with the right hash."""
-    lock = write_lock(home, "shop==1.0")
-    digest = filled.answers["/simple/shop/"][0].body.decode().partition("sha256=")[2][:64]
-    lock.write_text(lock.read_text().replace(ZERO, digest))
+def lock_of(home: AppHome, filled: Any, *names: str, release: str = "1.0-aaaaaaaa") -> pathlib.Path:
+    """A lock with the right hashes."""
+    lines = []
+    for name in names:
+        digest = filled.answers[f"/simple/{name}/"][0].body.decode().partition("sha256=")[2][:64]
+        lines.append(f"{name}==1.0 --hash=sha256:{digest}\n")
+    (home.releases / release).mkdir(exist_ok=True)
+    lock = home.releases / release / "requirements.txt"
+    lock.write_text("".join(lines))
     return lock
+
+
+WITHDRAWN = {"withdrawn 1.0": 'breaks "orders"', "regretted 1.0": ""}
 
 
 def assert_complete(venv: pathlib.Path) -> None:
     """What the lock names, compiled, and nothing that `venv` brought along."""
-    assert _install.installed_packages(venv) == {"shop": "1.0"}
+    names = ("regretted", "shop", "withdrawn")
+    assert _install.installed_packages(venv) == dict.fromkeys(names, "1.0")
     assert list(venv.glob("lib/python3.*/site-packages/__pycache__/shop.*.pyc"))
     assert (venv / "bin" / "python").exists()
 
 
 def test_install_with_uv(home: AppHome, filled: Any) -> None:
-    lock = lock_of_shop(home, filled)
+    lock = lock_of(home, filled, "shop", "withdrawn", "regretted")
     venv = lock.parent / "venv"
-    installer(home, filled.url_of(f"joe:{SECRET}"), UV).install(venv, lock)
+    said = installer(home, filled.url_of(f"joe:{SECRET}"), UV).install(venv, lock)
+    assert said == WITHDRAWN
     assert_complete(venv)
+
+
+def test_releases_share_what_they_have_in_common(home: AppHome, filled: Any) -> None:
+    """One file on the disk, and nothing is downloaded for the second release."""
+    there = installer(home, filled.url_of(f"joe:{SECRET}"), UV)
+    numbers = []
+    for release in ("1.0-aaaaaaaa", "2.0-bbbbbbbb"):
+        filled.asked.clear()
+        lock = lock_of(home, filled, "shop", release=release)
+        there.install(lock.parent / "venv", lock)
+        (code,) = lock.parent.glob("venv/lib/python3.*/site-packages/shop.py")
+        numbers.append(code.stat().st_ino)
+        assert code.stat().st_nlink == 2 + len(numbers) - 1
+    assert numbers[0] == numbers[1]
+    assert not [path for path, _login in filled.asked if path.startswith("/files/")]
+    (pyc,) = lock.parent.glob("venv/lib/python3.*/site-packages/__pycache__/shop.*.pyc")
+    assert pyc.stat().st_nlink == 1
+
+
+def test_every_app_has_a_cache_of_its_own(home: AppHome, tmp_path: pathlib.Path) -> None:
+    """uv does not look at the hashes of what is in its cache, whoever may have put it there."""
+    other = AppHome("other", tmp_path / "other", os.geteuid(), os.getegid())
+    caches = []
+    for one in (home, other):
+        said = Installer(one, "", sys.executable, UV)._environment()
+        caches += [said[name] for name in ("UV_CACHE_DIR", "PIP_CACHE_DIR", "HOME")]
+    assert len({cache.removesuffix("/uv").removesuffix("/pip") for cache in caches}) == 2
+    assert all(cache.startswith((f"{home.root}/", f"{other.root}/")) for cache in caches)
+
+
+def offline(home: AppHome, filled: Any, uv: str | None, *names: str) -> tuple[Impatient, Any]:
+    """Wheels beside the lock, and an index that would be heard of if it were asked."""
+    lock = lock_of(home, filled, "shop")
+    wheels = lock.parent / _install.WHEELS
+    wheels.mkdir()
+    for name in names:
+        path = f"/files/{name}-1.0-py3-none-any.whl"
+        (wheels / path.rpartition("/")[2]).write_bytes(filled.answers[path][0].body)
+    (home.root / "cache").mkdir(exist_ok=True)
+    filled.asked.clear()
+    return Impatient(home, None, sys.executable, uv, offline=True), lock
+
+
+def test_uv_without_an_index(home: AppHome, filled: Any) -> None:
+    there, lock = offline(home, filled, UV, "shop")
+    there.install(lock.parent / "venv", lock)
+    assert _install.installed_packages(lock.parent / "venv") == {"shop": "1.0"}
+    assert filled.asked == []
+
+
+def test_uv_and_a_wheel_that_is_another_one(
+    home: AppHome, filled: Any, uv_venv: pathlib.Path
+) -> None:
+    there, lock = offline(home, filled, UV, "changed")
+    wheels = lock.parent / _install.WHEELS
+    (wheels / "changed-1.0-py3-none-any.whl").rename(wheels / "shop-1.0-py3-none-any.whl")
+    assert HASH in complaint(there, uv_venv, lock)
 
 
 # --- live: pip --------------------------------------------------------------------------------
@@ -186,8 +255,9 @@ def pip_venv(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     [
         pytest.param("shop==1.0", HASH, id="hash-mismatch"),
         pytest.param("shop==9.9", MISSING, id="no-such-version"),
-        pytest.param("elsewhere==1.0", UNSAID, id="other-platform"),
-        pytest.param("sourceonly==1.0", UNSAID, id="source-only"),
+        pytest.param("nowhere==1.0", MISSING, id="no-such-project"),
+        pytest.param("elsewhere==1.0", PLATFORM, id="other-platform"),
+        pytest.param("sourceonly==1.0", SOURCE, id="source-only"),
     ],
 )
 def test_pip(
@@ -201,11 +271,29 @@ def test_pip(
 
 @pip_only
 def test_install_with_pip(home: AppHome, filled: Any, pip_venv: pathlib.Path) -> None:
-    lock = lock_of_shop(home, filled)
+    lock = lock_of(home, filled, "shop", "withdrawn", "regretted")
     venv = lock.parent / "venv"
     shutil.copytree(pip_venv, venv, symlinks=True)
-    installer(home, filled.url_of(f"joe:{SECRET}"), None).fill(venv, lock)
+    assert installer(home, filled.url_of(f"joe:{SECRET}"), None).fill(venv, lock) == WITHDRAWN
     assert_complete(venv)
+
+
+@pip_only
+def test_pip_without_an_index(home: AppHome, filled: Any, pip_venv: pathlib.Path) -> None:
+    there, lock = offline(home, filled, None, "shop")
+    venv = lock.parent / "venv"
+    shutil.copytree(pip_venv, venv, symlinks=True)
+    there.fill(venv, lock)
+    assert _install.installed_packages(venv) == {"shop": "1.0"}
+    assert filled.asked == []
+
+
+@pip_only
+def test_pip_with_a_wrong_login(home: AppHome, filled: Any, pip_venv: pathlib.Path) -> None:
+    filled.login = "joe:other"
+    url = filled.url_of(f"joe:{SECRET}")
+    message = complaint(installer(home, url, None), pip_venv, write_lock(home, "shop==1.0"))
+    assert UNSAID in message
 
 
 @pip_only
@@ -319,15 +407,21 @@ def test_index_url_is_in_no_argument(home: AppHome, monkeypatch: pytest.MonkeyPa
     assert all("--only-binary" in command for command in commands[1::2])
 
 
-def test_python_version(home: AppHome) -> None:
+def test_environment(home: AppHome) -> None:
     bare = Installer(home, "", sys.executable, None)
-    assert bare.python_version() == ".".join(map(str, sys.version_info[:3]))
+    assert bare.environment()["python_full_version"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_interpreter_that_is_none(home: AppHome) -> None:
+    bare = Installer(home, "", "/bin/true", None)
+    with pytest.raises(ReleaseError, match="/bin/true is no Python interpreter"):
+        bare.environment()
 
 
 def test_python_that_is_missing(home: AppHome) -> None:
     bare = Installer(home, "", "/usr/bin/python3.99", None)
     with pytest.raises(ReleaseError, match=r"Could not run /usr/bin/python3\.99: .* is missing"):
-        bare.python_version()
+        bare.environment()
 
 
 def test_find_uv(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

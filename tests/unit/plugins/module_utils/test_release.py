@@ -46,12 +46,12 @@ A, B = "a" * 64, "b" * 64
         ),
         pytest.param(
             f'tomli==2.0 ; python_version < "3.11" --hash=sha256:{A}\n',
-            [("tomli", "2.0", (A,))],
+            [("tomli", "2.0", (A,), 'python_version < "3.11"')],
             id="marker",
         ),
         pytest.param(
             f"tomli==2.0; sys_platform == 'win32' \\\n  --hash=sha256:{A}",
-            [("tomli", "2.0", (A,))],
+            [("tomli", "2.0", (A,), "sys_platform == 'win32'")],
             id="marker-without-a-space",
         ),
         pytest.param(
@@ -87,12 +87,15 @@ A, B = "a" * 64, "b" * 64
         pytest.param(
             f"a==1 ; python_version < '3.12' --hash=sha256:{A}\n"
             f"a==2 ; python_version >= '3.12' --hash=sha256:{B}\n",
-            [("a", "1", (A,)), ("a", "2", (B,))],
+            [
+                ("a", "1", (A,), "python_version < '3.12'"),
+                ("a", "2", (B,), "python_version >= '3.12'"),
+            ],
             id="one-version-per-python",
         ),
     ],
 )
-def test_lock_is_read(text: str, pins: list[tuple[str, str, tuple[str, ...]]]) -> None:
+def test_lock_is_read(text: str, pins: list[Any]) -> None:
     assert _release.parse_lock(text) == [Pin(*pin) for pin in pins]
 
 
@@ -525,7 +528,17 @@ def test_no_id(name: str) -> None:
 
 # --- comparing and pruning --------------------------------------------------------------------
 
-OLD = Contents({"a": "1", "b": "1"}, {"K": "SECRET-1", "L": "SECRET-2"}, {"web": "x"}, "3.11.2")
+WEB = {"command": "x", "stop_timeout": 30, "health": {"path": "/", "count": 2}}
+OLD = Contents(
+    {"a": "1", "b": "1"},
+    {"K": "SECRET-1", "L": "SECRET-2"},
+    {"web": "x"},
+    "3.11.2",
+    "/usr/bin/python3",
+    {"web": WEB},
+    A,
+    A,
+)
 
 
 @pytest.mark.parametrize(
@@ -556,6 +569,28 @@ OLD = Contents({"a": "1", "b": "1"}, {"K": "SECRET-1", "L": "SECRET-2"}, {"web":
         pytest.param(
             OLD, {"processes": {"web": "x", "w": "y"}}, ["process w: added -> y"], id="type-added"
         ),
+        pytest.param(
+            OLD,
+            {"specs": {"web": WEB | {"stop_timeout": 5, "health": {"path": "/up", "count": 2}}}},
+            ["process web, health path: / -> /up", "process web, stop_timeout: 30 -> 5"],
+            id="how-a-process-is-run",
+        ),
+        pytest.param(
+            OLD, {"specs": {"web": WEB, "w": WEB}}, [], id="how-a-new-process-is-run-is-no-change"
+        ),
+        pytest.param(
+            OLD,
+            {"interpreter": "/opt/python"},
+            ["interpreter: /usr/bin/python3 -> /opt/python"],
+            id="interpreter",
+        ),
+        pytest.param(
+            OLD, {"wheel": B}, ["wheel: aaaaaaaa -> bbbbbbbb, built again"], id="same-version"
+        ),
+        pytest.param(
+            OLD, {"wheel": B, "packages": {"a": "2", "b": "1"}}, ["package a: 1 -> 2"], id="version"
+        ),
+        pytest.param(OLD, {"lock": B}, ["lock: the same packages, other hashes"], id="hashes"),
         pytest.param(OLD, {"python": "3.13.5"}, ["python: 3.11.2 -> 3.13.5"], id="python"),
         pytest.param(
             None,

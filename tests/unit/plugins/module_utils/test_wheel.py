@@ -23,9 +23,14 @@ def test_what_is_embedded_is_read_back(make_wheel: Any, tmp_path: pathlib.Path) 
     source, target = make_wheel(), tmp_path / "shop-1.0-py3-none-any.whl"
     digest = _wheel.embed(source, target, FILES)
     assert digest == hashlib.sha256(target.read_bytes()).hexdigest()
-    assert _wheel.read_build(target) == (FILES[_wheel.LOCK], FILES[_wheel.PROCFILE])
-    assert _wheel.wheel_metadata(target) == ("shop", "1.0")
-    assert _wheel.read_build(source) == (None, None)
+    assert _wheel.read_build(target, target.name) == (FILES[_wheel.LOCK], FILES[_wheel.PROCFILE])
+    assert _wheel.read_build(source, source.name) == (None, None)
+
+
+def test_either_form_of_a_lock_is_read(make_wheel: Any) -> None:
+    wheel = make_wheel(carries={_wheel.PYLOCK: "lock-version = '1.0'\n"})
+    with wheel.open("rb") as file:
+        assert _wheel.read_build(file, wheel.name) == ("lock-version = '1.0'\n", None)
 
 
 def test_same_wheel_and_files_give_the_same_bytes(make_wheel: Any, tmp_path: pathlib.Path) -> None:
@@ -42,7 +47,7 @@ def test_other_files_take_the_place_of_the_first(make_wheel: Any, tmp_path: path
     first, second = tmp_path / "1.whl", tmp_path / "2.whl"
     _wheel.embed(make_wheel(), first, FILES)
     _wheel.embed(first, second, {**FILES, _wheel.LOCK: "b==2\n"})
-    assert _wheel.read_build(second) == ("b==2\n", FILES[_wheel.PROCFILE])
+    assert _wheel.read_build(second, second.name) == ("b==2\n", FILES[_wheel.PROCFILE])
 
 
 def test_order_and_times(make_wheel: Any, tmp_path: pathlib.Path) -> None:
@@ -102,14 +107,14 @@ def broken(tmp_path: pathlib.Path, *names: str) -> pathlib.Path:
 )
 def test_no_wheel(names: list[str], words: str, tmp_path: pathlib.Path) -> None:
     with pytest.raises(ReleaseError, match=words):
-        _wheel.read_build(broken(tmp_path, *names))
+        _wheel.read_build(broken(tmp_path, *names), "x.whl")
 
 
 def test_no_archive(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "x.whl"
     path.write_bytes(b"<html>not found</html>")
     with pytest.raises(ReleaseError, match=r"x\.whl is no wheel: File is not a zip file"):
-        _wheel.read_build(path)
+        _wheel.read_build(path, path.name)
 
 
 def test_lock_that_is_too_large(
@@ -117,7 +122,7 @@ def test_lock_that_is_too_large(
 ) -> None:
     monkeypatch.setattr(_wheel, "LARGEST_MEMBER", 10)
     with pytest.raises(ReleaseError, match=r"requirements\.txt in .* is larger than 10 bytes"):
-        _wheel.read_build(make_wheel(carries=FILES))
+        _wheel.read_build(make_wheel(carries=FILES), "shop")
 
 
 def test_embedding_that_fails_leaves_the_target(make_wheel: Any, tmp_path: pathlib.Path) -> None:

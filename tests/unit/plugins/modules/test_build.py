@@ -107,7 +107,7 @@ def test_build_with_uv(call: Any, params: dict[str, Any]) -> None:
     done = call(build.main, **params)
     assert done.code == 0
     path = pathlib.Path(done.result["path"])
-    assert read_build(path) == (LOCK, PROCFILE)
+    assert read_build(path, path.name) == (LOCK, PROCFILE)
     assert (done.result["name"], done.result["version"]) == ("shop", "1.4.0")
 
 
@@ -132,7 +132,27 @@ def test_another_lock_makes_another_build(
     second = call(build.main, **params)
     assert second.result["changed"] is True
     assert second.result["sha256"] != first.result["sha256"]
-    assert "3.2" in (read_build(pathlib.Path(second.result["path"]))[0] or "")
+    assert "3.2" in (read_build(pathlib.Path(second.result["path"]), "x")[0] or "")
+
+
+PYLOCK = f"""lock-version = "1.0"
+created-by = "test"
+[[packages]]
+name = "flask"
+version = "3.1"
+wheels = [{{name = "flask-3.1-py3-none-any.whl", hashes = {{sha256 = "{"a" * 64}"}}}}]
+[[packages]]
+name = "shop"
+directory = {{path = ".", editable = true}}
+"""
+
+
+@pytest.mark.parametrize("given", [None, "pylock.toml", "pylock.prod.toml"])
+def test_pylock(given: str | None, call: Any, params: dict[str, Any], source: pathlib.Path) -> None:
+    (source / "requirements.txt").unlink()
+    (source / (given or "pylock.toml")).write_text(PYLOCK)
+    done = call(build.main, **params, **({"requirements": given} if given else {}))
+    assert read_build(pathlib.Path(done.result["path"]), "x") == (PYLOCK, PROCFILE)
 
 
 def test_neither_the_commit_nor_the_clock_changes_a_build(
@@ -169,6 +189,13 @@ def test_time_that_is_given_counts(
         pytest.param({"requirements.txt": "flask\n"}, {}, "is not pinned", id="unpinned"),
         pytest.param({"requirements.txt": "a==1\n"}, {}, "no sha256 for a==1", id="no-hash"),
         pytest.param({"requirements.txt": ""}, {}, "is empty", id="empty-lock"),
+        pytest.param({"pylock.toml": PYLOCK}, {}, "say by `requirements` which", id="two-locks"),
+        pytest.param(
+            {"pylock.toml": PYLOCK.replace("shop", "lib"), "requirements.txt": None},
+            {},
+            "lib comes from a directory",
+            id="pylock-with-a-directory",
+        ),
         pytest.param({"requirements.txt": b"\xff"}, {}, "is no UTF-8 text", id="binary-lock"),
         pytest.param({"Procfile": "release: x\n"}, {}, "no process type to run", id="only-release"),
         pytest.param(

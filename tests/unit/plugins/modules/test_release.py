@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import shutil
 import stat
@@ -20,18 +19,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
 from ansible_collections.twelvefactor.deploy.plugins.modules import release
 
-UV = shutil.which(
-    "uv", path=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
-)
-
-CANARY = "canary-in-a-coal-mine"
+CANARY = "canary-in-a-coal-mine"  # in what conftest.py gives the module, too
 OTHER = "1.0-0123abcd"
 
 
 @pytest.fixture
 def home(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> AppHome:
     """An app with one release that serves."""
-    monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app: home))
+    monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app, foreseen=False: home))
     (home.root / "cache").mkdir()
     put(home, OTHER, "2026-01-01T00:00:00Z", env=f"OLD={CANARY}\nSAME=1\n")
     home.point_to(OTHER)
@@ -47,34 +42,6 @@ def put(home: AppHome, name: str, at: str, env: str = "") -> None:
         "python": "3.9.0", "processes": {},
     }  # fmt: skip
     (path / "release.json").write_text(json.dumps(manifest))
-
-
-@pytest.fixture
-def published(index: Any, make_wheel: Any) -> Any:
-    """An index with version 1.0 of the shop, as playbooks/publish.yml leaves it."""
-    dependency = make_wheel("flask", "3.1")
-    index.add(dependency)
-    digest = index.answers["/simple/flask/"][0].body.decode().partition("sha256=")[2][:64]
-    carries = {
-        "requirements.txt": f"flask==3.1 --hash=sha256:{digest}\n",
-        "Procfile": "release: migrate\nweb: gunicorn shop\nworker: work\n",
-    }
-    index.add(make_wheel("shop", "1.0", carries=carries))
-    return index
-
-
-@pytest.fixture
-def params(published: Any) -> dict[str, Any]:
-    published.login = f"joe:{CANARY}"
-    return {
-        "app": "shop",
-        "version": "1.0",
-        "index_url": published.url_of(f"joe:{CANARY}"),
-        "python": sys.executable,
-        "uv": UV or "/nowhere",
-        "env": {"SECRET_KEY": CANARY, "SAME": "1", "APP": "shop", "PORT": 80, "EMPTY": ""},
-        "formation": {"web": 1},
-    }
 
 
 def snapshot(home: AppHome) -> list[str]:
@@ -191,6 +158,236 @@ def test_lock_and_processes_beside_the_build(
     assert web["stop_timeout"] == 5
     assert web["health"] == {"path": "/up", "host": "localhost", "count": 2}
     assert call(release.main, **params).result["changed"] is False
+
+
+def digest_of(published: Any, project: str) -> str:
+    page: str = published.answers[f"/simple/{project}/"][0].body.decode()
+    return page.partition("sha256=")[2][:64]
+
+
+def pylock_of(published: Any, *projects: str) -> str:
+    """As uv writes it, with a package for other hosts and the app's own directory."""
+    wheels = "".join(
+        f'[[packages]]\nname = "{name}"\nversion = "{version}"\n'
+        f'index = "https://elsewhere.test/simple"\nwheels = [{{url = "https://elsewhere.test/x.whl", '
+        f'hashes = {{sha256 = "{digest_of(published, name)}"}}}}]\n'
+        for name, version in (project.split() for project in projects)
+    )
+    return (
+        f'lock-version = "1.0"\ncreated-by = "test"\nrequires-python = ">=3.11"\n{wheels}'
+        '[[packages]]\nname = "onlythere"\nversion = "1"\nmarker = "sys_platform == \'win32\'"\n'
+        f'wheels = [{{url = "https://x/x.whl", hashes = {{sha256 = "{"0" * 64}"}}}}]\n'
+    )
+
+
+def test_pylock_beside_the_build(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any
+) -> None:
+    params |= {
+        "requirements": pylock_of(published, "flask 3.1", "shop 1.0"),
+        "processes": {"web": "x"},
+    }
+    foreseen = call(release.main, check=True, **params)
+    done = call(release.main, **params)
+    assert foreseen.result["packages"] == done.result["packages"] == {"flask": "3.1", "shop": "1.0"}
+    assert foreseen.result["release"] == done.result["release"]
+    assert call(release.main, **params).result["changed"] is False
+    lock = (home.releases / done.result["release"] / "requirements.txt").read_text()
+    assert "elsewhere" not in lock
+    assert "onlythere" not in lock
+
+
+def test_pylock_in_the_wheel(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any, make_wheel: Any
+) -> None:
+    carries = {
+        "pylock.toml": pylock_of(published, "flask 3.1")
+        + '[[packages]]\nname = "shop"\ndirectory = {path = ".", editable = true}\n',
+        "Procfile": "web: x\n",
+    }
+    published.add(make_wheel("shop", "2.0", carries=carries))
+    done = call(release.main, **(params | {"version": "2.0"}))
+    assert done.result["packages"] == {"flask": "3.1", "shop": "2.0"}
+    assert call(release.main, **(params | {"version": "2.0"})).result["changed"] is False
+
+
+@pytest.fixture
+def wheelhouse(published: Any, tmp_path: pathlib.Path) -> pathlib.Path:
+    """Everything that the index has, as a tarball; the index is gone."""
+    directory = tmp_path / "house"
+    directory.mkdir()
+    for path, answers in published.answers.items():
+        if path.startswith("/files/"):
+            (directory / path.rpartition("/")[2]).write_bytes(answers[0].body)
+    tarball = shutil.make_archive(str(tmp_path / "house"), "gztar", directory)
+    published.stop()
+    return pathlib.Path(tarball)
+
+
+def test_wheelhouse(
+    call: Any, home: AppHome, params: dict[str, Any], wheelhouse: pathlib.Path, published: Any
+) -> None:
+    by_index = params.pop("index_url")
+    params["wheelhouse"] = str(wheelhouse)
+    published.asked.clear()
+    foreseen = call(release.main, check=True, **params)
+    done = call(release.main, **params)
+    assert foreseen.result["packages"] == done.result["packages"] == {"flask": "3.1", "shop": "1.0"}
+    assert foreseen.result["diff"] == done.result["diff"]
+    assert published.asked == []
+    path = home.releases / done.result["release"]
+    assert not (path / "wheels").exists()
+    assert call(release.main, **params).result["changed"] is False
+    # where it came from makes no difference
+    params |= {"wheelhouse": None, "index_url": by_index, "env": params["env"]}
+    del params["wheelhouse"]
+    again = call(release.main, **params)
+    assert again.result["release"] == done.result["release"]
+    assert again.result["changed"] is False
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+@pytest.mark.parametrize(
+    ("gone", "words"),
+    [
+        (
+            "flask-3.1-py3-none-any.whl",
+            "house has no wheel of flask 3.1, which the lock file names",
+        ),
+        ("shop-1.0-py3-none-any.whl", "no wheel of shop 1.0 at"),
+        ("", "There is no wheelhouse"),
+    ],
+    ids=["dependency", "app", "all"],
+)
+def test_wheelhouse_that_lacks_something(
+    check: bool,
+    gone: str,
+    words: str,
+    call: Any,
+    home: AppHome,
+    params: dict[str, Any],
+    wheelhouse: pathlib.Path,
+) -> None:
+    directory = wheelhouse.with_name("house")
+    if gone:
+        (directory / gone).unlink()
+    else:
+        shutil.rmtree(directory)
+    before = snapshot(home)
+    del params["index_url"]
+    done = call(release.main, check=check, **params, wheelhouse=str(directory))
+    assert done.code == 1
+    assert words in done.result["msg"]
+    assert snapshot(home) == before
+
+
+def test_yanked(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any, make_wheel: Any
+) -> None:
+    """A dependency is installed with a warning, the app itself is refused."""
+    published.add(make_wheel("late", "1"), yanked="too late")
+    carries = {
+        "requirements.txt": f"late==1 --hash=sha256:{digest_of(published, 'late')}\n",
+        "Procfile": "web: x\n",
+    }
+    published.add(make_wheel("shop", "2.0", carries=carries))
+    done = call(release.main, **(params | {"version": "2.0"}))
+    assert done.result["changed"] is True
+    assert "late 1 was yanked from the index: too late. It is installed, because" in done.printed
+    before = home.installed()
+    lock = f"late==1 --hash=sha256:{digest_of(published, 'late')}\n"
+    beside = {"package": "late", "version": "1", "requirements": lock, "processes": {"web": "x"}}
+    done = call(release.main, **(params | beside))
+    assert done.result["msg"] == "late 1 was yanked from the index: too late. Nothing was changed."
+    assert home.installed() == before
+    assert home.unfinished() == []
+
+
+def test_whatever_makes_another_release_is_in_the_diff(
+    call: Any, home: AppHome, params: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
+    first = call(release.main, **params)
+    home.point_to(first.result["release"])
+    another_python = tmp_path / "python"
+    another_python.symlink_to(sys.executable)
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"env": params["env"] | {"PORT": 81}}, "env PORT: changed"),
+        ({"env": params["env"] | {"MORE": 1}}, "env MORE: added"),
+        ({"processes": {"web": "other"}}, "process web: gunicorn shop -> other"),
+        ({"health": {"path": "/up"}}, "process web, health path: / -> /up"),
+        ({"health": {"host": "x"}}, "process web, health host: localhost -> x"),
+        ({"process_options": {"web": {"stop_timeout": 9}}}, "process web, stop_timeout: 30.0 -> 9"),
+        (
+            {"process_options": {"worker": {"socket": True}}},
+            "process worker, socket: False -> True",
+        ),
+        ({"python": str(another_python)}, f"interpreter: {sys.executable} -> {another_python}"),
+    ]
+    for change, line in changes:
+        done = call(release.main, check=True, **(params | change))
+        assert done.result["release"] != first.result["release"]
+        assert line in done.result["diff"]["after"].splitlines()
+
+
+# --- check mode on a host that has nothing yet ------------------------------------------------
+
+
+@pytest.fixture
+def virgin(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, home: AppHome) -> AppHome:
+    """A host on which the role app_user has only said what it would do."""
+    root = tmp_path / "virgin" / "shop"
+    nobody = AppHome("shop", root, 65534, 65534)
+    monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app, foreseen=False: nobody))
+    return nobody
+
+
+def test_check_mode_on_a_virgin_host(
+    virgin: AppHome, call: Any, params: dict[str, Any], published: Any
+) -> None:
+    foreseen = call(release.main, check=True, **(params | {"python": "/usr/bin/python3"}))
+    clean(foreseen)
+    assert foreseen.result["changed"] is True
+    assert foreseen.result["current"] is None
+    assert foreseen.result["packages"] == {"flask": "3.1", "shop": "1.0"}
+    lines = foreseen.result["diff"]["after"].splitlines()
+    assert lines[0].startswith("python: none -> 3.")
+    assert {
+        "package shop: added -> 1.0",
+        "env PORT: added",
+        "process web: added -> gunicorn shop",
+    } <= (set(lines))
+    assert not virgin.root.parent.exists()
+
+
+def test_check_mode_before_the_index_is_there(
+    virgin: AppHome, call: Any, params: dict[str, Any], published: Any, no_pauses: list[float]
+) -> None:
+    published.stop()
+    foreseen = call(release.main, check=True, **params)
+    clean(foreseen)
+    documented = set(yaml.safe_load(release.RETURN)) | {"changed", "diff"}
+    assert documented <= set(foreseen.result)
+    assert foreseen.result["changed"] is True
+    assert foreseen.result["release"] is None
+    assert "env PORT: added" in foreseen.result["diff"]["after"]
+    assert "1.0 is going to be its first release" in foreseen.printed
+
+
+def test_an_index_that_refuses_is_an_error_on_a_virgin_host_too(
+    virgin: AppHome, call: Any, params: dict[str, Any], published: Any
+) -> None:
+    published.login = "joe:other"
+    assert "HTTP 401 Unauthorized" in call(release.main, check=True, **params).result["msg"]
+
+
+def test_an_index_that_is_gone_is_an_error_where_something_is_installed(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any, no_pauses: list[float]
+) -> None:
+    published.stop()
+    for check in (True, False):
+        done = call(release.main, check=check, **params)
+        assert done.code == 1
+        assert "does not give the files of shop" in done.result["msg"]
 
 
 def test_hash_mismatch_leaves_nothing(call: Any, home: AppHome, params: dict[str, Any]) -> None:
@@ -411,7 +608,7 @@ ENOUGH = {"app": "shop", "version": "1.0", "index_url": LOGIN, "env": ENV}
         pytest.param({"app": "shop", "env": ENV}, "missing: version", id="no-version"),
         pytest.param(
             {"app": "shop", "version": "2", "env": ENV},
-            "any of the following are missing: index_url, requirements",
+            "any of the following are missing: index_url, wheelhouse, requirements",
             id="no-index",
         ),
         pytest.param(
