@@ -29,6 +29,7 @@ class Status:
     hups: int
     generation: int | None = None
     move: Mapping[str, Any] = field(default_factory=dict)
+    end: Mapping[str, Any] = field(default_factory=dict)  # how the process that served ended
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Status:
@@ -42,6 +43,7 @@ class Status:
             hups=int(document["hups"]),
             generation=document["generation"],
             move=dict(document.get("move") or {}),
+            end={key: document[key] for key in ("exit_code", "output") if key in document},
         )
 
 
@@ -102,7 +104,9 @@ def section(app: str, instance: str) -> str:
 def sections(configuration: str) -> dict[str, str]:
     """The watchers of a configuration made by ``watchers``, by the names of their processes."""
     parts = re.split(r"^(?=\[watcher:([^\]]+)\])", configuration, flags=re.MULTILINE)[1:]
-    return {name: text.rstrip("\n") + "\n" for name, text in zip(parts[::2], parts[1::2], strict=True)}
+    return {
+        name: text.rstrip("\n") + "\n" for name, text in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def watched(configuration: str) -> list[str]:
@@ -149,18 +153,18 @@ def judge(status: Status | None, before: Status | None, target: str) -> Verdict:
             reason="" if arrived else f"serves {status.release}",
         )
     if status.state == "failed" and before is not None:
-        reason = f"{status.instance} ended by itself"
-        return Verdict(failed=True, reason=reason, output=tuple(wrote_last(status.move)))
+        reason = f"{status.instance} ended by itself with exit code {status.end.get('exit_code')}"
+        return Verdict(failed=True, reason=reason, output=tuple(wrote_last(status.end)))
     step = status.move.get("step", status.state)
     return Verdict(reason=f"is at the step {step!r} of its move to {status.move.get('to')}")
 
 
-def wrote_last(move: Mapping[str, Any]) -> list[str]:
+def wrote_last(told: Mapping[str, Any]) -> list[str]:
     """The lines that tell most of what a process wrote: the errors it named, and its last words.
 
     Servers end with a traceback of their own, which pushes the app's error out of sight.
     """
-    lines = [str(line) for line in move.get("output") or [] if str(line).strip()]
+    lines = [str(line) for line in told.get("output") or [] if str(line).strip()]
     last = lines[-10:]
     named = [line for line in lines[:-10] if NAMED_ERROR.match(line)]
     return [*dict.fromkeys(named), *last]

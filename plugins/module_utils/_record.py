@@ -36,13 +36,9 @@ class Record:
         return json.dumps(told) + "\n"
 
 
-def provenance(manifest: Mapping[str, Any]) -> dict[str, str]:
+def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What the record takes over from a release.json: what the release was made of."""
-    return {
-        key: str(manifest[key])
-        for key in ("commit", "wheel_sha256", "lock_sha256")
-        if manifest.get(key)
-    }
+    return {key: str(manifest[key]) for key in ("wheel_sha256", "lock_sha256") if manifest.get(key)}
 
 
 def parse_records(text: str) -> list[Record]:

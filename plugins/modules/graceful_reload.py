@@ -24,6 +24,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details: A release that is only going to be installed is taken for one that works.
   diff_mode:
     support: full
   idempotent:
@@ -65,6 +66,9 @@ options:
     default: deploy
   by:
     description: Who does it and from where, for the record.
+    type: str
+  commit:
+    description: Commit that the release was built from, for the record.
     type: str
   timeout:
     description:
@@ -128,9 +132,12 @@ reason:
   sample: web-1 ended with exit code 3 while starting
 """
 
+import contextlib
 import dataclasses
 import os
 import time
+import urllib.parse
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -150,6 +157,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import
     provenance,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    RELEASE_ID,
     ReleaseError,
     check_formation,
 )
@@ -175,6 +183,7 @@ class Plan:
     new_configuration: str
     way_back: str  # the configuration that belongs to ``before``
     served: bool  # whether every process of the formation runs the target already
+    recorded: bool  # false when the run that brought it there was cut off before its entry
     timeout: float
     probe_url: str | None
 
@@ -185,10 +194,11 @@ class Plan:
     @property
     def needed(self) -> bool:
         old, new = (self.current, self.old_configuration), (self.target, self.new_configuration)
-        return old != new or not self.served
+        return old != new or not (self.served and self.recorded)
 
 
-def pick_target(home: AppHome, wanted: str) -> str:
+def pick_target(home: AppHome, wanted: str, foreseen: bool = False) -> str:
+    """``foreseen``: in check mode the release may be one that would have been installed by now."""
     current, installed = home.current(), home.installed()
     if wanted == "previous":
         target = home.rollback_target(current)
@@ -200,7 +210,7 @@ def pick_target(home: AppHome, wanted: str) -> str:
                 f"{', '.join(installed) or 'none'}. Nothing was changed."
             )
         return target
-    if wanted not in installed:
+    if wanted not in installed and not (foreseen and RELEASE_ID.match(wanted)):
         raise ReleaseError(
             f"Release {wanted} of {home.app} is not installed on this host; installed are "
             f"{', '.join(installed) or 'none'}. Install it with twelvefactor.deploy.release. "
@@ -223,30 +233,42 @@ def served_before(home: AppHome, supervisor: Supervisor, target: str) -> str | N
     return supervisor.serving_release(watched(supervisor.configuration())) or recorded or current
 
 
-def make_plan(home: AppHome, supervisor: Supervisor, params: dict[str, Any]) -> Plan:
-    target = pick_target(home, params["release"])
+def make_plan(
+    home: AppHome, supervisor: Supervisor, params: dict[str, Any], foreseen: bool = False
+) -> Plan:
+    target = pick_target(home, params["release"], foreseen)
     current, records = home.current(), home.records()
     formation = params["formation"] or formation_of(records, target)
     formation = formation or formation_of(records, current or "") or {"web": 1}
-    manifest = home.manifest(target) or {}
-    check_formation(formation, manifest["commands"], f"release {target}")
+    manifest = home.manifest(target)
+    if manifest:
+        check_formation(formation, manifest["commands"], f"release {target}")
     before = served_before(home, supervisor, target)
     configuration = supervisor.configuration()
+    running = configuration if supervisor.is_active() else ""
     way_back = configuration
     if before is not None and before != current:
-        way_back = watchers(home.app, formation_of(records, before) or formation)
+        way_back = watchers(home.app, formation_of(records, before) or formation, running)
     return Plan(
         current=current,
         before=before,
         target=target,
         formation=formation,
         old_configuration=configuration,
-        new_configuration=watchers(home.app, formation),
+        new_configuration=watchers(home.app, formation, running),
         way_back=way_back,
         served=not supervisor.not_serving(instances(formation), target),
-        timeout=params["timeout"] or longest_move(manifest["processes"], formation),
+        recorded=history(records)[-1:] == [target],
+        timeout=params["timeout"]
+        or (longest_move(manifest["processes"], formation) if manifest else 0.0),
         probe_url=params["probe_url"],
     )
+
+
+def shown(current: str | None, runs: Mapping[str, str | None], configuration: str) -> str:
+    """One side of the diff: what ``current`` names, and which process runs what."""
+    lines = [f"current: {current}", *(f"process {name}: {what}" for name, what in runs.items())]
+    return "".join(f"{line}\n" for line in lines) + configuration
 
 
 def go(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> Failure:
@@ -309,6 +331,13 @@ def attempt(supervisor: Supervisor, plan: Plan, release: str, configuration: str
         return Failure(str(error))
 
 
+def at_health_path(url: str | None, manifest: Mapping[str, Any] | None) -> str | None:
+    """The URL, with the path that a release says to be healthy at."""
+    specs = (manifest or {}).get("processes", {}).values()
+    paths = [spec["health"]["path"] for spec in specs if "path" in spec.get("health", {})]
+    return urllib.parse.urljoin(url, paths[0]) if url and paths else url
+
+
 def go_back(supervisor: Supervisor, plan: Plan) -> str:
     """Put back what served before; what came of it, as a sentence."""
     if plan.before is None:
@@ -319,7 +348,10 @@ def go_back(supervisor: Supervisor, plan: Plan) -> str:
         except (ReleaseError, OSError) as error:
             return f"Nothing served before, but stopping it did not work either: {error}"
         return "Nothing served before, so nothing does now."
-    failure = attempt(supervisor, plan, plan.before, plan.way_back)
+    # the one that comes back may answer elsewhere than the one that failed
+    url = at_health_path(plan.probe_url, supervisor.home.manifest(plan.before))
+    plan = dataclasses.replace(plan, probe_url=url)
+    failure = attempt(supervisor, plan, plan.before or "", plan.way_back)
     if failure:
         return f"Release {plan.before} did not come back either: {failure}"
     return f"Release {plan.before} serves as before."
@@ -353,6 +385,7 @@ def main() -> None:
                 "default": "deploy",
             },
             "by": {"type": "str"},
+            "commit": {"type": "str"},
             "timeout": {"type": "float"},
         },
         supports_check_mode=True,
@@ -374,18 +407,23 @@ def run(module: AnsibleModule) -> None:
             check_url(params["probe_url"])
         except ValueError as error:
             raise ReleaseError(f"probe_url: {error}. Nothing was changed.") from None
-    home = AppHome.of(params["app"])
+    home = AppHome.of(params["app"], foreseen=module.check_mode)
     supervisor = Supervisor(home)
     with home.locked():
-        plan = make_plan(home, supervisor, params)
+        plan = make_plan(home, supervisor, params, module.check_mode)
+        found = {
+            name: status.release if (status := supervisor.status(name)) else "not running"
+            for name in watched(plan.old_configuration)
+        }
+        wanted = dict.fromkeys(plan.names, plan.target)
         result: dict[str, Any] = {
             "changed": plan.needed,
             "release": plan.target,
             "previous": plan.before,
             "formation": plan.formation,
             "diff": {
-                "before": f"current: {plan.current}\n{plan.old_configuration}",
-                "after": f"current: {plan.target}\n{plan.new_configuration}",
+                "before": shown(plan.current, found, plan.old_configuration),
+                "after": shown(plan.target, wanted, plan.new_configuration),
             },
         }
         if module.check_mode or not plan.needed:
@@ -396,21 +434,30 @@ def run(module: AnsibleModule) -> None:
                 }
             module.exit_json(**result)
         began = time.monotonic()
-        failure = attempt(supervisor, plan, plan.target, plan.new_configuration)
-        afterwards = go_back(supervisor, plan) if failure else ""
-        seconds = round(time.monotonic() - began, 2)
         record = Record(
             at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             event="rollback" if params["release"] == "previous" else params["event"],
             release=plan.target,
-            outcome="bad" if failure else "good",
+            outcome="pending",
             before=plan.before,
-            reason=failure.reason or None,
             formation=plan.formation,
+            by=params["by"] or None,
+            commit=params["commit"] or None,
+            **provenance(home.manifest(plan.target) or {}),
+        )
+        # A pivot that starts when this run was cut off learns from it that the release is not
+        # proven. Where the disk is full, what follows says so.
+        with contextlib.suppress(OSError):
+            home.remember(record)
+        failure = attempt(supervisor, plan, plan.target, plan.new_configuration)
+        afterwards = go_back(supervisor, plan) if failure else ""
+        seconds = round(time.monotonic() - began, 2)
+        record = dataclasses.replace(
+            record,
+            outcome="bad" if failure else "good",
+            reason=failure.reason or None,
             seconds=seconds,
             durations=slowest_steps(filter(None, map(supervisor.status, plan.names))),
-            by=params["by"] or None,
-            **provenance(home.manifest(plan.target) or {}),
         )
         try:
             home.remember(record)

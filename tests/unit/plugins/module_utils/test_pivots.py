@@ -91,9 +91,9 @@ REFUSED = {"to": NEW, "outcome": "refused", "reason": "exit 3"}
             id="another-release-was-refused",
         ),
         pytest.param(
-            status("failed", None, hups=2, to=NEW, outcome="pending"),
+            status("failed", None, hups=2, to=NEW, outcome="pending", end={"exit_code": 7}),
             BEFORE,
-            "failed: web-1 ended by itself",
+            "failed: web-1 ended by itself with exit code 7",
             id="died-on-the-way",
         ),
         pytest.param(
@@ -173,6 +173,16 @@ def test_a_verdict_shows_what_the_process_wrote() -> None:
     assert _pivots.judge(now, BEFORE, NEW).output == ("a", "b")
 
 
+def test_a_verdict_shows_what_a_process_wrote_that_ended_by_itself() -> None:
+    end = {"exit_code": 3, "output": ["a", "b"]}
+    now = status("failed", None, hups=2, outcome="done", end=end)
+    verdict = _pivots.judge(now, BEFORE, NEW)
+    assert (verdict.reason, verdict.output) == (
+        "web-1 ended by itself with exit code 3",
+        ("a", "b"),
+    )
+
+
 DOCUMENT = {
     "instance": "web-1", "pid": 10, "state": "serving", "release": OLD, "child": 11, "hups": 1,
     "generation": 3, "move": {"to": OLD}, "counter": 3, "updated": 1.0,
@@ -182,6 +192,8 @@ DOCUMENT = {
 def test_status_of_what_a_pivot_wrote() -> None:
     expected = Status("web-1", 10, "serving", OLD, 11, 1, 3, {"to": OLD})
     assert Status.of(DOCUMENT) == expected
+    ended = Status.of({**DOCUMENT, "exit_code": 3, "output": ["a"]})
+    assert ended.end == {"exit_code": 3, "output": ["a"]}
     starting = {**DOCUMENT, "release": None, "child": None, "generation": None, "move": None}
     assert Status.of(starting) == Status("web-1", 10, "serving", None, None, 1)
 

@@ -254,8 +254,8 @@ def test_a_record_is_one_line() -> None:
         ({}, {}),
         ({"wheel_sha256": None, "id": "A"}, {}),
         (
-            {"wheel_sha256": "aa", "lock_sha256": "bb", "commit": "0123abc", "python": "3.13"},
-            {"wheel_sha256": "aa", "lock_sha256": "bb", "commit": "0123abc"},
+            {"wheel_sha256": "aa", "lock_sha256": "bb", "python": "3.13"},
+            {"wheel_sha256": "aa", "lock_sha256": "bb"},
         ),
     ],
 )

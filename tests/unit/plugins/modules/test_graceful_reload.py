@@ -112,7 +112,7 @@ class Memory:
 def host(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> Memory:
     """A host with three releases, none of which has ever served."""
     host = Memory(home)
-    monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app: home))
+    monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app, foreseen=False: home))
     monkeypatch.setattr(graceful_reload, "Supervisor", lambda _home: host)
     if os.geteuid() != 0:
         monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -179,6 +179,12 @@ def test_first_deploy(deploy: Any, host: Memory) -> None:
     assert documented <= set(done.result)
 
 
+def test_the_record_tells_what_it_was_told(deploy: Any, host: Memory) -> None:
+    deploy(A, commit="0123abc")
+    record = host.home.records()[0]
+    assert (record.by, record.commit, record.before) == ("joe", "0123abc", None)
+
+
 def test_without_a_formation_one_web_runs(deploy: Any, host: Memory) -> None:
     assert deploy(A).result["formation"] == {"web": 1}
 
@@ -233,6 +239,36 @@ def test_check_mode(deploy: Any, host: Memory) -> None:
     assert (state(host), host.did) == (before, [])
     assert len(host.home.records()) == 1
     assert deploy(A, check=True).result["changed"] is False
+
+
+def test_check_mode_says_which_processes_would_move(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 2, "worker": 1})
+    host.runs["web-2"] = B
+    del host.runs["worker-1"]
+    done = deploy(B, {"web": 2, "beat": 1}, check=True)
+    assert "'beat'" in done.result["msg"]
+    done = deploy(C, {"web": 2, "beat": 1}, check=True)
+    before, after = (done.result["diff"][side].splitlines() for side in ("before", "after"))
+    assert before[:4] == [
+        f"current: {A}", f"process web-1: {A}", f"process web-2: {B}", "process worker-1: not running",
+    ]  # fmt: skip
+    assert after[:4] == [
+        f"current: {C}", f"process beat-1: {C}", f"process web-1: {C}", f"process web-2: {C}",
+    ]  # fmt: skip
+
+
+def test_check_mode_with_a_release_that_is_only_going_to_be_installed(
+    deploy: Any, host: Memory
+) -> None:
+    deploy(A)
+    before = state(host)
+    done = deploy("4.0-dddddddd", {"web": 1, "new": 2}, check=True)
+    assert done.result["changed"] is True
+    assert done.result["previous"] == A
+    assert "process new-2: 4.0-dddddddd" in done.result["diff"]["after"]
+    assert state(host) == before
+    assert "not installed" in deploy("4.0-dddddddd", {"web": 1}).result["msg"]
+    assert "not installed" in deploy("latest", {"web": 1}, check=True).result["msg"]
 
 
 def test_refused(deploy: Any, host: Memory) -> None:
@@ -314,6 +350,28 @@ def test_nginx_does_not_pass_it_on(deploy: Any, host: Memory, asked: list[str]) 
     assert state(host) == before
 
 
+def test_what_comes_back_is_asked_where_it_answers(
+    deploy: Any, host: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release with another health path that fails must not take the one before for broken."""
+    path = host.home.releases / A / "release.json"
+    manifest = json.loads(path.read_text())
+    manifest["processes"]["web"] = SPEC | {"health": {"path": "/up?full=1", "host": "x"}}
+    path.write_text(json.dumps(manifest))
+    urls = []
+
+    def ask(url: str, _seconds: float) -> str:
+        urls.append(url)
+        return "404 Not Found" if url == URL else ""
+
+    monkeypatch.setattr(graceful_reload, "ask", ask)
+    monkeypatch.setattr(graceful_reload, "PROBE_PATIENCE", 0.0)
+    deploy(A)
+    done = deploy(B, probe_url=URL)
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert urls == [URL, "https://shop.test/up?full=1"]
+
+
 def test_nothing_is_asked_for_a_formation_of_nobody(
     deploy: Any, host: Memory, asked: list[str]
 ) -> None:
@@ -354,6 +412,18 @@ def test_formation_changes(
     assert host.did == did
     names = watched(watchers("shop", after))
     assert state(host) == (A, dict.fromkeys(names, A), names)
+
+
+def test_watchers_written_by_an_older_version_are_left_alone(deploy: Any, host: Memory) -> None:
+    deploy(A, {"web": 1})
+    host.text = old = host.text.replace("graceful_timeout = 300", "graceful_timeout = 200")
+    assert deploy(A, {"web": 1}).result["changed"] is False
+    deploy(B, {"web": 1})
+    assert (host.did, host.text) == (["hup web-1"], old)
+    host.active = False
+    host.runs.clear()
+    deploy(B, {"web": 1})
+    assert host.text == watchers("shop", {"web": 1})
 
 
 def test_formation_and_release_change_together(deploy: Any, host: Memory) -> None:
@@ -523,6 +593,17 @@ def test_half_finished_move_that_is_refused_goes_back_to_what_served(
     assert done.result["msg"].endswith(f"Release {A} serves as before.")
     assert state(host) == (A, {"web-1": A}, ["web-1"])
     assert host.home.records()[-1].before == A
+
+
+def test_move_that_was_finished_by_the_pivots_gets_its_entry(cut_off: Any, host: Memory) -> None:
+    """The run was killed, what it had begun went on."""
+    host.runs["web-1"] = B
+    host.text = watchers("shop", {"web": 1})
+    done = cut_off(B, {"web": 1})
+    assert (done.result["changed"], done.result["previous"]) == (True, A)
+    assert host.did == []
+    assert cut_off(B, {"web": 1}).result["changed"] is False
+    assert cut_off("previous").result["release"] == A
 
 
 def test_rollback_of_a_half_finished_move(cut_off: Any, host: Memory) -> None:

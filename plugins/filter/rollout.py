@@ -1,0 +1,38 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""In which order the hosts of a fleet get a release."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+
+def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -> list[list[str]]:
+    """``hosts`` in their order: the canaries, then batches of ``size`` (a number or a percentage).
+
+    A percentage is one of all hosts, rounded down, and at least one host, as in Ansible's
+    ``serial``.
+    """
+    match = re.fullmatch(r"([0-9]+)(%?)", str(size).strip())
+    number = int(match[1]) if match else 0
+    if not match or number < 1 or (match[2] and number > 100):
+        raise AnsibleFilterError(
+            f"A batch of {size!r} hosts is none: write a number from 1 or a percentage up to 100%."
+        )
+    if match[2]:
+        number = max(1, len(hosts) * number // 100)
+    if not isinstance(canaries, int) or canaries < 0:
+        raise AnsibleFilterError(f"{canaries!r} canary hosts are none: write a number from 0.")
+    first, rest = list(hosts[:canaries]), list(hosts[canaries:])
+    made = [rest[start : start + number] for start in range(0, len(rest), number)]
+    return [first, *made] if first else made
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"batches": batches}

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all hosts of a fleet say of their apps, as one document and as one table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+# What Ansible adds to what a module returns.
+OF_ANSIBLE = {"ansible_loop_var", "changed", "failed", "invocation", "item", "warnings"}
+COLUMNS = ("HOST", "APP", "RELEASE", "SINCE", "PROCESSES", "HEALTH", "LAST", "LOCK")
+MARK = " *"  # beside what is not the same on every host
+
+
+def document(answers: Iterable[Sequence[Any]]) -> dict[str, Any]:
+    """One document of what the hosts said.
+
+    ``answers`` holds per host its name, the result of a task that only reached it, and the result
+    of release_info looped over the names of its apps.
+    """
+    apps: dict[str, dict[str, Any]] = {}
+    unreachable: dict[str, str] = {}
+    failed: dict[str, dict[str, str]] = {}
+    for host, reached, looked in answers:
+        results = looked.get("results") or []
+        lost = next((result for result in (reached, *results) if result.get("unreachable")), None)
+        if lost is not None:
+            unreachable[str(host)] = line(lost.get("msg"))
+            continue
+        if reached.get("failed"):
+            failed[str(host)] = {"": line(reached.get("msg"))}
+            continue
+        for result in results:
+            app = str(result["item"])
+            if result.get("failed"):
+                failed.setdefault(str(host), {})[app] = line(result.get("msg"))
+            elif not result.get("skipped"):
+                told = {key: value for key, value in result.items() if key not in OF_ANSIBLE}
+                apps.setdefault(app, {"hosts": {}})["hosts"][str(host)] = told
+    for whole in apps.values():
+        whole["releases"] = groups(whole["hosts"], release_text)
+        whole["formations"] = groups(whole["hosts"], formation_text)
+        whole["differs"] = len(whole["releases"]) > 1 or len(whole["formations"]) > 1
+    return {"apps": apps, "unreachable": unreachable, "failed": failed}
+
+
+def groups(
+    hosts: Mapping[str, Mapping[str, Any]], text: Callable[[Mapping[str, Any]], str]
+) -> dict[str, list[str]]:
+    """Which hosts have the same to say."""
+    found: dict[str, list[str]] = {}
+    for host, told in hosts.items():
+        found.setdefault(text(told), []).append(host)
+    return found
+
+
+def release_text(told: Mapping[str, Any]) -> str:
+    return str(told["current"] or "none")
+
+
+def formation_text(told: Mapping[str, Any]) -> str:
+    """``web 1, worker 2``"""
+    formation = told["formation"]
+    return ", ".join(f"{kind} {formation[kind]}" for kind in sorted(formation)) or "none"
+
+
+def processes_text(told: Mapping[str, Any]) -> str:
+    """``web 1/1, worker 1/2``: how many run the current release, of how many that should."""
+    running: dict[str, int] = {}
+    for name, process in told["processes"].items():
+        if process["serves"] and process["release"] == told["current"]:
+            kind = name.rpartition("-")[0]
+            running[kind] = running.get(kind, 0) + 1
+    formation = told["formation"]
+    return ", ".join(
+        f"{kind} {running.get(kind, 0)}/{formation[kind]}" for kind in sorted(formation)
+    )
+
+
+def last_text(told: Mapping[str, Any]) -> str:
+    if not told["records"]:
+        return ""
+    last = told["records"][-1]
+    which = f" {last['release']}" if last["release"] != told["current"] else ""
+    return f"{last['event']}{which} {last['outcome']}"
+
+
+def lock_text(told: Mapping[str, Any]) -> str:
+    lock = told["lock"]
+    if lock is None:
+        return ""
+    return f"{lock['owner']}, expired" if lock["expired"] else str(lock["owner"])
+
+
+def row(host: str, app: str, told: Mapping[str, Any], whole: Mapping[str, Any]) -> list[str]:
+    return [
+        host,
+        app,
+        release_text(told) + (MARK if len(whole["releases"]) > 1 else ""),
+        (told["since"] or "").replace("T", " "),
+        processes_text(told) + (MARK if len(whole["formations"]) > 1 else ""),
+        told["state"],
+        last_text(told),
+        lock_text(told),
+    ]
+
+
+def table(fleet: Mapping[str, Any]) -> list[str]:
+    """The document for people: one line per host and app, and what is wrong below."""
+    rows, notes = [list(COLUMNS)], []
+    for app, whole in fleet["apps"].items():
+        for what, of in (("releases", whole["releases"]), ("formations", whole["formations"])):
+            if len(of) > 1:
+                each = "; ".join(f"{text} on {', '.join(hosts)}" for text, hosts in of.items())
+                notes.append(f"*{app}: hosts have different {what}: {each}")
+        for host, told in whole["hosts"].items():
+            rows.append([line(cell) for cell in row(host, app, told, whole)])
+            notes += [f"{host} {app}: {trouble}" for trouble in (*told["drift"], *told["unwell"])]
+            notes += [f"{host} {app}: {trouble}" for trouble in last_notes(told)]
+            if told["lock"]:
+                notes.append(f"{host} {app}: {lock_note(told['lock'])}")
+    for host, reason in fleet["unreachable"].items():
+        rows.append([host, "", "", "", "", "unreachable"])
+        notes.append(f"{host}: {reason}")
+    for host, reasons in fleet["failed"].items():
+        for app, reason in reasons.items():
+            rows.append([host, app, "", "", "", "unknown"])
+            notes.append(f"{host} {app}: {reason}".replace(" :", ":"))
+    widths = [max(len(cells[n]) if n < len(cells) else 0 for cells in rows) for n in range(8)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
+        for cells in rows
+    ]
+    return [*lines, *([""] if notes else []), *map(line, notes)]
+
+
+def last_notes(told: Mapping[str, Any]) -> list[str]:
+    if not told["records"]:
+        return []
+    last = told["records"][-1]
+    reasons = {
+        "bad": last.get("reason"),
+        "pending": "it has not ended yet, or it was cut off",
+    }
+    reason = reasons.get(last["outcome"])
+    return [f"{last['event']} of {last['release']} at {last['at']}: {reason}"] if reason else []
+
+
+def lock_note(lock: Mapping[str, Any]) -> str:
+    if "since" not in lock:
+        return f"locked: {lock['reason']}"
+    until = "expired at" if lock["expired"] else "expires without a sign of life at"
+    reason = f", for {lock['reason']!r}" if lock["reason"] else ""
+    return (
+        f"locked by {lock['owner']} (run {lock['run']}) since {lock['since']}{reason}; "
+        f"{until} {lock['expires']}"
+    )
+
+
+def line(text: object) -> str:
+    """Text that comes from elsewhere, on one line and without what a terminal would obey."""
+    words = " ".join(str(text or "").split()).removeprefix("Task failed: ")
+    return "".join(letter if letter.isprintable() else "?" for letter in words)

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the deploy locks of a host lie, and how one is read and changed without a race."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import write_atomically
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import Lock, Moment
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+
+# Not below /srv/<app>: a host is locked before it has the app, and while the app is removed.
+# Not below /run: a lock survives a reboot.
+DIRECTORY = pathlib.Path("/var/lib/twelvefactor/locks")
+PATIENCE = 20.0  # seconds; whoever is in here needs milliseconds
+PAUSE = 0.02
+
+
+class Unreadable(ReleaseError):
+    """There is a lock, and nobody can say whose."""
+
+
+@dataclass(frozen=True)
+class LockFile:
+    app: str
+    directory: pathlib.Path = DIRECTORY
+
+    @property
+    def path(self) -> pathlib.Path:
+        return self.directory / f"{self.app}.json"
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else reads or changes a lock of this host meanwhile.
+
+        The directory is what is flocked: files in it are replaced by rename, so a flock on one
+        would be on a file that is no longer there. The kernel undoes it when this process dies.
+        """
+        self.directory.parent.mkdir(mode=0o755, exist_ok=True)
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise ReleaseError(
+                            f"Somebody has kept {self.directory} to himself for {PATIENCE:g} s; "
+                            f"`fuser {self.directory}` on the host says who. Nothing was changed."
+                        ) from None
+                    time.sleep(PAUSE)
+            yield
+            os.fsync(handle)  # a rename or a removal that a crash must not undo
+        finally:
+            os.close(handle)
+
+    def read(self) -> Lock | None:
+        """Raises Unreadable."""
+        try:
+            return Lock.of(self.path.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError as error:
+            raise Unreadable(
+                f"{self.path} cannot be read: {error}. Nobody can say who holds the lock of "
+                f"{self.app} on this host. Make sure that nobody deploys it, then release the lock "
+                f"with `ansible-playbook twelvefactor.deploy.unlock -e app={self.app} -e steal=true`. "
+                "Nothing was changed."
+            ) from None
+
+    def write(self, lock: Lock | None) -> None:
+        if lock is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            write_atomically(self.path, lock.line(), 0o600)
+
+
+def now() -> Moment:
+    boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return Moment(boot, time.clock_gettime(time.CLOCK_BOOTTIME), time.time())
