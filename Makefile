@@ -82,6 +82,11 @@ molecule: hosts-ready ## every Molecule scenario
 molecule-%: hosts-ready ## molecule-NAME: one scenario, on real hosts of both Debian versions
 	molecule --base-config .config/molecule/config.yml test --scenario-name $*
 
+.PHONY: prove-reload
+prove-reload: hosts-ready ## deploy every app server under load, count what is lost (SERVERS=uvicorn DEPLOYS=3: less of it)
+	tests/load/prove-reload $(if $(SERVERS),--servers '$(SERVERS)') $(if $(DEPLOYS),--deploys $(DEPLOYS)) \
+		$(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP_HOSTS),--keep-hosts)
+
 ##@ Gates
 
 GATES := lint-ansible lint-sanity lint-docs lint-changelog lint-yaml lint-python lint-types lint-spelling
@@ -116,7 +121,7 @@ lint-python: ready ## ruff, rules and format
 
 lint-types: ready ## mypy, strict
 	mypy --strict $(COLLECTION)/plugins
-	MYPYPATH=tests mypy --strict --package hosts --package load
+	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package subject
 
 lint-spelling: ready ## codespell
 	codespell

@@ -5,6 +5,8 @@
 
 Keep-alive connections, connections for one request each, and connections that loop on a slow
 request ask the server in turn for its version (GET) and for the hash of a random body (POST).
+Others hold a connection for long, by a streamed answer or by a WebSocket that echoes; one that is
+broken off after it began is told apart from the failed requests, with the time at which it was.
 
 A GET whose kept-alive connection was closed before a byte of the answer came is sent once more,
 on a new connection, as every HTTP client does (RFC 9110, section 9.2.2), and counted as `retried`.
@@ -17,20 +19,27 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import signal
 import ssl
 import sys
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .http_connection import Answer, Connection, ConnectionLost, Endpoint, MalformedAnswer
 from .tally import Tally
+from .websocket import Refused, WebSocket
 
 # Without it a server that is down would be "asked" many thousand times a second.
 PAUSE_AFTER_FAILURE_SECONDS = 0.05
 POLL_SECONDS = 0.1
+# A long run shows how far it is.
+OUTPUT_SECONDS = 2.0
+STREAM_TIMEOUT_SECONDS = 90.0
+WEBSOCKET_PAUSE_SECONDS = 0.25
 
 
 class WrongAnswer(Exception):
@@ -52,6 +61,13 @@ class Plan:
     get_path: str = "/version"
     post_path: str = "/echo"
     slow_path: str = "/slow?seconds=2.5"
+    streams: int = 0
+    stream_path: str = "/stream"
+    websockets: int = 0
+    websocket_path: str = "/websocket"
+    websocket_seconds: float = 20.0
+    held_pause: float = 0.0
+    identify: str = "version"
     body_bytes: int = 2048
     pause: float = 0.0
     timeout: float = 30.0
@@ -84,20 +100,28 @@ class Request:
         return f"{self.method} {self.path}"
 
 
-def check(request: Request, answer: Answer) -> str:
-    """Return the version that answered; raise WrongAnswer unless everything about it is right."""
+def check(request: Request, answer: Answer, identify: str = "version") -> str:
+    """Return the version that answered; raise WrongAnswer unless everything about it is right.
+
+    `identify` is the key of the answer's JSON that holds the version.
+    """
     if answer.status != 200:
         raise WrongAnswer(f"status {answer.status}", _start(answer.body))
-    try:
-        content = json.loads(answer.body)
-    except ValueError:
-        raise WrongAnswer("not JSON", _start(answer.body)) from None
-    version = content.get("version") if isinstance(content, dict) else None
-    if not isinstance(version, str) or not version:
-        raise WrongAnswer("no version", _start(answer.body))
+    content, version = _identified(answer.body, identify)
     if request.method == "POST" and content.get("sha256") != sha256(request.body).hexdigest():
         raise WrongAnswer("wrong hash", f"{len(request.body)} bytes sent, {_start(answer.body)}")
     return version
+
+
+def _identified(body: bytes, identify: str) -> tuple[dict[str, Any], str]:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        raise WrongAnswer("not JSON", _start(body)) from None
+    version = content.get(identify) if isinstance(content, dict) else None
+    if not isinstance(version, str) or not version:
+        raise WrongAnswer(f"no {identify}", _start(body))
+    return content, version
 
 
 def _start(body: bytes) -> str:
@@ -105,16 +129,19 @@ def _start(body: bytes) -> str:
     return " ".join(body[:200].decode("utf-8", "replace").split())
 
 
-async def run(plan: Plan, stop: asyncio.Event) -> Tally:
+async def run(plan: Plan, stop: asyncio.Event, tally: Tally | None = None) -> Tally:
     """Send until one of the plan's bounds is reached or `stop` is set.
 
-    What is under way then is waited for, and counted.
+    What is under way then is waited for, and counted. Who gives a `tally` can read in it how far
+    the run is.
     """
-    shared = _Run(plan, stop)
-    lanes = [
+    shared = _Run(plan, stop, Tally() if tally is None else tally)
+    lanes: list[_Lane | _HeldLane] = [
         *(_Lane(shared, close=False) for lane in range(plan.keep_alive)),
         *(_Lane(shared, close=True) for lane in range(plan.one_shot)),
         *(_Lane(shared, close=False, slow=True) for lane in range(plan.slow)),
+        *(_StreamLane(shared) for lane in range(plan.streams)),
+        *(_WebSocketLane(shared) for lane in range(plan.websockets)),
     ]
     watch = asyncio.create_task(shared.watch_bounds())
     try:
@@ -127,9 +154,9 @@ async def run(plan: Plan, stop: asyncio.Event) -> Tally:
 class _Run:
     """What the lanes share."""
 
-    def __init__(self, plan: Plan, stop: asyncio.Event) -> None:
+    def __init__(self, plan: Plan, stop: asyncio.Event, tally: Tally) -> None:
         self.plan = plan
-        self.tally = Tally()
+        self.tally = tally
         self._stop = stop
         self._left = plan.requests
 
@@ -156,6 +183,10 @@ class _Run:
             if plan.stop_file is not None and plan.stop_file.exists():
                 self._stop.set()
             await asyncio.sleep(POLL_SECONDS)
+
+    @property
+    def ends(self) -> bool:
+        return self._stop.is_set()
 
 
 class _Lane:
@@ -194,7 +225,7 @@ class _Lane:
         try:
             async with asyncio.timeout(self._run.plan.timeout):
                 answer = await self._exchange(request)
-            version = check(request, answer)
+            version = check(request, answer, self._run.plan.identify)
         except WrongAnswer as error:
             # The exchange itself was complete, so the connection is as good as before.
             tally.add_failure(str(request), error.reason, str(error), sent)
@@ -234,6 +265,99 @@ class _Lane:
             self._connection = None
 
 
+class _HeldLane:
+    """Holds one connection after the other for long, with `held_pause` between them."""
+
+    kind = ""
+
+    def __init__(self, shared: _Run) -> None:
+        self._run = shared
+        self._version = ""
+
+    async def run(self) -> None:
+        plan, tally = self._run.plan, self._run.tally
+        while self._run.may_send():
+            sent, self._version, pause = tally.now(), "", plan.held_pause
+            try:
+                await self._hold()
+            except WrongAnswer as error:
+                tally.add_failure(self.kind, error.reason, str(error), sent)
+                pause = max(pause, PAUSE_AFTER_FAILURE_SECONDS)
+            except (TimeoutError, ConnectionLost, MalformedAnswer, OSError) as error:
+                if self._version:
+                    tally.add_broken(self.kind, self._version, str(error) or _reason(error), sent)
+                else:
+                    tally.add_failure(self.kind, _reason(error), str(error), sent)
+                pause = max(pause, PAUSE_AFTER_FAILURE_SECONDS)
+            else:
+                tally.add_held(self.kind)
+            if pause:
+                await self._run.pause(pause)
+
+    async def _hold(self) -> None:
+        """Do it all once; set `_version` as soon as somebody has answered."""
+        raise NotImplementedError
+
+
+class _StreamLane(_HeldLane):
+    kind = "stream"
+
+    async def _hold(self) -> None:
+        plan = self._run.plan
+        request = Request("GET", plan.stream_path)
+        connection = await Connection.open(plan.endpoint)
+        try:
+            async with asyncio.timeout(STREAM_TIMEOUT_SECONDS):
+                answer = await connection.exchange(request.encode(plan.endpoint.name, close=True))
+        except ConnectionLost as lost:
+            self._version = stream_version(lost.received)
+            raise
+        finally:
+            connection.abort()
+        if answer.status != 200:
+            raise WrongAnswer(f"status {answer.status}", _start(answer.body))
+        if not answer.body.endswith(b"\nend\n"):
+            # Where the end of the connection is the end of the answer, HTTP calls this complete.
+            self._version = stream_version(answer.body)
+            raise ConnectionLost("ended without its last line", answer.body)
+
+
+class _WebSocketLane(_HeldLane):
+    kind = "websocket"
+
+    async def _hold(self) -> None:
+        plan = self._run.plan
+        try:
+            async with asyncio.timeout(plan.timeout):
+                session = await WebSocket.open(plan.endpoint, plan.websocket_path)
+        except Refused as refusal:
+            raise WrongAnswer("no websocket", str(refusal)) from None
+        try:
+            async with asyncio.timeout(plan.timeout):
+                hello = await session.receive()
+            self._version = _identified(hello.encode(), plan.identify)[1]
+            ends = self._run.tally.now() + plan.websocket_seconds
+            while self._run.tally.now() < ends and not self._run.ends:
+                text = random.randbytes(20).hex()
+                async with asyncio.timeout(plan.timeout):
+                    await session.send(text)
+                    echo = await session.receive()
+                if echo != text:
+                    raise WrongAnswer("wrong echo", f"{text} came back as {echo[:60]}")
+                await self._run.pause(WEBSOCKET_PAUSE_SECONDS)
+            await session.close()
+        finally:
+            session.abort()
+
+
+def stream_version(received: bytes) -> str:
+    """Whose stream it was, from what came of it: the lines say "7/60 VERSION"."""
+    found = re.search(rb"^\d+/\d+ (.+?)\r?\n", received, re.MULTILINE)
+    if found:
+        return found[1].decode("utf-8", "replace")
+    return "unknown" if received else ""
+
+
 def _reason(error: Exception) -> str:
     match error:
         case TimeoutError():
@@ -267,6 +391,13 @@ def parse_arguments(argv: list[str] | None) -> tuple[Plan, Path | None]:
     add("--get-path", metavar="PATH", help="%(default)s")
     add("--post-path", metavar="PATH", help="%(default)s")
     add("--slow-path", metavar="PATH", help="%(default)s")
+    add("--streams", type=int, metavar="N", help="lanes that loop on a stream (%(default)s)")
+    add("--stream-path", metavar="PATH", help="%(default)s; its last line is: end")
+    add("--websockets", type=int, metavar="N", help="lanes that loop on a WebSocket (%(default)s)")
+    add("--websocket-path", metavar="PATH", help="%(default)s; it greets with JSON, then echoes")
+    add("--websocket-seconds", type=float, metavar="S", help="length of a session (%(default)s)")
+    add("--held-pause", type=float, metavar="S", help="between two of a lane (%(default)s)")
+    add("--identify", metavar="KEY", help="of the answers' JSON, to count by (%(default)s)")
     add("--body-bytes", type=int, metavar="N", help="largest body of a POST (%(default)s)")
     add("--pause", type=float, metavar="S", help="wait of a lane after an answer (%(default)s)")
     add("--timeout", type=float, metavar="S", help="deadline of a request (%(default)s)")
@@ -284,9 +415,11 @@ def parse_arguments(argv: list[str] | None) -> tuple[Plan, Path | None]:
     bounded = any(value is not None for value in (chosen.duration, chosen.requests))
     if not (bounded or chosen.stop_file or chosen.until_signal):
         parser.error("say when to stop: --duration, --requests, --stop-file or --until-signal")
-    if min(chosen.keep_alive, chosen.one_shot, chosen.slow) < 0 or not (
-        chosen.keep_alive + chosen.one_shot + chosen.slow
-    ):
+    lanes = [
+        *(chosen.keep_alive, chosen.one_shot, chosen.slow),
+        *(chosen.streams, chosen.websockets),
+    ]
+    if min(lanes) < 0 or not sum(lanes):
         parser.error("there must be at least one lane, and no negative number of them")
     if chosen.body_bytes < 1 or chosen.timeout <= 0:
         parser.error("--body-bytes and --timeout must be positive")
@@ -299,25 +432,40 @@ def parse_arguments(argv: list[str] | None) -> tuple[Plan, Path | None]:
     return Plan(**values | {"endpoint": endpoint}), chosen.output
 
 
-async def _run_until_signal(plan: Plan) -> Tally:
-    stop = asyncio.Event()
+async def _run_until_signal(plan: Plan, output: Path | None) -> Tally:
+    stop, tally = asyncio.Event(), Tally()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    return await run(plan, stop)
+    if output is None:
+        return await run(plan, stop, tally)
+    watch = asyncio.create_task(_keep_writing(tally, output))
+    try:
+        return await run(plan, stop, tally)
+    finally:
+        watch.cancel()
+
+
+async def _keep_writing(tally: Tally, output: Path) -> None:
+    while True:
+        await asyncio.sleep(OUTPUT_SECONDS)
+        _write(tally.report() | {"finished": False}, output)
+
+
+def _write(report: dict[str, Any], output: Path) -> None:
+    """A reader finds all of it or what was there before."""
+    partial = output.with_name(output.name + ".partial")
+    partial.write_text(json.dumps(report, indent=2) + "\n")
+    partial.replace(output)
 
 
 def main(argv: list[str] | None = None) -> int:
     plan, output = parse_arguments(argv)
-    report = asyncio.run(_run_until_signal(plan)).report()
-    text = json.dumps(report, indent=2) + "\n"
+    report = asyncio.run(_run_until_signal(plan, output)).report() | {"finished": True}
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
     else:
-        # A reader finds the whole result or none.
-        partial = output.with_name(output.name + ".partial")
-        partial.write_text(text)
-        partial.replace(output)
+        _write(report, output)
     print(
         f"count: {report['requests']} requests, {report['failed']} failed, "
         f"{report['retried']} retried, versions {', '.join(report['versions']) or 'none'}",

@@ -12,12 +12,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-RESOLVER = Path(__file__).with_name("connect_to.lua")
+SCRIPT = Path(__file__).with_name("requests.lua")
 # It is stopped by a signal; this only bounds a run that was abandoned.
 LONGEST_SECONDS = 3600
 # wrk counts what takes longer as an error. Its default of 2 s would count patience.
 TIMEOUT_SECONDS = 30
 STOP_SECONDS = 15
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class HeavyLoadError(Exception):
@@ -31,6 +32,7 @@ class HeavyResult:
     requests: int
     rps: float
     p99: str
+    slowest_seconds: float = 0.0
     connect: int = 0
     read: int = 0
     write: int = 0
@@ -60,6 +62,7 @@ def parse(text: str) -> HeavyResult:
     p99 = re.search(r"^\s*99%\s+(\S+)", text, re.MULTILINE)
     if requests is None or rate is None:
         raise HeavyLoadError(f"wrk printed no result: {text.strip()[-500:] or 'nothing at all'}")
+    latency = re.search(r"^\s*Latency\s+\S+\s+\S+\s+([\d.]+)(us|ms|s|m|h)\b", text, re.MULTILINE)
     errors = re.search(
         r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text
     )
@@ -69,6 +72,7 @@ def parse(text: str) -> HeavyResult:
         requests=int(requests[1]),
         rps=float(rate[1]),
         p99=p99[1] if p99 else "-",
+        slowest_seconds=float(latency[1]) * UNITS[latency[2]] if latency else 0.0,
         connect=connect,
         read=read,
         write=write,
@@ -78,16 +82,33 @@ def parse(text: str) -> HeavyResult:
 
 
 class HeavyLoad:
-    """One running wrk."""
+    """One running wrk.
 
-    def __init__(self, name: str, address: str, port: int, path: str, connections: int) -> None:
+    `post_path`: every second request is a POST there. `pause`: seconds that each connection waits
+    before a request; without it wrk sends what the server can take.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        port: int,
+        path: str,
+        connections: int,
+        *,
+        post_path: str = "",
+        pause: float = 0.0,
+    ) -> None:
         self._process = subprocess.Popen(
             [
                 *("wrk", "--threads", "1", "--connections", str(connections), "--latency"),
                 *("--duration", f"{LONGEST_SECONDS}s", "--timeout", f"{TIMEOUT_SECONDS}s"),
-                *("--script", str(RESOLVER), f"https://{name}:{port}{path}"),
+                *("--script", str(SCRIPT), f"https://{name}:{port}{path}"),
             ],
-            env=os.environ | {"WRK_ADDRESS": address, "WRK_PORT": str(port)},
+            env=os.environ
+            | {"WRK_ADDRESS": address, "WRK_PORT": str(port)}
+            | ({"WRK_POST_PATH": post_path} if post_path else {})
+            | ({"WRK_PAUSE_MS": f"{pause * 1000:.0f}"} if pause else {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -97,9 +118,13 @@ class HeavyLoad:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    def ask_to_stop(self) -> None:
+        """Of several, ask all before `stop` waits for each."""
+        self._process.send_signal(signal.SIGINT)
+
     def stop(self) -> HeavyResult:
         """End it and read its counts."""
-        self._process.send_signal(signal.SIGINT)
+        self.ask_to_stop()
         try:
             text = self._process.communicate(timeout=STOP_SECONDS)[0]
         except subprocess.TimeoutExpired:

@@ -17,11 +17,15 @@ HEAD_END = b"\r\n\r\n"
 
 
 class ConnectionLost(Exception):
-    """The peer ended the connection before the answer was complete."""
+    """The peer ended the connection before the answer was complete; `received` of it had come."""
 
-    def __init__(self, detail: str, *, answer_began: bool) -> None:
+    def __init__(self, detail: str, received: bytes = b"") -> None:
         super().__init__(detail)
-        self.answer_began = answer_began
+        self.received = received
+
+    @property
+    def answer_began(self) -> bool:
+        return bool(self.received)
 
 
 class MalformedAnswer(Exception):
@@ -87,7 +91,7 @@ class Connection(asyncio.Protocol):
     async def exchange(self, request: bytes) -> Answer:
         """Send a request and wait for its answer."""
         if self._transport is None or self._lost:
-            raise ConnectionLost("closed by the server", answer_began=False)
+            raise ConnectionLost("closed by the server")
         self._waiter = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
@@ -126,7 +130,7 @@ class Connection(asyncio.Protocol):
             self._settle(ended=True)
         if not self._waiter.done():
             detail = str(exc) or type(exc).__name__ if exc else "closed by the server"
-            self._waiter.set_exception(ConnectionLost(detail, answer_began=bool(self._buffer)))
+            self._waiter.set_exception(ConnectionLost(detail, bytes(self._buffer)))
 
     def _settle(self, *, ended: bool) -> None:
         """Hand over the answer if the buffer holds all of it."""

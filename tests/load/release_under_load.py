@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .counting_process import CountingError, CountingProcess
 from .heavy_load import HeavyLoad, HeavyLoadError, HeavyResult
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FINAL_SECONDS = 2.0
 INVENTORY_TIMEOUT_SECONDS = 60
 PLAYBOOK_TIMEOUT_SECONDS = 900
-COUNT_STOP_SECONDS = 60
 
 
 class ReleaseError(Exception):
@@ -129,41 +128,6 @@ def table(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-class _Counting:
-    """The counting client as a process of its own, so that it has a core of its own."""
-
-    def __init__(self, name: str, address: str, ca_file: Path, output: Path) -> None:
-        self._output = output
-        output.unlink(missing_ok=True)
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "load.counting_client", f"https://{name}"),
-                *("--address", address, "--ca-file", str(ca_file)),
-                *("--pause", "0.01", "--until-signal", "--output", str(output)),
-            ],
-            env=os.environ | {"PYTHONPATH": str(ROOT / "tests")},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    @property
-    def running(self) -> bool:
-        return self._process.poll() is None
-
-    def stop(self) -> dict[str, Any]:
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            said = self._process.communicate(timeout=COUNT_STOP_SECONDS)[1]
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-            raise ReleaseError("the counting client did not stop; nothing is known") from None
-        if not self._output.exists():
-            raise ReleaseError(f"the counting client left no result: {said.strip()[-500:]}")
-        result: dict[str, Any] = json.loads(self._output.read_text())
-        return result
-
-
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="release", description=(__doc__ or "").partition("\n")[0], epilog="Defaults: the demo."
@@ -246,7 +210,8 @@ def release(chosen: argparse.Namespace) -> Outcome:
     chosen.state.mkdir(parents=True, exist_ok=True)
     print(f"load on https://{chosen.name} at {address}", flush=True)
 
-    counting = _Counting(chosen.name, address, chosen.ca_file, chosen.state / "release.json")
+    arguments = ("--address", address, "--ca-file", str(chosen.ca_file), "--pause", "0.01")
+    counting = CountingProcess(f"https://{chosen.name}", arguments, chosen.state / "release.json")
     heavy: HeavyLoad | None = None
     seconds: dict[str, float] = {}
     failed_playbook = None
@@ -291,7 +256,7 @@ def main(argv: list[str] | None = None) -> int:
     chosen = parse_arguments(argv)
     try:
         outcome = release(chosen)
-    except (ReleaseError, HeavyLoadError, subprocess.TimeoutExpired) as error:
+    except (ReleaseError, CountingError, HeavyLoadError, subprocess.TimeoutExpired) as error:
         print(f"release: {error}", file=sys.stderr)
         return 1
     print(f"\n{table(outcome)}\n")

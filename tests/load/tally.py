@@ -27,6 +27,14 @@ class VersionTally:
 
 
 @dataclass(slots=True)
+class HeldTally:
+    """Exchanges of one kind that hold a connection for long: a stream, a WebSocket."""
+
+    completed: int = 0
+    broken: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Tally:
     """Counts of one run. A request is counted once, when its fate is known."""
 
@@ -39,6 +47,7 @@ class Tally:
     failures: Counter[str] = field(default_factory=Counter)
     examples: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, VersionTally] = field(default_factory=dict)
+    held: dict[str, HeldTally] = field(default_factory=dict)
 
     def now(self) -> float:
         """Seconds since the start."""
@@ -75,6 +84,27 @@ class Tally:
                 }
             )
 
+    def add_held(self, kind: str) -> None:
+        """Count a stream or a WebSocket that came to its own end."""
+        self.requests += 1
+        self.held.setdefault(kind, HeldTally()).completed += 1
+
+    def add_broken(self, kind: str, version: str, detail: str, sent: float) -> None:
+        """Count one that had begun to answer and was broken off.
+
+        Whether that is a fault depends on how long the server had waited for its end, which is not
+        known here. So each is told, and none is a failed request.
+        """
+        self.requests += 1
+        self.held.setdefault(kind, HeldTally()).broken.append(
+            {
+                "version": version,
+                "detail": detail,
+                "sent": self._moment(sent),
+                "broken": self._moment(self.now()),
+            }
+        )
+
     def report(self) -> dict[str, Any]:
         """The numbers, ready for JSON."""
         seconds = self.now()
@@ -88,6 +118,10 @@ class Tally:
             "examples": self.examples,
             "retried": self.retried,
             "slow_completed": self.slow_completed,
+            "held": {
+                kind: {"completed": seen.completed, "broken": seen.broken}
+                for kind, seen in self.held.items()
+            },
             "rps": round(self.requests / seconds, 1) if seconds else 0.0,
             "versions": {
                 version: {

@@ -26,10 +26,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from load import counting_client
+from load import counting_client, websocket
 from load.counting_client import Plan
 from load.http_connection import Answer, Endpoint, MalformedAnswer, parse
-from load.tally import Tally
+from load.tally import HeldTally, Tally
 
 NAME = "guestbook.test"
 TESTS = Path(__file__).parents[2]
@@ -72,6 +72,7 @@ class Server:
     port: int = 0
     requests: list[str] = field(default_factory=list)
     connections: int = 0
+    frames: list[tuple[int, bytes]] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,12 +86,17 @@ class Server:
     async def answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         request = head.split(" HTTP/1.1")[0]
-        headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
+        lines = [line.partition(": ") for line in head.split("\r\n")[1:] if line]
+        headers = {name.lower(): value for name, _colon, value in lines}
         self.hosts.add(headers["host"])
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         number = len(self.requests)
         self.requests.append(request)
         behaviour = self.behaviours[min(number, len(self.behaviours) - 1)]
+        if request == "GET /stream":
+            return await self.stream(writer, behaviour)
+        if request == "GET /websocket":
+            return await self.websocket(reader, writer, headers["sec-websocket-key"], behaviour)
 
         content = {"version": "1.0.0", "sha256": sha256(body).hexdigest()}
         status, announced = 200, None
@@ -136,6 +142,58 @@ class Server:
         if behaviour == "reset during":
             writer.transport.abort()
         return behaviour not in ("reset during", "close during", "close idle", "announce close")
+
+    async def stream(self, writer: asyncio.StreamWriter, behaviour: str) -> bool:
+        if behaviour == "close before":
+            return False
+        status = 502 if behaviour == "502" else 200
+        writer.write(f"HTTP/1.1 {status} X\r\nConnection: close\r\n".encode())
+        writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
+        lines = [b"1/2 1.0.0 web-1.7\n", b"2/2 1.0.0 web-1.7\n", b"end\n"]
+        if behaviour in ("close during", "no end"):
+            lines.pop()
+        for line in lines:
+            writer.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+        if behaviour != "close during":
+            writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return False
+
+    async def websocket(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        key: str,
+        behaviour: str,
+    ) -> bool:
+        """Greet and echo; the client's frames are short and masked."""
+
+        def send(opcode: int, payload: bytes) -> None:
+            writer.write(bytes([0x80 | opcode, len(payload)]) + payload)
+
+        if behaviour == "502":
+            writer.write(b"HTTP/1.1 502 X\r\nContent-Length: 0\r\n\r\n")
+            return True
+        proof = "forged" if behaviour == "forged" else websocket.accept(key)
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")
+        writer.write(f"Sec-WebSocket-Accept: {proof}\r\n\r\n".encode())
+        send(websocket.PING, b"there?")
+        send(websocket.TEXT, b'{"version": "1.0.0"}')
+        while True:
+            opcode, length = await reader.readexactly(2)
+            mask = await reader.readexactly(4)
+            masked = await reader.readexactly(length & 0x7F)
+            payload = bytes(byte ^ mask[number % 4] for number, byte in enumerate(masked))
+            self.frames.append((opcode & 0x0F, payload))
+            if opcode & 0x0F == websocket.PONG:
+                continue
+            if opcode & 0x0F == websocket.CLOSE or behaviour == "close during":
+                send(websocket.CLOSE, (1012).to_bytes(2))
+                return False
+            if behaviour == "reset during":
+                writer.transport.abort()
+                return False
+            send(websocket.TEXT, b"?" if behaviour == "wrong echo" else payload)
 
 
 @contextlib.asynccontextmanager
@@ -237,6 +295,92 @@ def test_slow_answers_are_counted_apart(certificate: Path) -> None:
     assert tally.slow_completed == 3
     assert tally.versions["1.0.0"].slow == 3
     assert tally.versions["1.0.0"].slowest == 0
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "completed", "broken", "failures"),
+    [
+        ("ok", 2, "", {}),
+        ("close during", 0, "closed by the server", {}),
+        ("no end", 0, "ended without its last line", {}),
+        ("close before", 0, "", {"closed before the answer": 2}),
+        ("502", 0, "", {"status 502": 2}),
+    ],
+)
+def test_streams(
+    certificate: Path, behaviour: str, completed: int, broken: str, failures: dict[str, int]
+) -> None:
+    tally = count(certificate, behaviour, requests=2, keep_alive=0, streams=1)[0]
+    held = tally.held.get("stream", HeldTally())
+
+    assert (tally.requests, tally.failures, tally.failed) == (2, failures, sum(failures.values()))
+    assert held.completed == completed
+    assert [one["detail"] for one in held.broken] == ([broken] * 2 if broken else [])
+    assert {one["version"] for one in held.broken} <= {"1.0.0 web-1.7"}
+    assert all(one["sent"]["seconds"] <= one["broken"]["seconds"] for one in held.broken)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "completed", "broken", "failures"),
+    [
+        ("ok", 2, [], {}),
+        ("close during", 0, ["closed by the server with the code 1012"] * 2, {}),
+        ("reset during", 0, ["closed by the server without a word"] * 2, {}),
+        ("wrong echo", 0, [], {"wrong echo": 2}),
+        ("forged", 0, [], {"malformed answer": 2}),
+        ("502", 0, [], {"no websocket": 2}),
+    ],
+)
+def test_websockets(
+    certificate: Path, behaviour: str, completed: int, broken: list[str], failures: dict[str, int]
+) -> None:
+    tally, server = count(
+        certificate, behaviour, requests=2, keep_alive=0, websockets=1, websocket_seconds=0.1
+    )
+    held = tally.held.get("websocket", HeldTally())
+
+    assert (tally.requests, tally.failures, tally.failed) == (2, failures, sum(failures.values()))
+    assert held.completed == completed
+    assert [one["detail"] for one in held.broken] == broken
+    assert {one["version"] for one in held.broken} <= {"1.0.0"}
+    if completed:
+        assert (websocket.PONG, b"there?") in server.frames
+        assert server.frames[-1] == (websocket.CLOSE, (1000).to_bytes(2))
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65535, 65536])
+def test_frames_of_every_length(length: int) -> None:
+    data = websocket.encode(websocket.Frame(websocket.TEXT, b"x" * length), b"\0\0\0\0")
+    short = data[1] & 0x7F
+    size = {126: 2, 127: 8}.get(short, 0)
+
+    assert data[0] == 0x81
+    assert data[1] & 0x80
+    assert (int.from_bytes(data[2 : 2 + size]) if size else short) == length
+    assert len(data) == 2 + size + 4 + length
+
+
+def test_answer_to_a_websockets_key() -> None:
+    # the example of RFC 6455, section 1.3
+    assert websocket.accept("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+@pytest.mark.parametrize(
+    ("received", "version"),
+    [
+        (b"", ""),
+        (b"HTTP/1.1 200 OK\r\n\r\n13\r\n7/60 1.0.0 web-1.7\n\r\n", "1.0.0 web-1.7"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "unknown"),
+    ],
+)
+def test_whose_stream_it_was(received: bytes, version: str) -> None:
+    assert counting_client.stream_version(received) == version
+
+
+def test_another_key_identifies_the_answer(certificate: Path) -> None:
+    tally = count(certificate, "ok", requests=1, identify="sha256")[0]
+
+    assert list(tally.versions) == [sha256(b"").hexdigest()]
 
 
 def test_versions_in_order_of_their_answers(certificate: Path) -> None:

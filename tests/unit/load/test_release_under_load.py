@@ -83,7 +83,7 @@ def with_counts(**counts: Any) -> Outcome:
 def test_wrk_without_errors() -> None:
     result = heavy_load.parse(CLEAN)
 
-    assert result == HeavyResult(15197, 3796.88, "7.77ms")
+    assert result == HeavyResult(15197, 3796.88, "7.77ms", 0.01968)
     assert result.failed == 0
 
 
