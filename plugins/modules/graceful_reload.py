@@ -52,7 +52,8 @@ options:
   probe_url:
     description:
       - What is asked of nginx on this host, at 127.0.0.1 whatever the name in it resolves to, once
-        every process runs the release, for example V(https://shop.example.org/healthz).
+        every process runs the release, for example V(https://shop.example.org/). The path is that of
+        the release's health check, where it has one.
       - Any answer but 2xx, 3xx, 401 and 403 is a failure. Without it nginx is not asked.
     type: str
   event:
@@ -304,7 +305,8 @@ def go(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> 
     wrong = supervisor.not_serving(names, release)
     if wrong:
         return Failure(f"{', '.join(wrong)} does not run {release}")
-    return probe(plan.probe_url) if plan.probe_url and names else Failure()
+    url = probed(plan.probe_url, supervisor.home.manifest(release), names)
+    return probe(url) if url else Failure()
 
 
 def probe(url: str) -> Failure:
@@ -331,11 +333,15 @@ def attempt(supervisor: Supervisor, plan: Plan, release: str, configuration: str
         return Failure(str(error))
 
 
-def at_health_path(url: str | None, manifest: Mapping[str, Any] | None) -> str | None:
-    """The URL, with the path that a release says to be healthy at."""
-    specs = (manifest or {}).get("processes", {}).values()
-    paths = [spec["health"]["path"] for spec in specs if "path" in spec.get("health", {})]
-    return urllib.parse.urljoin(url, paths[0]) if url and paths else url
+def probed(url: str | None, manifest: Mapping[str, Any] | None, names: list[str]) -> str | None:
+    """What nginx is asked for one of these processes, None when none of them answers requests.
+
+    Another release may be well at another path.
+    """
+    specs = (manifest or {}).get("processes", {})
+    web = [specs.get(name.rpartition("-")[0], {}) for name in names]
+    paths = [spec.get("health", {}).get("path") or "" for spec in web if spec.get("socket")]
+    return urllib.parse.urljoin(url, paths[0]) if url and paths else None
 
 
 def go_back(supervisor: Supervisor, plan: Plan) -> str:
@@ -348,10 +354,7 @@ def go_back(supervisor: Supervisor, plan: Plan) -> str:
         except (ReleaseError, OSError) as error:
             return f"Nothing served before, but stopping it did not work either: {error}"
         return "Nothing served before, so nothing does now."
-    # the one that comes back may answer elsewhere than the one that failed
-    url = at_health_path(plan.probe_url, supervisor.home.manifest(plan.before))
-    plan = dataclasses.replace(plan, probe_url=url)
-    failure = attempt(supervisor, plan, plan.before or "", plan.way_back)
+    failure = attempt(supervisor, plan, plan.before, plan.way_back)
     if failure:
         return f"Release {plan.before} did not come back either: {failure}"
     return f"Release {plan.before} serves as before."

@@ -129,7 +129,7 @@ def put(home: AppHome, release: str, *kinds: str) -> None:
     manifest = {
         "installed_at": release,
         "commands": {"release": "m", **dict.fromkeys(kinds, "x")},
-        "processes": dict.fromkeys(kinds, SPEC),
+        "processes": {kind: SPEC | {"socket": kind == "web"} for kind in kinds},
     }
     (home.releases / release / "release.json").write_text(json.dumps(manifest))
 
@@ -356,7 +356,7 @@ def test_what_comes_back_is_asked_where_it_answers(
     """A release with another health path that fails must not take the one before for broken."""
     path = host.home.releases / A / "release.json"
     manifest = json.loads(path.read_text())
-    manifest["processes"]["web"] = SPEC | {"health": {"path": "/up?full=1", "host": "x"}}
+    manifest["processes"]["web"]["health"] = {"path": "/up?full=1", "host": "x"}
     path.write_text(json.dumps(manifest))
     urls = []
 
@@ -376,7 +376,7 @@ def test_nothing_is_asked_for_a_formation_of_nobody(
     deploy: Any, host: Memory, asked: list[str]
 ) -> None:
     deploy(A)
-    deploy(A, {"web": 0}, probe_url=URL)
+    deploy(A, {"web": 0, "worker": 1}, probe_url=URL)
     assert asked == []
 
 
