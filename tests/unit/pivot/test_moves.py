@@ -334,9 +334,7 @@ def test_a_start_takes_current_when_what_served_last_is(site: Site, broken: str)
     assert site.start(site.release("r2")).ask() == "r2"
 
 
-@pytest.mark.parametrize(
-    "record", [None, "", "nonsense\n[]\n3\n", "r2", "gone"], ids=lambda text: repr(text)
-)
+@pytest.mark.parametrize("record", [None, "", "nonsense\n[]\n3\n", "r2", "gone"], ids=repr)
 def test_a_start_with_nothing_else_to_try(site: Site, record: str | None) -> None:
     if record is not None:
         remember(site, good(record) if record in ("r2", "gone") else record)
