@@ -749,7 +749,15 @@ class Pivot:
 
         if grace and strays(signal.SIGTERM):
             self.until(lambda: not strays(0) or self._lost(), grace, PROBE_INTERVAL)
-        self.until(lambda: not strays(signal.SIGKILL), KILL_TIMEOUT, DRAIN_INTERVAL)
+        # twice, for what forked and ended during one look took the place of what was on the list
+        looks = 0
+
+        def swept() -> bool:
+            nonlocal looks
+            looks = 0 if strays(signal.SIGKILL) else looks + 1
+            return looks > 1
+
+        self.until(swept, KILL_TIMEOUT, DRAIN_INTERVAL)
         for pattern in ("sock", "d"):
             for path in self.run_dir.glob(f"{self.instance}.*.{pattern}"):
                 if str(path.with_suffix(".d")) not in kept:

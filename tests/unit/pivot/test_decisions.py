@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import pathlib
+import signal
 import subprocess
 from types import ModuleType
 from typing import Any
@@ -245,6 +246,20 @@ def test_last_lines(module: ModuleType, chunks: list[bytes], lines: list[str]) -
     assert generation.read() == b""
     assert generation.output == -1
     assert generation.last_lines()[: len(lines)] == lines
+
+
+def test_a_sweep_looks_twice(
+    module: ModuleType, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon forks and ends while /proc is read: gone when it is its turn, its child not listed."""
+    with subprocess.Popen(["sleep", "600"]) as daemon:
+        looks = iter([{}, {daemon.pid: f"{tmp_path}/web-1.1.d"}, {}, {}])
+        monkeypatch.setattr(module, "marks", lambda _prefix: next(looks))
+        monkeypatch.setattr(module, "children_of", lambda _pid: [])
+        pivot = module.Pivot(tmp_path / "shop", "web-1", tmp_path)
+        pivot.until = lambda condition, *_rest: any(condition() for _each in range(10))
+        pivot.sweep()
+        assert daemon.wait(10) == -signal.SIGKILL
 
 
 def test_no_deadline_hangs_on_the_wall_clock() -> None:

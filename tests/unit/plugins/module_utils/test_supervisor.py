@@ -139,9 +139,12 @@ def test_circusd_that_says_no(here: Here) -> None:
 
 @pytest.fixture
 def pivot() -> Iterator[subprocess.Popen[str]]:
-    """A process that says when it got a HUP."""
-    command = ["sh", "-c", "trap 'echo moved; exit' HUP; echo ready; while :; do sleep 0.01; done"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    """A process that says when it got a HUP, also where this one was started to ignore it."""
+    heed = "import signal, time; signal.signal(signal.SIGHUP, lambda *_args: exit('moved'))"
+    command = [sys.executable, "-c", f"{heed}; print('ready', flush=True); time.sleep(600)"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         yield process
@@ -153,7 +156,7 @@ def test_hup(here: Here, pivot: subprocess.Popen[str]) -> None:
     status = here.status("web-1")
     assert status
     here.hup([status])
-    assert pivot.communicate(timeout=10)[0] == "moved\n"
+    assert pivot.communicate(timeout=10)[1] == "moved\n"
     here.hup([status])  # it has ended: nothing to be done
     assert here.commands == []
 
@@ -165,7 +168,7 @@ def test_hup_spares_somebody_elses_process(here: Here, pivot: subprocess.Popen[s
     stranger = Here(AppHome("shop", here.home.root, here.home.uid + 1, here.home.gid))
     stranger.hup([status])
     pivot.terminate()
-    assert pivot.communicate(timeout=10)[0] == ""
+    assert pivot.communicate(timeout=10)[1] == ""
 
 
 # --- files ------------------------------------------------------------------------------------
