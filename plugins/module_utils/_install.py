@@ -185,6 +185,8 @@ _OF_A_LOCK = re.compile(
 _ABSENT = "the index does not have {}, which the lock file names"
 _OTHER = "has no wheel for this host's platform or Python"
 _PIP_SAYS_NOTHING = r"No matching distribution found"
+# uv says the same of both
+_UNFIT = "has no wheel for this host's platform or Python, or only its source; nothing is built here"
 _SOURCE = "has no wheel at all, only its source, and nothing is built here"
 
 
@@ -223,7 +225,7 @@ _REASONS = {
     r"HTTP status (server|client) error|Max retries exceeded|HTTP error \d+|"
     r"error decoding response body": "the index does not answer as it should",
     r"no usable wheels|building .* disabled|Wheels are required|no source distribution": (
-        "{} " + _SOURCE
+        "{} " + _UNFIT
     ),
     r"no wheels? (with a matching|are usable|are available)": "{} " + _OTHER,
     r"not found in the (package registry|provided package locations)|there is no version of|"

@@ -29,6 +29,9 @@ SECRET = "correct-horse"
 HASH = "does not have the hash that the lock file names"
 MISSING = ", which the lock file names. The"
 PLATFORM = "has no wheel for this host's platform or Python. The"
+UNFIT = (
+    "has no wheel for this host's platform or Python, or only its source; nothing is built here."
+)
 SOURCE = "has no wheel at all, only its source, and nothing is built here. The"
 SILENT = "the index does not answer as it should"
 REFUSES = "the index refuses who asks"
@@ -114,7 +117,7 @@ def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         pytest.param("nowhere==1.0", MISSING, id="no-such-project"),
         pytest.param("elsewhere==1.0", PLATFORM, id="other-platform"),
         pytest.param("ancient==1.0", PLATFORM, id="other-python"),
-        pytest.param("sourceonly==1.0", SOURCE, id="source-only"),
+        pytest.param("sourceonly==1.0", UNFIT, id="source-only"),
         pytest.param("gone==1.0", SILENT, id="file-is-gone"),
         pytest.param("broken==1.0", SILENT, id="server-error"),
         pytest.param("forbidden==1.0", REFUSES, id="forbidden"),
