@@ -61,6 +61,10 @@ def test_a_killed_run_loses_it_once_nothing_of_it_is_left(play, start, hosts, tm
     run = start("hold.yml", reason="deploy 1", until_file=str(until))
     held = wait_for_locks(hosts)["operate-d12"]
     assert held["process"]["pid"] == run.pid
+    deadline = time.monotonic() + 180
+    while not until.with_name("until.began").exists():  # between two tasks nothing else would live
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     # what executes its task goes on, and so might a migration
