@@ -186,7 +186,9 @@ _ABSENT = "the index does not have {}, which the lock file names"
 _OTHER = "has no wheel for this host's platform or Python"
 _PIP_SAYS_NOTHING = r"No matching distribution found"
 # uv says the same of both
-_UNFIT = "has no wheel for this host's platform or Python, or only its source; nothing is built here"
+_UNFIT = (
+    "has no wheel for this host's platform or Python, or only its source; nothing is built here"
+)
 _SOURCE = "has no wheel at all, only its source, and nothing is built here"
 
 
