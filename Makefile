@@ -68,7 +68,7 @@ test: ready ## everything below, one after the other, and a table of it
 
 .PHONY: unit
 unit: ready build/servers/.complete ## unit tests, those of the pivot with real app servers among them
-	pytest tests/unit
+	pytest --numprocesses 2 tests/unit
 
 build/servers/.complete: tests/unit/pivot/servers.txt | $(VENV)/.complete
 	uv venv --quiet --clear --python $(INTERPRETER) $(@D)

@@ -54,6 +54,7 @@ class Verdict:
     arrived: bool = False
     failed: bool = False
     astray: bool = False  # serves something else, and nobody has told it to move
+    overruled: bool = False  # was well, and failed because another process of the app did
     reason: str = ""
     output: tuple[str, ...] = ()
 
@@ -117,13 +118,18 @@ def watched(configuration: str) -> list[str]:
 def longest_move(specs: Mapping[str, Mapping[str, Any]], formation: Mapping[str, int]) -> float:
     """Seconds after which a move of every process must be over, one way or the other."""
     kinds = [specs[kind] for kind, count in formation.items() if count and kind in specs]
-    return ALLOWANCE + max(
-        (
-            float(spec["ready_timeout"] + spec["ready_after"])
-            + float(spec["drain_timeout"] + spec["stop_timeout"])
-            for spec in kinds
-        ),
-        default=0.0,
+
+    alone = [spec for spec in kinds if not spec.get("overlap", True)]
+
+    def longest(chosen: list[Mapping[str, Any]], *keys: str) -> float:
+        return max((sum(float(spec[key]) for key in keys) for spec in chosen), default=0.0)
+
+    return (
+        ALLOWANCE
+        # all wait for the last to get through the gate, what must not overlap for the others too
+        + longest(kinds, "ready_timeout", "ready_after")
+        + longest(alone, "stop_timeout", "ready_timeout", "ready_after")
+        + longest(kinds, "drain_timeout", "stop_timeout")
     )
 
 
@@ -144,7 +150,12 @@ def judge(status: Status | None, before: Status | None, target: str) -> Verdict:
     for move in (status.move, status.move.get("instead_of")):
         if move and move.get("outcome") == "refused" and move.get("to") in (target, None):
             reason = f"{status.instance} {move.get('reason')}"
-            return Verdict(failed=True, reason=reason, output=tuple(wrote_last(move)))
+            return Verdict(
+                failed=True,
+                overruled=bool(move.get("overruled")),
+                reason=reason,
+                output=tuple(wrote_last(move)),
+            )
     if status.state == "serving" and status.move.get("outcome") == "done":
         arrived = status.release == target
         return Verdict(

@@ -219,6 +219,8 @@ class Supervisor:
             ]
             return Failure("; ".join(late))
         failed = [verdict for verdict in verdicts.values() if verdict.failed]
+        # what was given up because of another says nothing that the other does not say better
+        failed = [verdict for verdict in failed if not verdict.overruled] or failed
         return Failure(
             "; ".join(verdict.reason for verdict in failed),
             tuple(line for verdict in failed for line in verdict.output),

@@ -11,8 +11,9 @@ short_description: Make an installed release the one that serves, without losing
 version_added: "0.1.0"
 description:
   - Points C(/srv/<app>/current) at the release and tells the pivot of every process to move. Each
-    starts the release next to the old one, lets it prove itself on a socket of its own, switches,
-    waits for the old connections to end and stops the old process.
+    starts the release next to the old one and lets it prove itself on a socket of its own. When the
+    last of them is through, all switch, wait for the old connections to end and stop the old
+    processes.
   - Succeeds when every process of the formation runs the release, by the word of its pivot and by
     the environment of the process in C(/proc), and nginx on this host passes a request to it.
   - When one does not get there, all go back to the release that served before, and the module fails

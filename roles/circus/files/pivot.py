@@ -13,6 +13,8 @@ HUP   starts the release that ``current`` names now next to the old one (a new *
       until nobody is connected to the old one (*drain*) and only then stops that. A release
       that does not pass the gate is killed and nobody has ever talked to it; one that dies
       while the old one still drains is left for the old one.
+      The pivots of an app that were told to move at the same time switch together, once all of
+      them are through the gate, or not at all. They read of each other in the status files.
 TERM  stops every generation and exits 0.
 
 When the serving process dies the pivot exits with its code, so that the supervisor restarts it.
@@ -69,7 +71,9 @@ KILL_TIMEOUT = 10.0  # seconds that the kernel may take to end a process
 TAIL_LINES = 40  # output kept to explain why a generation failed
 PIPE_SIZE = 1 << 20  # bytes that a process may write ahead of the supervisor
 REFUSED_GRACE = 1.0  # seconds between TERM and KILL for what did not get through
+PEERS_PAUSE = 1.0  # seconds within which all pivots of an app get the HUP of one reload
 RESPAWN_PAUSE = 1.0  # seconds before a failed start is handed to a supervisor, which restarts it
+OVERTAKEN = "given up: another release was asked for meanwhile"
 HANDLED = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -92,6 +96,10 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 class Refused(Exception):
     """A generation did not get through; the message is the reason."""
+
+
+class Overruled(Refused):
+    """A generation is well, but given up because of what happened outside of it."""
 
 
 class Terminated(BaseException):
@@ -252,6 +260,32 @@ def is_locked(directory: pathlib.Path) -> bool:
         finally:
             os.close(handle)
     return False
+
+
+def peers_of(run_dir: pathlib.Path, instance: str) -> Iterator[dict[str, Any]]:
+    """What the app's other pivots say, those that are alive."""
+    for path in run_dir.glob("*-*.json"):
+        name = path.name.removesuffix(".json")
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+            document = json.loads(path.read_text("utf-8"))
+            words = pathlib.Path(f"/proc/{int(document['pid'])}/cmdline").read_bytes().split(b"\0")
+            if name != instance and name.encode() in words:
+                yield document
+
+
+def vote(peer: dict[str, Any], release: str, since: float, stopping: bool) -> str:
+    """What a peer says to a switch to ``release``: yes, no, wait; empty when it takes no part.
+
+    A refusal counts if it came after ``since`` (monotonic seconds). With ``stopping`` the question
+    comes from a process that must stop before its successor can prove anything; such peers do not
+    wait for each other.
+    """
+    move, state = peer.get("move") or {}, peer.get("state")
+    if move.get("outcome") == "refused":
+        return "no" if move.get("to") == release and move["ended"] >= since else ""
+    if state in ("serving", "failed", "stopping", "stopped") or (stopping and state == "agree"):
+        return ""
+    return "yes" if move.get("to") == release and move.get("proven") else "wait"
 
 
 def children_of(pid: int) -> list[int]:
@@ -539,19 +573,19 @@ class Pivot:
 
     # -- steps
 
-    def resolve(self, path: pathlib.Path) -> tuple[pathlib.Path, dict[str, Any]]:
-        """The release that ``path`` names now, and what it says of our process type."""
+    def resolve(self, path: pathlib.Path) -> tuple[pathlib.Path, dict[str, dict[str, Any]]]:
+        """The release that ``path`` names now, and what it says of each process type."""
         try:
             release = path.resolve(strict=True)
             processes = json.loads((release / "release.json").read_text("utf-8"))["processes"]
             if self.kind not in processes:
                 raise Refused(f"release {release.name} has no process type {self.kind!r}")
-            spec = checked(processes[self.kind], SPEC)
+            specs = {kind: checked(process, SPEC) for kind, process in processes.items()}
         except FileNotFoundError as error:
             raise Refused(f"{path} names no release: {error.filename} is missing") from None
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
             raise Refused(f"cannot read the release that {path} names: {error}") from None
-        return release, spec
+        return release, specs
 
     def start(self, release: pathlib.Path, spec: dict[str, Any]) -> Generation:
         self.state["counter"] += 1
@@ -565,24 +599,27 @@ class Pivot:
         self.alive.append(generation)
         return generation
 
-    def gate(self, new: Generation, old: Generation | None) -> None:
+    def gate(self, new: Generation, old: Generation | None, patience: float = 0) -> None:
         """Return when ``new`` has proven itself, else raise Refused.
 
-        While ``old`` serves there is time to see that it goes on being well for ``ready_after``,
-        and reason to give up at once when ``current`` goes elsewhere meanwhile.
+        While ``old`` serves there is time to see that it goes on being well for ``ready_after``
+        and until the app's other processes are as far, at most ``patience`` seconds more; and
+        reason to give up at once when ``current`` goes elsewhere meanwhile.
         """
         spec, health = new.spec, new.spec["health"]
         deadline = time.monotonic() + spec["ready_timeout"]
-        healthy, since, pause, answer = 0, 0.0, PROBE_INTERVAL, "nothing was asked yet"
+        healthy, settled, pause, answer = 0, 0.0, PROBE_INTERVAL, "nothing was asked yet"
 
         def is_spare() -> bool:
             return old is not None and old.status is None
 
         def over() -> bool:
-            return new.status is not None or (is_spare() and self.overtaken(new))
+            return new.status is not None or (is_spare() and self.overtaken(new.id))
 
         if not new.socket:
             self.until(over, spec["ready_after"], PROBE_PAUSE)
+            if is_spare() and not over():
+                self.agree(new.id, patience, lambda: over() or not is_spare())
         while new.socket and not over():
             now, ready = time.monotonic(), healthy >= health["count"]
             if not ready and now >= deadline:
@@ -593,30 +630,81 @@ class Pivot:
             good, answer = self.probe(new, until if ready else min(until, deadline))
             self.state["move"]["health"] = answer
             now = time.monotonic()
-            since = since if healthy else now
+            settled = settled if healthy else now + spec["ready_after"]
             healthy = healthy + 1 if good else 0
-            ready, spare, settled = (
-                healthy >= health["count"],
-                is_spare(),
-                since + spec["ready_after"],
-            )
-            if ready and (not spare or now >= settled):
+            if not good and self.state["move"].pop("proven", False):
+                self.tell()  # the others must not switch now
+            ready, spare = healthy >= health["count"], is_spare()
+            if ready and not spare:
                 break
+            if ready and now >= settled:
+                if self.agreed(new.id):
+                    break
+                if now >= settled + patience:
+                    raise self.tired(new.id, patience)
             many = ready or (answer.startswith("HTTP") and not good)
             pause = min(2 * pause, PROBE_PAUSE) if many else PROBE_INTERVAL
+            left = (settled if ready else deadline) - now
             self.until(
                 lambda spare=spare: over() or is_spare() != spare,
-                min(pause, (settled if ready else deadline) - now),
+                min(pause, left) if left > 0 else pause,
             )
         if new.status is not None:
             raise Refused(f"ended with exit code {new.exit_code} while starting")
         if over():
-            raise Refused("given up: another release was asked for meanwhile")
+            raise Overruled(OVERTAKEN)
 
-    def overtaken(self, new: Generation) -> bool:
-        """Whether HUP has come since for another release than ``new``: another process failed."""
+    def agree_to_stop(self, old: Generation, release: str, patience: float) -> None:
+        """Where the old process has to make room first: wait until the others are through."""
+        self.agree(
+            release,
+            patience,
+            lambda: old.status is not None or self.overtaken(release),
+            stopping=True,
+        )
+        if self.overtaken(release):
+            raise Overruled(OVERTAKEN)
+
+    def agree(
+        self, release: str, patience: float, over: Callable[[], bool], stopping: bool = False
+    ) -> None:
+        """Wait until the app's other processes are as far, or ``over`` holds."""
+
+        def agreed() -> bool:
+            return over() or self.agreed(release, stopping)
+
+        if not self.until(agreed, patience, PROBE_INTERVAL):
+            raise self.tired(release, patience)
+
+    def agreed(self, release: str, stopping: bool = False) -> bool:
+        """Whether no other process of the app has yet to prove itself; Overruled if one cannot."""
+        move = self.state["move"]
+        if not stopping and not move.get("proven"):
+            move["proven"] = True
+            self.tell()
+        votes = self.votes(release, stopping)
+        for name, said in votes.items():
+            if said == "no":
+                raise Overruled(f"given up: {name} did not get through with release {release}")
+        # who has not moved by then was not asked to
+        early = time.monotonic() < move["began"] + PEERS_PAUSE
+        return "wait" not in votes.values() and not (early and votes)
+
+    def votes(self, release: str, stopping: bool) -> dict[str, str]:
+        since = self.state["move"]["began"] - PEERS_PAUSE
+        return {
+            str(peer["instance"]): vote(peer, release, since, stopping)
+            for peer in peers_of(self.run_dir, self.instance)
+        }
+
+    def tired(self, release: str, patience: float) -> Overruled:
+        late = [name for name, said in self.votes(release, False).items() if said == "wait"]
+        return Overruled(f"given up: waited {patience:g} s for {', '.join(late)} to get through")
+
+    def overtaken(self, release: str) -> bool:
+        """Whether HUP has come since for another release: another process failed."""
         with contextlib.suppress(OSError):
-            return self.hup and (self.root / "current").resolve(strict=True).name != new.id
+            return self.hup and (self.root / "current").resolve(strict=True).name != release
         return False
 
     def probe(self, new: Generation, deadline: float) -> tuple[bool, str]:
@@ -773,6 +861,7 @@ class Pivot:
         self.hup = False  # whoever asked until here gets what `current` names from here on
         seconds: dict[str, float] = {}
         move: dict[str, Any] = {
+            "began": began,
             "hups": self.hups,
             "from": old.id if old else None,
             "outcome": "pending",
@@ -794,10 +883,18 @@ class Pivot:
         new: Generation | None = None
         overlap = True
         try:
-            release, spec = self.resolve(path)
+            release, specs = self.resolve(path)
+            spec = specs[self.kind]
             move["to"] = release.name
             overlap = spec["overlap"] and (not old or old.spec["overlap"])
+            patience = sum(
+                each["stop_timeout"] + each["ready_timeout"] + each["ready_after"]
+                for each in specs.values()
+            )
             if not overlap:
+                if old:
+                    with step("agree"):
+                        self.agree_to_stop(old, release.name, patience)
                 with step("stop"):
                     if old:
                         self.stop(old)
@@ -806,7 +903,8 @@ class Pivot:
             with step("gate"):
                 new = self.start(release, spec)
                 move["child"] = new.pid
-                self.gate(new, old if overlap else None)
+                self.gate(new, old if overlap else None, patience)
+                move["proven"] = True
             with step("switch"):
                 self.switch(new)
             if old and overlap:
@@ -824,7 +922,8 @@ class Pivot:
                 raise Refused(f"ended with exit code {new.exit_code} after the switch")
         except Exception as error:  # noqa: BLE001 - whatever it is, the old one must live
             reason = str(error) if isinstance(error, Refused | OSError) else repr(error)
-            move |= {"outcome": "refused", "reason": reason}
+            move |= {"outcome": "refused", "reason": reason, "ended": time.monotonic()}
+            move["overruled"] = isinstance(error, Overruled)
             if new:
                 if self.serving is new and old and old.status is None:
                     with contextlib.suppress(OSError):  # then the supervisor has to restart us

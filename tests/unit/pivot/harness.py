@@ -217,6 +217,17 @@ class Site:
         self.describe(name, {kind: spec})
         return name
 
+    def formation(self, name: str, **kinds: dict[str, Any]) -> str:
+        """Make a release with several process types; ``misbehave`` in one is its own env."""
+        processes = {}
+        for kind, spec in kinds.items():
+            own = "".join(f"{key}={value} " for key, value in spec.pop("misbehave", {}).items())
+            self.release(name, f"{own}{SERVER}", kind=kind, **spec)
+            document = json.loads((self.root / "releases" / name / "release.json").read_text())
+            processes |= document["processes"]
+        self.describe(name, processes)
+        return name
+
     def describe(self, name: str, processes: object) -> None:
         """Write ``release.json``, as it should be or not."""
         path = self.root / "releases" / name / "release.json"

@@ -14,6 +14,7 @@ EXIT           end with this code at the start
 DIE_WHEN       end with code 7 once this file exists
 HEALTH         the status line that the health check gets, instead of 200 OK
 HEALTH_WHEN    the health check gets 503 until this file exists
+HEALTH_UNTIL   the health check gets 503 once this file exists
 HEALTH_SILENT  the health check gets no answer
 TERM           ignore it
 TERM_WHEN      heed TERM only once this file exists
@@ -116,6 +117,8 @@ class App:
                         status = ENV.get("HEALTH", status)
                         if "HEALTH_WHEN" in ENV and not has("HEALTH_WHEN"):
                             status = "503 Not Yet"
+                        if has("HEALTH_UNTIL"):
+                            status = "503 No More"
                     body = f"{ENV['RELEASE_ID']} {os.getpid()}"
                     connection.sendall(
                         f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n"

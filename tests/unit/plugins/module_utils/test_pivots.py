@@ -268,13 +268,15 @@ def test_watched_takes_no_other_section() -> None:
 
 def test_longest_move() -> None:
     options = {"worker": {"ready_timeout": 100, "drain_timeout": 0}, "beat": {"stop_timeout": 240}}
+    options["beat"]["overlap"] = False
     specs = run_specs({"web": "a", "worker": "b", "beat": "c"}, Config(options=options))
     usual = sum(value for value in PROCESS_OPTIONS.values() if value is not True)
     assert _pivots.longest_move(specs, {}) == _pivots.ALLOWANCE
     assert _pivots.longest_move(specs, {"web": 1}) == _pivots.ALLOWANCE + usual
     assert _pivots.longest_move(specs, {"web": 1, "beat": 0}) == _pivots.ALLOWANCE + usual
     longest = _pivots.longest_move(specs, {"web": 1, "worker": 2, "beat": 1})
-    assert longest == _pivots.ALLOWANCE + usual + 210
+    # the worker's gate, then the beat's stop and gate, then the slowest drain and stop
+    assert longest == _pivots.ALLOWANCE + (100 + 5) + (240 + 60 + 5) + (60 + 240)
 
 
 def test_slowest_steps() -> None:

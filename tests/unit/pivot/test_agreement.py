@@ -1,0 +1,253 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The processes of an app switch together or not at all, also when nobody is left to say so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from types import ModuleType
+from typing import Any
+
+import pytest
+from unit.pivot.harness import Pivot, Site, wait_for
+
+
+def peer(state: str, **move: Any) -> dict[str, Any]:
+    return {"instance": "web-1", "state": state, "move": move}
+
+
+@pytest.mark.parametrize(
+    ("said", "vote", "vote_to_stop"),
+    [
+        pytest.param(peer("serving", to="r1", outcome="done"), "", "", id="was-not-asked"),
+        pytest.param(peer("serving", to="r2", outcome="done"), "", "", id="is-there-already"),
+        pytest.param({"instance": "web-1"}, "wait", "wait", id="says-nothing-yet"),
+        pytest.param(peer("gate", to="r2"), "wait", "wait", id="at-the-gate"),
+        pytest.param(peer("gate", to="r2", proven=True), "yes", "yes", id="through-the-gate"),
+        pytest.param(peer("drain", to="r2", proven=True), "yes", "yes", id="has-switched"),
+        pytest.param(peer("agree", to="r2"), "wait", "", id="waits-to-stop"),
+        pytest.param(peer("stop", to="r2"), "wait", "wait", id="makes-room"),
+        pytest.param(peer("gate", to="r3", proven=True), "wait", "wait", id="goes-elsewhere"),
+        pytest.param(peer("drain", to="r1", proven=True), "wait", "wait", id="an-earlier-move"),
+        pytest.param(
+            peer("serving", to="r2", outcome="refused", ended=11.0), "no", "no", id="refused"
+        ),
+        pytest.param(peer("serving", to="r2", outcome="refused", ended=9.0), "", "", id="long-ago"),
+        pytest.param(peer("serving", to="r3", outcome="refused", ended=11.0), "", "", id="another"),
+        pytest.param(peer("serving", outcome="refused", ended=11.0), "", "", id="found-none"),
+        pytest.param(peer("failed", to="r2"), "", "", id="failed"),
+        pytest.param(peer("stopping", to="r2"), "", "", id="is-stopped"),
+    ],
+)
+def test_vote(module: ModuleType, said: dict[str, Any], vote: str, vote_to_stop: str) -> None:
+    assert module.vote(said, "r2", 10.0, False) == vote
+    assert module.vote(said, "r2", 10.0, True) == vote_to_stop
+
+
+def hup(*pivots: Pivot) -> None:
+    for pivot in pivots:
+        pivot.hup()
+
+
+def proven(pivot: Pivot) -> dict[str, Any]:
+    return pivot.until("through the gate", lambda status: status["move"].get("proven"))
+
+
+def pair(site: Site, **worker: Any) -> tuple[Pivot, Pivot]:
+    """Web and worker at r1, and an r2 whose worker takes its time."""
+    site.formation("r1", web={}, worker={} | {k: v for k, v in worker.items() if k == "overlap"})
+    site.formation("r2", web={}, worker={"ready_after": 20.0} | worker)
+    return site.start("r1"), site.start("r1", "worker-1")
+
+
+def test_all_wait_for_the_last(site: Site) -> None:
+    web, worker = pair(site, ready_after=3.0)
+    site.point("r2")
+    with site.load(keep=1) as load:
+        hup(web, worker)
+        status, other = web.moved(), worker.moved()
+    assert (status["release"], other["release"]) == ("r2", "r2")
+    assert 2.5 <= status["move"]["seconds"]["gate"] < 15
+    assert load["failed"] == 0
+
+
+def test_the_web_process_of_a_broken_worker_serves_nobody(site: Site) -> None:
+    """Nobody tells the web process: whoever deploys may have been killed."""
+    web, worker = pair(site, misbehave={"DIE_WHEN": site.flag("die")})
+    site.point("r2")
+    with site.load(keep=1, close=1) as load:
+        hup(web, worker)
+        proven(web)
+        site.flag("die").touch()
+        status, other = web.moved(), worker.moved()
+    assert other["move"]["reason"] == "ended with exit code 7 while starting"
+    assert other["move"]["overruled"] is False
+    assert status["move"]["reason"] == "given up: worker-1 did not get through with release r2"
+    assert status["move"]["overruled"] is True
+    assert (status["release"], other["release"]) == ("r1", "r1")
+    assert load["failed"] == 0
+    assert set(load["bodies"]) == {"r1"}
+
+
+@pytest.mark.parametrize("after", [0.0, 0.5])
+def test_the_worker_of_a_broken_web_process_stays(site: Site, after: float) -> None:
+    """However soon the worker counts as ready."""
+    site.formation("r1", web={}, worker={})
+    site.formation("r2", web={"misbehave": {"EXIT": 3}}, worker={"ready_after": after})
+    web, worker = site.start("r1"), site.start("r1", "worker-1")
+    child = worker.status()["child"]
+    site.point("r2")
+    hup(worker, web)
+    status, other = web.moved(), worker.moved()
+    assert (status["release"], other["release"], other["child"]) == ("r1", "r1", child)
+    assert other["move"]["reason"] == "given up: web-1 did not get through with release r2"
+
+
+def test_a_refusal_counts_for_its_own_attempt_only(site: Site) -> None:
+    site.formation("r1", web={}, worker={})
+    misbehave = {"EXIT": f"$(test -e {site.flag('repaired')} || echo 3)"}
+    site.formation("r2", web={}, worker={"misbehave": misbehave})
+    web, worker = site.start("r1"), site.start("r1", "worker-1")
+    site.point("r2")
+    hup(web, worker)
+    assert {web.moved()["release"], worker.moved()["release"]} == {"r1"}
+    site.formation("r2", web={}, worker={})
+    hup(web, worker)
+    assert {web.moved()["release"], worker.moved()["release"]} == {"r2"}
+
+
+def test_one_that_moves_alone_waits_for_nobody(site: Site) -> None:
+    web, _worker = pair(site)
+    status = web.move("r2")
+    assert status["release"] == "r2"
+    assert status["move"]["seconds"]["gate"] < 10
+
+
+def test_what_must_not_overlap_is_not_stopped_for_a_broken_release(site: Site) -> None:
+    site.formation("r1", web={}, beat={"overlap": False})
+    site.formation("r2", web={"misbehave": {"EXIT": 3}}, beat={"overlap": False})
+    web, beat = site.start("r1"), site.start("r1", "beat-1")
+    child = beat.status()["child"]
+    site.point("r2")
+    hup(beat, web)
+    status, other = web.moved(), beat.moved()
+    assert (status["release"], other["release"], other["child"]) == ("r1", "r1", child)
+    assert set(other["move"]["seconds"]) == {"agree", "total"}
+    assert other["move"]["reason"] == "given up: web-1 did not get through with release r2"
+
+
+def test_all_wait_for_what_must_not_overlap(site: Site) -> None:
+    """It can prove itself last only; then its old release comes back, and the others stay."""
+    broken = {"overlap": False, "misbehave": {"EXIT": 3}}
+    site.formation("r1", web={}, worker={}, beat={"overlap": False})
+    site.formation("r2", web={}, worker={}, beat=broken)
+    pivots = [site.start("r1", name) for name in ("web-1", "worker-1", "beat-1")]
+    site.point("r2")
+    hup(*pivots)
+    told = [pivot.moved() for pivot in pivots]
+    assert {status["release"] for status in told} == {"r1"}
+    assert [status["move"]["overruled"] for status in told] == [True, True, False]
+
+
+def test_two_that_must_not_overlap_do_not_wait_for_each_other(site: Site) -> None:
+    for name in ("r1", "r2"):
+        site.formation(name, web={}, beat={"overlap": False}, cron={"overlap": False})
+    pivots = [site.start("r1", name) for name in ("web-1", "beat-1", "cron-1")]
+    site.point("r2")
+    hup(*pivots)
+    assert {pivot.moved()["release"] for pivot in pivots} == {"r2"}
+
+
+def test_nobody_waits_for_the_dead(site: Site) -> None:
+    web, worker = pair(site, ready_after=4.0)
+    site.point("r2")
+    hup(web, worker)
+    worker.until_state("gate")
+    proven(web)
+    worker.process.kill()
+    assert web.moved()["release"] == "r2"
+    site.end_adopted()
+    site.launch("worker-1").until_state("serving")
+
+
+def test_nobody_waits_for_ever(site: Site) -> None:
+    site.formation("r1", web={}, worker={})
+    impatient = {"ready_timeout": 1.0, "stop_timeout": 0.2}
+    site.formation("r2", web=dict(impatient), worker=impatient | {"ready_after": 0.5})
+    web, worker = site.start("r1"), site.start("r1", "worker-1")
+    site.point("r2")
+    hup(worker)
+    worker.until_state("gate")
+    os.kill(worker.pid, signal.SIGSTOP)
+    hup(web)
+    status = web.moved()
+    os.kill(worker.pid, signal.SIGCONT)
+    assert status["move"]["reason"] == "given up: waited 3.1 s for worker-1 to get through"
+    assert status["release"] == "r1"
+    assert worker.moved()["release"] == "r1"
+
+
+@pytest.mark.parametrize("overlap", [True, False], ids=["ready", "to-stop"])
+def test_another_release_ends_the_waiting(site: Site, overlap: bool) -> None:
+    site.formation("r1", web={}, worker={"overlap": overlap})
+    site.formation("r2", web={"ready_after": 20.0}, worker={"overlap": overlap})
+    web, worker = site.start("r1"), site.start("r1", "worker-1")
+    site.point("r2")
+    hup(web, worker)
+    web.until_state("gate")
+    worker.until_state("gate" if overlap else "agree")
+    time.sleep(0.5)
+    site.point("r1")
+    hup(worker, web)
+    assert {web.moved()["release"], worker.moved()["release"]} == {"r1"}
+    assert "another release was asked for meanwhile" in worker.log()
+
+
+def test_when_the_old_one_dies_the_new_one_waits_no_longer(site: Site) -> None:
+    site.formation("r1", web={"misbehave": {"DIE_WHEN": site.flag("die")}}, worker={})
+    site.formation("r2", web={}, worker={"ready_after": 20.0})
+    web, worker = site.start("r1"), site.start("r1", "worker-1")
+    site.point("r2")
+    hup(web, worker)
+    proven(web)
+    site.flag("die").touch()
+    assert web.moved()["release"] == "r2"
+    assert worker.status()["state"] == "gate"
+
+
+@pytest.mark.parametrize("misbehaviour", ["DIE_WHEN", "HEALTH_UNTIL"])
+def test_what_is_through_the_gate_must_stay_well(site: Site, misbehaviour: str) -> None:
+    flag = site.flag("ill")
+    site.formation("r1", web={}, worker={})
+    web_spec = {"misbehave": {misbehaviour: flag}, "ready_timeout": 1.0}
+    site.formation("r2", web=web_spec, worker={"ready_after": 4.0})
+    web, worker = site.start("r1"), site.start("r1", "worker-1")
+    site.point("r2")
+    hup(web, worker)
+    proven(web)
+    flag.touch()
+    status, other = web.moved(), worker.moved()
+    assert {status["release"], other["release"]} == {"r1"}
+    assert status["move"]["overruled"] is False
+    assert other["move"]["overruled"] is True
+    wait_for(lambda: len(site.files()) == 4, "nothing but what serves")
+
+
+def test_who_is_ill_for_a_while_holds_the_others_up(site: Site) -> None:
+    flag = site.flag("ill")
+    site.formation("r1", web={}, worker={})
+    site.formation("r2", web={"misbehave": {"HEALTH_UNTIL": flag}}, worker={"ready_after": 3.0})
+    web, worker = site.start("r1"), site.start("r1", "worker-1")
+    site.point("r2")
+    hup(web, worker)
+    proven(web)
+    flag.touch()
+    web.until("ill", lambda status: not status["move"].get("proven"))
+    proven(worker)
+    time.sleep(1)
+    assert (web.status()["release"], worker.status()["release"]) == ("r1", "r1")
+    flag.unlink()
+    assert {web.moved()["release"], worker.moved()["release"]} == {"r2"}
