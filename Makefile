@@ -63,7 +63,7 @@ demo-clean: ## remove the demo's hosts and what was kept of them
 ##@ Tests
 
 .PHONY: test
-test: ready ## everything below, one after the other, and a table of it
+test: hosts-ready ## everything below, two parts at a time, and a table of it
 	@tests/parts lint unit $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit
