@@ -127,6 +127,16 @@ options:
         V(socket), whether it listens on a socket (default for the type V(web) only).
     type: dict
     default: {}
+  log_format:
+    description:
+      - What becomes of the lines that the processes write.
+      - V(text) leaves them as they are.
+      - V(json) makes each an object with the field names of the Elastic Common Schema, C(@timestamp),
+        C(message), C(service.name) (the app), C(service.version) (the release), C(process.name) (V(web-1))
+        and C(process.pid). What the app writes as an object keeps its fields.
+    type: str
+    choices: [text, json]
+    default: text
   python:
     description: The interpreter, as a path on the host.
     type: path
@@ -419,6 +429,7 @@ def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> di
         python=params["python"],
         health=params["health"],
         options=params["process_options"],
+        log_format=params["log_format"],
     )
     try:
         build, warning = wanted_build(params, home, config)
@@ -589,6 +600,7 @@ def main() -> None:
                 },
             },
             "process_options": {"type": "dict", "default": {}},
+            "log_format": {"choices": ["text", "json"], "default": "text"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "uv": {"type": "path", "default": "/opt/circus/bin/uv"},
             "keep": {"type": "int", "default": 5},

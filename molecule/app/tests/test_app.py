@@ -31,6 +31,18 @@ def test_the_process_runs_the_current_release_as_the_apps_user(host):
     assert host.process.get(pid=said["child"]).user == "radicale"
 
 
+def test_every_line_of_its_output_says_where_it_comes_from(host):
+    current = host.file("/srv/radicale/current").linked_to.rpartition("/")[2]
+    lines = host.file("/var/log/radicale/web-1.log").content_string.splitlines()
+    events = [json.loads(line) for line in lines]
+    assert {(event["service.name"], event["process.name"]) for event in events} == {
+        ("radicale", "web-1")
+    }
+    mine = [event for event in events if event["process.pid"] == status(host)["child"]]
+    assert {event["service.version"] for event in mine} == {current}
+    assert any("Booting worker" in event["message"] for event in mine)
+
+
 def test_nothing_of_refused_releases_runs_and_no_socket_is_left(host):
     sockets = host.check_output("find /run/radicale -name '*.sock' -type s").split()
     assert sockets == [host.check_output(f"readlink -f {SOCKET}")]

@@ -35,6 +35,7 @@ ready_after    seconds a process must stay up, and with a socket go on answering
 ready_timeout  seconds until the gate gives up waiting for good answers
 drain_timeout  seconds that open connections may keep the old process
 stop_timeout   seconds between TERM and KILL
+log_format     text: output goes on as it is; json: each line as an object (see ``event``)
 
 Durations are measured with the monotonic clock; only timestamps in the status file are wall time.
 """
@@ -69,6 +70,7 @@ DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
 DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
 KILL_TIMEOUT = 10.0  # seconds that the kernel may take to end a process
 TAIL_LINES = 40  # output kept to explain why a generation failed
+LONGEST_LINE = 1 << 20  # bytes; where each is made an object, a longer one becomes several
 PIPE_SIZE = 1 << 20  # bytes that a process may write ahead of the supervisor
 REFUSED_GRACE = 1.0  # seconds between TERM and KILL for what did not get through
 PEERS_PAUSE = 1.0  # seconds within which all pivots of an app get the HUP of one reload
@@ -86,6 +88,7 @@ SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and
     "ready_timeout": 60.0,
     "drain_timeout": 60.0,
     "stop_timeout": 30.0,
+    "log_format": "text",
 }
 
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
@@ -201,6 +204,25 @@ def environment(
             "UWSGI_HTTP_SOCKET": socket_path,
         }
     return env
+
+
+def timestamp() -> str:
+    now = time.time()
+    return time.strftime(f"%Y-%m-%dT%H:%M:%S.{int(now % 1 * 1000):03}Z", time.gmtime(now))
+
+
+def event(line: bytes, at: str, origin: dict[str, Any]) -> bytes:
+    """One line of output as a JSON object with the field names of the Elastic Common Schema.
+
+    An object that the app wrote keeps its fields; ``origin`` says who wrote it and has the last
+    word. Nothing of a line is dropped, whatever it holds.
+    """
+    text = line.decode("utf-8", "backslashreplace")
+    fields = {"message": text}
+    if text.startswith("{"):
+        with contextlib.suppress(ValueError, RecursionError):
+            fields = json.loads(text, parse_constant=str)  # NaN is no JSON
+    return json.dumps({"@timestamp": at} | fields | origin).encode() + b"\n"
 
 
 def connections(table: str, path: str) -> int | None:
@@ -320,6 +342,7 @@ class Generation:
         self.pid = 0
         self.output = -1  # read end of the process's stdout and stderr
         self.status: int | None = None  # wait status once it has ended
+        self.origin: dict[str, Any] | None = None  # what each line is marked with
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._rest = b""  # a line that is not complete yet
 
@@ -342,6 +365,9 @@ class Generation:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.close(writer)
+        if self.spec["log_format"] == "json":
+            names = {"service.name": app, "service.version": self.id, "process.name": instance}
+            self.origin = names | {"process.pid": self.pid}
 
     def _become(self, command: str, env: dict[str, str], writer: int, parent: int) -> NoReturn:
         """In the child: turn into the command."""
@@ -362,20 +388,36 @@ class Generation:
         finally:
             os._exit(127)
 
-    def read(self) -> bytes:
-        """What the process wrote since; empty when there is nothing now, or nothing any more."""
+    def read(self) -> bytes | None:
+        """What to pass on of what the process wrote since; None when it wrote nothing."""
         if self.output < 0:
-            return b""
+            return None
         try:
             data = os.read(self.output, 1 << 16)
         except BlockingIOError:
-            return b""
+            return None
         if not data:
             self.close_output()
+            return self.flush() or None
         *lines, rest = (self._rest + data).split(b"\n")
         self._tail.extend(line.decode("utf-8", "replace")[:1000] for line in lines[-TAIL_LINES:])
-        self._rest = rest[-4096:]
-        return data
+        if self.origin is None:
+            self._rest = rest[-4096:]
+            return data
+        self._rest = rest
+        return self._events(lines) + (self.flush() if len(rest) > LONGEST_LINE else b"")
+
+    def _events(self, lines: list[bytes]) -> bytes:
+        at = timestamp()
+        return b"".join(event(line, at, self.origin or {}) for line in lines if line)
+
+    def flush(self) -> bytes:
+        """The beginning of a line whose end will not come, as far as it was not passed on."""
+        if self.origin is None or not self._rest:
+            return b""
+        rest, self._rest = self._rest, b""
+        self._tail.append(rest.decode("utf-8", "replace")[:1000])
+        return self._events([rest])
 
     def last_lines(self) -> list[str]:
         """The last lines it wrote; the very last one may lack its newline."""
@@ -437,6 +479,7 @@ class Pivot:
         self.state: dict[str, Any] = {"counter": 0}
         self.hup = self.term = False
         self.hups = 0
+        self.origin: dict[str, Any] | None = None  # of our own words; as the last generation's
         self._backlog = bytearray()  # output that the supervisor has not taken yet
         self._complained = False
 
@@ -485,7 +528,7 @@ class Pivot:
             self._write_backlog()
         for generation in self.alive:
             if generation.output in ready:
-                self._backlog += generation.read()
+                self._backlog += generation.read() or b""
         reaped = self._reap()
         self._heed_term()
         return reaped
@@ -514,7 +557,7 @@ class Pivot:
     def _collect(self, generation: Generation) -> None:
         """Take what is in the pipe; no more than fits into it, for orphans may go on writing."""
         for _read in range(2 * PIPE_SIZE >> 16):
-            if not (data := generation.read()):
+            if (data := generation.read()) is None:
                 break
             self._backlog += data
 
@@ -565,11 +608,15 @@ class Pivot:
             self._complained = True
 
     def say(self, text: str) -> None:
+        line = f"pivot {self.app} {self.instance}: {text}"
+        if self.origin:  # in turn: an object must not begin in the middle of another
+            self._backlog += event(line.encode(), timestamp(), self.origin)
+            return
         poll = select.poll()
         poll.register(2, select.POLLOUT)
         with contextlib.suppress(OSError):
             if poll.poll(0):
-                os.write(2, f"pivot {self.app} {self.instance}: {text}\n".encode())
+                os.write(2, f"{line}\n".encode())
 
     # -- steps
 
@@ -597,6 +644,7 @@ class Pivot:
             generation.remove_files()
             raise Refused(f"cannot start release {release.name}: {error}") from None
         self.alive.append(generation)
+        self.origin = generation.origin and generation.origin | {"process.pid": os.getpid()}
         return generation
 
     def gate(self, new: Generation, old: Generation | None, patience: float = 0) -> None:
@@ -813,6 +861,7 @@ class Pivot:
         self.until(lambda: all(g.is_gone() for g in generations), KILL_TIMEOUT, DRAIN_INTERVAL)
         for generation in generations:
             self._collect(generation)
+            self._backlog += generation.flush()
             generation.close_output()
             generation.remove_files()
             self.alive.remove(generation)

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ast
+import datetime
+import json
 import os
 import pathlib
 import signal
@@ -243,9 +245,37 @@ def test_last_lines(module: ModuleType, chunks: list[bytes], lines: list[str]) -
         os.write(writer, chunk)
         generation.read()
     os.close(writer)
-    assert generation.read() == b""
+    assert generation.read() is None
     assert generation.output == -1
     assert generation.last_lines()[: len(lines)] == lines
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        (b"hello", {"message": "hello"}),
+        (b'say "h\xc3\xa9"\t\xff', {"message": 'say "h\u00e9"\t\\xff'}),
+        (b'{"message": "paid", "log.level": "info"}', {"message": "paid", "log.level": "info"}),
+        (b'{"@timestamp": "then", "a": {"b": 1}}', {"@timestamp": "then", "a": {"b": 1}}),
+        (b'{"process.pid": 1, "service.version": "lie"}', {}),
+        (b'{"a": NaN, "b": "\\ud800"}', {"a": "NaN", "b": "\ud800"}),
+        (b'{"cut', {"message": '{"cut'}),
+        (b'["no", "object"]', {"message": '["no", "object"]'}),
+        (b'{"a":' * 100_000, {"message": '{"a":' * 100_000}),
+    ],
+    ids=["plain", "bytes", "object", "own-time", "origin", "no-json", "cut", "list", "deep"],
+)
+def test_event(module: ModuleType, line: bytes, fields: dict[str, object]) -> None:
+    origin = {"service.version": "r1", "process.pid": 7}
+    text = module.event(line, "now", origin)
+    assert text.endswith(b"}\n")
+    assert text.count(b"\n") == 1
+    assert json.loads(text) == {"@timestamp": "now"} | fields | origin
+
+
+def test_timestamp(module: ModuleType) -> None:
+    told = datetime.datetime.fromisoformat(module.timestamp())
+    assert abs(told - datetime.datetime.now(datetime.UTC)) < datetime.timedelta(seconds=5)
 
 
 def test_a_sweep_looks_twice(
@@ -263,7 +293,7 @@ def test_a_sweep_looks_twice(
 
 
 def test_no_deadline_hangs_on_the_wall_clock() -> None:
-    """The one use of time.time() is the status file's timestamp."""
+    """What uses time.time() are the timestamps in the status file and in the output."""
     tree = ast.parse(PIVOT.read_text())
     users = [
         function.name
@@ -274,7 +304,7 @@ def test_no_deadline_hangs_on_the_wall_clock() -> None:
         and isinstance(node.value, ast.Name)
         and (node.value.id, node.attr) == ("time", "time")
     ]
-    assert users == ["tell"]
+    assert users == ["timestamp", "tell"]
     assert "datetime" not in PIVOT.read_text()
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import shutil
@@ -494,6 +495,41 @@ def test_a_last_line_is_kept_although_an_orphan_holds_the_pipe(site: Site) -> No
     pivot = site.launch()
     pivot.until_state("failed")
     assert pivot.status()["move"]["output"] == ["the reason"]
+
+
+def test_every_line_as_an_object(site: Site) -> None:
+    """Of two generations and of the pivot; the last line has no newline."""
+    site.release("r1", env={"LINES": 20_000}, log_format="json")
+    site.release("r2", env={"LINES": 20_000, "PRINT": '{"log.level": "info"}\n'}, log_format="json")
+    pivot = site.start("r1")
+    first = pivot.status()["child"]
+    second = pivot.move("r2")["child"]
+    pivot.move(site.release("r3", env={"PRINT": "the reason", "EXIT": 3}, log_format="json"))
+    wait_for(lambda: pivot.log().count("the reason") == 1, "the last word")
+    pivot.term()
+    events = [json.loads(line) for line in pivot.log().splitlines()]
+    for release, pid in (("r1", first), ("r2", second)):
+        mine = [event for event in events if event["process.pid"] == pid]
+        assert {event["service.version"] for event in mine} == {release}
+        said = [event["message"] for event in mine if "message" in event]
+        assert said == [f"line {number} of the output" for number in range(20_000)]
+    assert {event["service.name"] for event in events} == {"shop"}
+    assert {event["process.name"] for event in events} == {"web-1"}
+    assert [event["service.version"] for event in events if "log.level" in event] == ["r2"]
+    (own,) = [e for e in events if e["process.pid"] == pivot.pid and "refused" in e["message"]]
+    assert own["service.version"] == "r3"
+
+
+def test_a_line_without_end(site: Site) -> None:
+    """Where each is made an object, it is cut, and nothing of it is lost."""
+    command = f"{PYTHON} -c 'print(\"x\" * 3_000_000)'"
+    site.point(site.release("r1", command, kind="worker", log_format="json", ready_after=0))
+    pivot = site.launch("worker-1")
+    assert pivot.wait() == 1
+    events = [json.loads(line) for line in pivot.log().splitlines()]
+    told = [e["message"] for e in events if e["message"].startswith("x")]
+    assert len(told) > 1
+    assert "".join(told) == "x" * 3_000_000
 
 
 def test_a_supervisor_that_does_not_read(site: Site) -> None:

@@ -372,6 +372,7 @@ def test_env_file_is_in_the_order_of_its_keys() -> None:
 def test_run_specs() -> None:
     config = Config(
         health={"path": "/up", "host": "h", "count": 2},
+        log_format="json",
         options={
             "worker": {"overlap": False, "stop_timeout": 240, "ready_after": None},
             "admin": {"socket": True},
@@ -379,7 +380,7 @@ def test_run_specs() -> None:
     )
     processes = {"release": "m", "web": "w", "worker": "k", "admin": "a"}
     specs = _release.run_specs(processes, config)
-    defaults = dict(_release.PROCESS_OPTIONS)
+    defaults = _release.PROCESS_OPTIONS | {"log_format": "json"}
     health = {"path": "/up", "host": "h", "count": 2}
     assert specs == {
         "web": {"command": "w", "socket": True, "health": health, **defaults},
@@ -496,6 +497,7 @@ def test_id_does_not_depend_on(build: Build, config: Config) -> None:
             dataclasses.replace(CONFIG, options={"web": {"overlap": False}}),
             id="process-options",
         ),
+        pytest.param(LOCKED, dataclasses.replace(CONFIG, log_format="json"), id="log-format"),
     ],
 )
 def test_id_depends_on(build: Build, config: Config) -> None:
