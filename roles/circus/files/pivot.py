@@ -298,13 +298,14 @@ def peers_of(run_dir: pathlib.Path, instance: str) -> Iterator[dict[str, Any]]:
 def vote(peer: dict[str, Any], release: str, since: float, stopping: bool) -> str:
     """What a peer says to a switch to ``release``: yes, no, wait; empty when it takes no part.
 
-    A refusal counts if it came after ``since`` (monotonic seconds). With ``stopping`` the question
+    A refusal counts if it came after ``since`` (monotonic seconds); the pivots of an app may be of
+    different versions of this program, and an older one does not say when. With ``stopping`` the question
     comes from a process that must stop before its successor can prove anything; such peers do not
     wait for each other.
     """
     move, state = peer.get("move") or {}, peer.get("state")
     if move.get("outcome") == "refused":
-        return "no" if move.get("to") == release and move["ended"] >= since else ""
+        return "no" if move.get("to") == release and move.get("ended", 0) >= since else ""
     if state in ("serving", "failed", "stopping", "stopped") or (stopping and state == "agree"):
         return ""
     return "yes" if move.get("to") == release and move.get("proven") else "wait"

@@ -38,6 +38,7 @@ def peer(state: str, **move: Any) -> dict[str, Any]:
         pytest.param(peer("serving", to="r2", outcome="refused", ended=9.0), "", "", id="long-ago"),
         pytest.param(peer("serving", to="r3", outcome="refused", ended=11.0), "", "", id="another"),
         pytest.param(peer("serving", outcome="refused", ended=11.0), "", "", id="found-none"),
+        pytest.param(peer("serving", to="r2", outcome="refused"), "", "", id="older-version"),
         pytest.param(peer("failed", to="r2"), "", "", id="failed"),
         pytest.param(peer("stopping", to="r2"), "", "", id="is-stopped"),
     ],
