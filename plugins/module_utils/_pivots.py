@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,11 @@ def instances(formation: Mapping[str, int]) -> list[str]:
     return [
         f"{kind}-{number}" for kind in sorted(formation) for number in range(1, formation[kind] + 1)
     ]
+
+
+def counted(names: Iterable[str]) -> dict[str, int]:
+    """The formation of these processes: what ``instances`` made them of."""
+    return dict(sorted(Counter(name.rpartition("-")[0] for name in names).items()))
 
 
 def watchers(app: str, formation: Mapping[str, int], running: str = "") -> str:

@@ -109,6 +109,11 @@ formation:
   returned: success
   type: dict
   sample: {"web": 1, "worker": 2}
+previous_formation:
+  description: How many processes of each type ran before.
+  returned: success
+  type: dict
+  sample: {"web": 1, "worker": 1}
 processes:
   description:
     - Per process its release, generation and pid, and of its last move the seconds of each step
@@ -145,6 +150,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
+    counted,
     instances,
     longest_move,
     slowest_steps,
@@ -169,8 +175,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor im
     wait_for,
 )
 
-PROBE_TIMEOUT = 5.0  # seconds for nginx to answer
-PROBE_PATIENCE = 5.0  # seconds until its answer must be good
+PROBE_TIMEOUT = 10.0  # seconds for nginx to answer
+# Seconds until its answer must be good. The processes have proven themselves by then, so this is no
+# reason for haste, and a host under load answers late.
+PROBE_PATIENCE = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -425,6 +433,7 @@ def run(module: AnsibleModule) -> None:
             "release": plan.target,
             "previous": plan.before,
             "formation": plan.formation,
+            "previous_formation": counted(watched(plan.old_configuration)),
             "diff": {
                 "before": shown(plan.current, found, plan.old_configuration),
                 "after": shown(plan.target, wanted, plan.new_configuration),

@@ -409,6 +409,8 @@ def test_formation_changes(
     deploy(A, before)
     done = deploy(A, after)
     assert done.result["changed"] is bool(did)
+    ran = {kind: count for kind, count in before.items() if count}
+    assert done.result["previous_formation"] == ran
     assert host.did == did
     names = watched(watchers("shop", after))
     assert state(host) == (A, dict.fromkeys(names, A), names)
