@@ -45,3 +45,11 @@ def test_everything_together_is_valid(host: Any) -> None:
     assert answer.rc == 0
     assert "error:" not in answer.stderr
     assert host.service("logrotate.timer").is_enabled
+
+
+def test_it_looks_every_hour(host: Any) -> None:
+    """And not once a day as well: the schedules of a timer add up."""
+    told = host.check_output("systemctl show --property TimersCalendar logrotate.timer")
+    assert told.count("OnCalendar=") == 1
+    assert "OnCalendar=*-*-* *:00:00" in told
+    assert host.service("logrotate.timer").is_running
