@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.message
 import email.policy
@@ -14,7 +15,9 @@ import re
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 LARGEST_METADATA = 4 << 20  # bytes; long descriptions come to some 100 KiB
 
@@ -129,27 +132,34 @@ def _python_tag(filename: str) -> str:
     return filename.removesuffix(".whl").split("-")[-3]
 
 
+@contextlib.contextmanager
+def opened_wheel(file: pathlib.Path | BinaryIO, name: str) -> Iterator[tuple[zipfile.ZipFile, str]]:
+    """The archive of the wheel ``name`` and the name of its metadata directory."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            tops = {member.partition("/")[0] for member in archive.namelist()}
+            info = [top for top in tops if top.endswith(".dist-info")]
+            if len(info) != 1:
+                raise DistributionError(
+                    f"{name} is no wheel: it has {len(info)} .dist-info folders."
+                )
+            yield archive, info[0]
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise DistributionError(f"{name} is no wheel: {error}.") from None
+
+
 def _wheel(path: pathlib.Path) -> tuple[str, bytes]:
     if len(path.name.split("-")) not in (5, 6):
         raise DistributionError(
             f"{path.name} is no name of a wheel: name-version-python-abi-platform.whl is one."
         )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [
-                name
-                for name in archive.namelist()
-                if name.endswith(".dist-info/METADATA") and name.count("/") == 1
-            ]
-            if len(names) != 1:
-                raise DistributionError(
-                    f"{path} is no wheel: it has {len(names)} METADATA files, not one."
-                )
-            if archive.getinfo(names[0]).file_size > LARGEST_METADATA:
-                raise DistributionError(f"{path}: more than {LARGEST_METADATA} bytes of METADATA.")
-            return "bdist_wheel", archive.read(names[0])
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise DistributionError(f"{path} is no wheel: {error}.") from error
+    with opened_wheel(path, str(path)) as (archive, info):
+        member = f"{info}/METADATA"
+        if member not in archive.namelist():
+            raise DistributionError(f"{path} is no wheel: it has no {member}.")
+        if archive.getinfo(member).file_size > LARGEST_METADATA:
+            raise DistributionError(f"{path}: more than {LARGEST_METADATA} bytes of METADATA.")
+        return "bdist_wheel", archive.read(member)
 
 
 def _source(path: pathlib.Path) -> tuple[str, bytes]:

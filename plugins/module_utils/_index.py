@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import ssl
 import time
 import urllib.error
@@ -14,6 +15,7 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     ReleaseError,
@@ -23,6 +25,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
 TIMEOUT = 30.0  # seconds for one answer of the index
 LARGEST_WHEEL = 1 << 30  # bytes
 ATTEMPTS = 3
+HTML = "text/html, */*;q=0.1"
+JSON = "application/vnd.pypi.simple.v1+json"
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class Index:
             opener.append(urllib.request.HTTPBasicAuthHandler(passwords))
         self._opener = urllib.request.build_opener(*opener)
 
-    def _get(self, url: str, limit: int, what: str) -> bytes | None:
+    def _get(self, url: str, limit: int, what: str, accept: str = HTML) -> bytes | None:
         """The body, or None where the index says 404.
 
         Gateway errors and connections that break are tried again.
@@ -151,7 +155,7 @@ class Index:
             if attempt:
                 time.sleep(attempt)
             try:
-                request = urllib.request.Request(url, headers={"Accept": "text/html, */*;q=0.1"})
+                request = urllib.request.Request(url, headers={"Accept": accept})
                 with self._opener.open(request, timeout=TIMEOUT) as response:
                     body: bytes = response.read(limit + 1)
                     length = int(response.headers.get("Content-Length") or len(body))
@@ -183,6 +187,16 @@ class Index:
         url = f"{self.shown}{canonical_name(package)}/"
         body = self._get(url, 64 << 20, f"the files of {package}")
         return parse_page(body.decode("utf-8", "replace"), url) if body is not None else []
+
+    def page(self, package: str) -> dict[str, Any] | None:
+        """The page of a project in JSON (PEP 691); None where the index does not know it."""
+        url = f"{self.shown}{canonical_name(package)}/"
+        body = self._get(url, 64 << 20, f"the files of {package}", JSON)
+        try:
+            page = None if body is None else json.loads(body)
+        except ValueError:
+            raise ReleaseError(f"{url} is not given in JSON (PEP 691).") from None
+        return page if isinstance(page, dict) else None
 
     def find(self, package: str, version: str) -> File:
         """The wheel of a version."""

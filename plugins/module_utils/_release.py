@@ -68,6 +68,7 @@ class Build:
     wheel_sha256: str | None = None
     requirements: str | None = None
     procfile: Mapping[str, str] | None = None
+    commit: str | None = None  # for people: the wheel's hash is what counts
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A build: one wheel that carries its lock and its Procfile.
+"""A build: one wheel that carries its lock, its Procfile, its bill of materials and its origin.
 
-Both lie in the wheel's own metadata directory, which is where a wheel keeps what belongs to it and
+They lie in the wheel's own metadata directory, which is where a wheel keeps what belongs to it and
 is not code. So a version on the index is everything a release needs, under one hash.
 """
 
@@ -14,13 +14,18 @@ import contextlib
 import csv
 import hashlib
 import io
+import json
 import os
 import pathlib
+import time
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
+    DistributionError,
+    opened_wheel,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
 FOLDER = "twelvefactor"  # below <name>-<version>.dist-info/
@@ -28,38 +33,57 @@ LOCK = "requirements.txt"
 PYLOCK = "pylock.toml"
 LOCKS = (LOCK, PYLOCK)  # of the two forms a build carries one
 PROCFILE = "Procfile"
+ORIGIN = "origin.json"
+# Where a wheel keeps bills of materials (PEP 770).
+SBOM = "sboms/app.cdx.json"
 LARGEST_MEMBER = 16 << 20  # bytes; a lock of 2,000 packages has less than one
+# 1980-01-01, the earliest time that a zip archive can hold
+EPOCH = 315_532_800
 
 
 @contextlib.contextmanager
 def _opened(file: pathlib.Path | BinaryIO, name: str) -> Iterator[tuple[zipfile.ZipFile, str]]:
     """The archive and the name of its metadata directory."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            names = {name.partition("/")[0] for name in archive.namelist()}
-            info = [name for name in names if name.endswith(".dist-info")]
-            if len(info) != 1:
-                raise ReleaseError(f"{name} is no wheel: it has {len(info)} .dist-info folders.")
-            yield archive, info[0]
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise ReleaseError(f"{name} is no wheel: {error}.") from None
+        with opened_wheel(file, name) as found:
+            yield found
+    except DistributionError as error:
+        raise ReleaseError(str(error)) from None
+
+
+def _read(archive: zipfile.ZipFile, path: str, name: str) -> str | None:
+    if path not in archive.namelist():
+        return None
+    if archive.getinfo(path).file_size > LARGEST_MEMBER:
+        member = path.rpartition("/")[2]
+        raise ReleaseError(f"{member} in {name} is larger than {LARGEST_MEMBER} bytes.")
+    return archive.read(path).decode()
 
 
 def read_build(file: pathlib.Path | BinaryIO, name: str) -> tuple[str | None, str | None]:
     """The lock and the Procfile in the wheel ``name``; None for what it does not carry."""
-
-    def read(wanted: tuple[str, ...]) -> str | None:
-        for member in wanted:
-            path = f"{info}/{FOLDER}/{member}"
-            if path not in archive.namelist():
-                continue
-            if archive.getinfo(path).file_size > LARGEST_MEMBER:
-                raise ReleaseError(f"{member} in {name} is larger than {LARGEST_MEMBER} bytes.")
-            return archive.read(path).decode()
-        return None
-
     with _opened(file, name) as (archive, info):
-        return read(LOCKS), read((PROCFILE,))
+        found = [_read(archive, f"{info}/{FOLDER}/{lock}", name) for lock in LOCKS]
+        locks = [lock for lock in found if lock is not None]
+        return locks[0] if locks else None, _read(archive, f"{info}/{FOLDER}/{PROCFILE}", name)
+
+
+def format_origin(commit: str | None) -> str:
+    return json.dumps({"commit": commit}) + "\n"
+
+
+def read_commit(file: pathlib.Path | BinaryIO, name: str) -> str | None:
+    """The commit that the wheel ``name`` says it was built from; None where it says none.
+
+    What it says was written by whoever built it, so anything but a word is taken for nothing.
+    """
+    with _opened(file, name) as (archive, info):
+        text = _read(archive, f"{info}/{FOLDER}/{ORIGIN}", name)
+    try:
+        commit = json.loads(text or "null")["commit"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return commit if isinstance(commit, str) and commit.isprintable() and commit else None
 
 
 def _record_line(name: str, data: bytes) -> list[str]:
@@ -67,32 +91,37 @@ def _record_line(name: str, data: bytes) -> list[str]:
     return [name, f"sha256={digest}", str(len(data))]
 
 
-def embed(source: pathlib.Path, target: pathlib.Path, files: Mapping[str, str]) -> str:
-    """Write ``source`` with ``files`` added to its metadata; the sha256 of the result.
+def _entry(name: str, when: float, executable: bool) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, time.gmtime(max(when, EPOCH))[:6])
+    entry.create_system = 3  # Unix, so that the mode counts
+    entry.external_attr = (0o100755 if executable else 0o100644) << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
 
-    The same wheel and the same files give the same bytes: members keep their order and their
-    times, new ones take the time of RECORD, and RECORD stays last as PEP 427 recommends.
+
+def embed(source: pathlib.Path, target: pathlib.Path, files: Mapping[str, str], when: float) -> str:
+    """Write the wheel ``source`` with ``files`` added to its metadata; the sha256 of the result.
+
+    ``files`` are paths below the metadata directory. The same contents give the same bytes: every
+    member has the time ``when`` (seconds since 1970) and one of two modes, whatever the builder's
+    clock, umask and order of directories were. RECORD stays last, as PEP 427 recommends.
     """
     with _opened(source, source.name) as (archive, info):
         record_name = f"{info}/RECORD"
-        record = archive.getinfo(record_name)
-        rows = list(csv.reader(io.StringIO(archive.read(record).decode())))
-        added = {f"{info}/{FOLDER}/{name}": text.encode() for name, text in files.items()}
-        rows = [row for row in rows if row and row[0] not in {*added, record_name}]
-        rows += [_record_line(name, data) for name, data in added.items()]
-        rows.append([record_name, "", ""])
+        added = {f"{info}/{name}": text.encode() for name, text in files.items()}
+        modes = {m.filename: m.external_attr >> 16 for m in archive.infolist() if not m.is_dir()}
+        rows = csv.reader(io.StringIO(archive.read(record_name).decode()))
+        kept = [row for row in rows if row and row[0] not in {*added, record_name}]
+        kept += [_record_line(name, data) for name, data in added.items()]
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
+        csv.writer(text, lineterminator="\n").writerows([*sorted(kept), [record_name, "", ""]])
+        names = {*modes, *added} - {record_name}
         part = target.with_name(f".{target.name}.part")
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as out:
-            for member in archive.infolist():
-                if member.filename not in {*added, record_name}:
-                    out.writestr(member, archive.read(member))
-            for name, data in {**added, record_name: text.getvalue().encode()}.items():
-                entry = zipfile.ZipInfo(name, record.date_time)
-                entry.external_attr = record.external_attr
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                out.writestr(entry, data)
+        with zipfile.ZipFile(part, "w") as out:
+            for name in sorted(names, key=lambda name: (name.startswith(f"{info}/"), name)):
+                data = added[name] if name in added else archive.read(name)
+                out.writestr(_entry(name, when, bool(modes.get(name, 0) & 0o100)), data)
+            out.writestr(_entry(record_name, when, False), text.getvalue())
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
     os.replace(part, target)
     return digest

@@ -70,7 +70,9 @@ options:
     description: Who does it and from where, for the record.
     type: str
   commit:
-    description: Commit that the release was built from, for the record.
+    description:
+      - Commit that the release was built from, for the record. Without it, the one that
+        M(twelvefactor.deploy.build) wrote into the wheel.
     type: str
   timeout:
     description:
@@ -447,6 +449,7 @@ def run(module: AnsibleModule) -> None:
                 }
             module.exit_json(**result)
         began = time.monotonic()
+        manifest = home.manifest(plan.target) or {}
         record = Record(
             at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             event="rollback" if params["release"] == "previous" else params["event"],
@@ -455,8 +458,8 @@ def run(module: AnsibleModule) -> None:
             before=plan.before,
             formation=plan.formation,
             by=params["by"] or None,
-            commit=params["commit"] or None,
-            **provenance(home.manifest(plan.target) or {}),
+            commit=params["commit"] or manifest.get("commit"),
+            **provenance(manifest),
         )
         # A pivot that starts when this run was cut off learns from it that the release is not
         # proven. Where the disk is full, what follows says so.

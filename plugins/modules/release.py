@@ -273,7 +273,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
     run_specs,
     to_prune,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import read_build
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import (
+    read_build,
+    read_commit,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheelhouse import Wheelhouse
 
 
@@ -331,7 +334,9 @@ def with_contents(build: Build, params: dict[str, Any], environment: Environment
     wheel = source.find(build.package, build.version)
     if wheel.sha256 != build.wheel_sha256:
         raise ReleaseError(f"{wheel.name} changed on {source.shown} during this run.")
-    lock, procfile = read_build(io.BytesIO(source.read(wheel)), wheel.name)
+    content = io.BytesIO(source.read(wheel))
+    lock, procfile = read_build(content, wheel.name)
+    commit = read_commit(content, wheel.name)
     missing = [name for name, text in (("requirements", lock), ("processes", procfile)) if not text]
     if build.procfile is not None:
         missing = [name for name in missing if name != "processes"]
@@ -341,7 +346,7 @@ def with_contents(build: Build, params: dict[str, Any], environment: Environment
             f"playbooks/publish.yml. Give them to this module. Nothing was changed."
         )
     processes = build.procfile if build.procfile is not None else parse_procfile(procfile or "")
-    build = dataclasses.replace(build, requirements=lock, procfile=processes)
+    build = dataclasses.replace(build, requirements=lock, procfile=processes, commit=commit)
     return with_requirements(build, environment)
 
 
@@ -398,6 +403,7 @@ def install(
         "package": canonical_name(build.package),
         "version": build.version,
         "wheel_sha256": build.wheel_sha256,
+        "commit": build.commit,
         "lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
         "python": python,
         "interpreter": config.python,

@@ -169,12 +169,13 @@ def test_directory(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"shop.py": ""}, "has 0 METADATA files"),
-        ({"a.dist-info/METADATA": "", "b.dist-info/METADATA": ""}, "has 2 METADATA files"),
+        ({"shop.py": ""}, "it has 0 .dist-info folders"),
+        ({"a.dist-info/METADATA": "", "b.dist-info/METADATA": ""}, "it has 2 .dist-info folders"),
+        ({"shop-1.0.dist-info/WHEEL": ""}, r"it has no shop-1\.0\.dist-info/METADATA"),
         ({"shop-1.0.dist-info/METADATA": "Summary: x\n"}, "does not say its name and version"),
         ({"shop-1.0.dist-info/METADATA": "x" * (5 << 20)}, "more than 4194304 bytes of METADATA"),
     ],
-    ids=["none", "two", "empty", "huge"],
+    ids=["none", "two", "without", "empty", "huge"],
 )
 def test_bad_wheels(tmp_path: pathlib.Path, files: dict[str, str], message: str) -> None:
     with pytest.raises(DistributionError, match=message):

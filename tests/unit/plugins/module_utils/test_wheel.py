@@ -16,14 +16,18 @@ import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _wheel
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
-FILES = {_wheel.LOCK: "a==1 --hash=sha256:00\n", _wheel.PROCFILE: "web: gunicorn shöp\n"}
+LOCK = f"{_wheel.FOLDER}/{_wheel.LOCK}"
+PROCFILE = f"{_wheel.FOLDER}/{_wheel.PROCFILE}"
+ORIGIN = f"{_wheel.FOLDER}/{_wheel.ORIGIN}"
+FILES = {LOCK: "a==1 --hash=sha256:00\n", PROCFILE: "web: gunicorn shöp\n"}
+WHEN = 1_772_600_768  # 2026-03-04 05:06:08 UTC
 
 
 def test_what_is_embedded_is_read_back(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     source, target = make_wheel(), tmp_path / "shop-1.0-py3-none-any.whl"
-    digest = _wheel.embed(source, target, FILES)
+    digest = _wheel.embed(source, target, FILES, WHEN)
     assert digest == hashlib.sha256(target.read_bytes()).hexdigest()
-    assert _wheel.read_build(target, target.name) == (FILES[_wheel.LOCK], FILES[_wheel.PROCFILE])
+    assert _wheel.read_build(target, target.name) == (FILES[LOCK], FILES[PROCFILE])
     assert _wheel.read_build(source, source.name) == (None, None)
 
 
@@ -35,24 +39,24 @@ def test_either_form_of_a_lock_is_read(make_wheel: Any) -> None:
 
 def test_same_wheel_and_files_give_the_same_bytes(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     source, first, second = make_wheel(), tmp_path / "1.whl", tmp_path / "2.whl"
-    _wheel.embed(source, first, FILES)
-    _wheel.embed(source, second, FILES)
+    _wheel.embed(source, first, FILES, WHEN)
+    _wheel.embed(source, second, FILES, WHEN)
     assert first.read_bytes() == second.read_bytes()
-    _wheel.embed(first, second, FILES)  # what is embedded already changes nothing
+    _wheel.embed(first, second, FILES, WHEN)  # what is embedded already changes nothing
     assert first.read_bytes() == second.read_bytes()
     assert sorted(path.name for path in tmp_path.glob("*.whl*")) == ["1.whl", "2.whl"]
 
 
 def test_other_files_take_the_place_of_the_first(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     first, second = tmp_path / "1.whl", tmp_path / "2.whl"
-    _wheel.embed(make_wheel(), first, FILES)
-    _wheel.embed(first, second, {**FILES, _wheel.LOCK: "b==2\n"})
-    assert _wheel.read_build(second, second.name) == ("b==2\n", FILES[_wheel.PROCFILE])
+    _wheel.embed(make_wheel(), first, FILES, WHEN)
+    _wheel.embed(first, second, {**FILES, LOCK: "b==2\n"}, WHEN)
+    assert _wheel.read_build(second, second.name) == ("b==2\n", FILES[PROCFILE])
 
 
 def test_order_and_times(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     target = tmp_path / "1.whl"
-    _wheel.embed(make_wheel(), target, FILES)
+    _wheel.embed(make_wheel(), target, FILES, WHEN)
     with zipfile.ZipFile(target) as archive:
         members = archive.infolist()
     info = "shop-1.0.dist-info"
@@ -60,17 +64,73 @@ def test_order_and_times(make_wheel: Any, tmp_path: pathlib.Path) -> None:
         "shop.py",
         f"{info}/METADATA",
         f"{info}/WHEEL",
-        f"{info}/twelvefactor/requirements.txt",
         f"{info}/twelvefactor/Procfile",
+        f"{info}/twelvefactor/requirements.txt",
         f"{info}/RECORD",
     ]
-    assert {member.date_time for member in members} == {(2026, 1, 2, 3, 4, 6)}
+    assert {member.date_time for member in members} == {(2026, 3, 4, 5, 6, 8)}
+
+
+def rewritten(wheel: pathlib.Path, order: int, mode: int, when: tuple[int, ...]) -> pathlib.Path:
+    """The same wheel as another machine would have made it."""
+    target = wheel.with_name(f"{order}{mode:o}-{wheel.name}")
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(target, "w") as new:
+        record = next(name for name in old.namelist() if name.endswith("RECORD"))
+        for name in sorted(old.namelist())[::order]:
+            entry = zipfile.ZipInfo(name, when)  # type: ignore[arg-type]
+            entry.external_attr = mode << 16
+            lines = old.read(name).splitlines(keepends=True)
+            new.writestr(entry, b"".join(lines[::order] if name == record else lines))
+    return target
+
+
+def test_clock_umask_and_order_of_the_builder_do_not_count(
+    make_wheel: Any, tmp_path: pathlib.Path
+) -> None:
+    wheel = make_wheel()
+    here = rewritten(wheel, 1, 0o100644, (2026, 1, 1, 0, 0, 0))
+    there = rewritten(wheel, -1, 0o100600, (2020, 2, 2, 2, 2, 2))
+    assert here.read_bytes() != there.read_bytes()
+    first = _wheel.embed(here, tmp_path / "1.whl", FILES, WHEN)
+    assert first == _wheel.embed(there, tmp_path / "2.whl", FILES, WHEN)
+    assert first != _wheel.embed(here, tmp_path / "3.whl", FILES, WHEN + 2)
+
+
+def test_times_that_no_archive_can_hold(make_wheel: Any, tmp_path: pathlib.Path) -> None:
+    _wheel.embed(make_wheel(), tmp_path / "1.whl", FILES, 0)
+    with zipfile.ZipFile(tmp_path / "1.whl") as archive:
+        assert archive.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "commit"),
+    [
+        (_wheel.format_origin("0123abc"), "0123abc"),
+        (_wheel.format_origin("0123abc-dirty"), "0123abc-dirty"),
+        (_wheel.format_origin(None), None),
+        ("", None),
+        ("{", None),
+        ("[]", None),
+        ('{"commit": 1}', None),
+        ('{"commit": ""}', None),
+        ('{"commit": "a\\nb"}', None),
+    ],
+)
+def test_commit(text: str, commit: str | None, make_wheel: Any, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "1.whl"
+    _wheel.embed(make_wheel(), path, {ORIGIN: text}, WHEN)
+    assert _wheel.read_commit(path, path.name) == commit
+
+
+def test_wheel_of_somebody_else_has_no_commit(make_wheel: Any) -> None:
+    wheel = make_wheel()
+    assert _wheel.read_commit(wheel, wheel.name) is None
 
 
 def test_wheel_unpack_finds_every_hash_right(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     pytest.importorskip("wheel")
     target = tmp_path / "shop-1.0-py3-none-any.whl"
-    _wheel.embed(make_wheel(), target, FILES)
+    _wheel.embed(make_wheel(), target, FILES, WHEN)
     command = [
         sys.executable,
         "-m",
@@ -83,7 +143,7 @@ def test_wheel_unpack_finds_every_hash_right(make_wheel: Any, tmp_path: pathlib.
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "out" / "shop-1.0" / "shop-1.0.dist-info" / "twelvefactor"
-    assert (folder / "Procfile").read_text() == FILES[_wheel.PROCFILE]
+    assert (folder / "Procfile").read_text() == FILES[PROCFILE]
 
 
 def broken(tmp_path: pathlib.Path, *names: str) -> pathlib.Path:
@@ -122,12 +182,12 @@ def test_lock_that_is_too_large(
 ) -> None:
     monkeypatch.setattr(_wheel, "LARGEST_MEMBER", 10)
     with pytest.raises(ReleaseError, match=r"requirements\.txt in .* is larger than 10 bytes"):
-        _wheel.read_build(make_wheel(carries=FILES), "shop")
+        _wheel.read_build(make_wheel(carries={_wheel.LOCK: FILES[LOCK]}), "shop")
 
 
 def test_embedding_that_fails_leaves_the_target(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     target = tmp_path / "shop.whl"
     target.write_bytes(b"old")
     with pytest.raises(ReleaseError):
-        _wheel.embed(broken(tmp_path, "x"), target, FILES)
+        _wheel.embed(broken(tmp_path, "x"), target, FILES, WHEN)
     assert target.read_bytes() == b"old"

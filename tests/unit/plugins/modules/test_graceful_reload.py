@@ -185,6 +185,14 @@ def test_the_record_tells_what_it_was_told(deploy: Any, host: Memory) -> None:
     assert (record.by, record.commit, record.before) == ("joe", "0123abc", None)
 
 
+def test_the_record_tells_the_commit_that_the_release_knows(deploy: Any, host: Memory) -> None:
+    path = host.home.releases / A / "release.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"commit": "4567def"}))
+    deploy(A)
+    deploy(B)
+    assert [record.commit for record in host.home.records()] == ["4567def", None]
+
+
 def test_without_a_formation_one_web_runs(deploy: Any, host: Memory) -> None:
     assert deploy(A).result["formation"] == {"web": 1}
 

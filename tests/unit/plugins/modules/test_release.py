@@ -204,10 +204,12 @@ def test_pylock_in_the_wheel(
         "pylock.toml": pylock_of(published, "flask 3.1")
         + '[[packages]]\nname = "shop"\ndirectory = {path = ".", editable = true}\n',
         "Procfile": "web: x\n",
+        "origin.json": '{"commit": "0123abc"}',
     }
     published.add(make_wheel("shop", "2.0", carries=carries))
     done = call(release.main, **(params | {"version": "2.0"}))
     assert done.result["packages"] == {"flask": "3.1", "shop": "2.0"}
+    assert home.manifest(done.result["release"])["commit"] == "0123abc"
     assert call(release.main, **(params | {"version": "2.0"})).result["changed"] is False
 
 

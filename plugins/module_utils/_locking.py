@@ -1,0 +1,166 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock of a build: what it must hold, and which files are old enough to be in it. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import satisfies
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import (
+    is_pylock,
+    parse_pylock,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    Pin,
+    ReleaseError,
+    canonical_name,
+    parse_lock,
+)
+
+DAY = 86_400  # seconds
+
+# ``name [extras] specifiers``, up to a marker
+_DEPENDENCY = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*"
+    r"(?:\((?P<bracketed>[^)]*)\)|(?P<specifiers>[^;@]*))(?P<url>@[^;]*)?(?:;(?P<marker>.*))?\Z"
+)
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """One file of a project: its name, and when it was uploaded, in seconds since 1970."""
+
+    filename: str
+    time: float
+
+
+def dependencies(fields: Sequence[tuple[str, str]]) -> list[str]:
+    """What a distribution needs without any extra, from its metadata."""
+    needed = [value for key, value in fields if key == "requires_dist"]
+    return [line for line in needed if not re.search(r";.*\bextra\s*[=!]=", line)]
+
+
+def pins_of(lock: str, source: str, own: str) -> list[Pin]:
+    """The pins of a lock of either form."""
+    if not is_pylock(lock):
+        return parse_lock(lock, source)
+    parsed = parse_pylock(lock, source, own)
+    parsed.check()
+    return [Pin(p.name, p.version, p.hashes, p.marker) for p in parsed.packages]
+
+
+def for_target(lock: str, source: str, own: str, python: str, platform: str) -> str:
+    """A lock of either form as a requirements file for CPython ``python`` on Linux.
+
+    ``platform`` is a name that uv knows, e.g. x86_64-manylinux_2_36.
+    """
+    if not is_pylock(lock):
+        return lock
+    environment = {
+        "implementation_name": "cpython",
+        "implementation_version": f"{python}.0",
+        "os_name": "posix",
+        "platform_machine": re.sub(r"-.*|_(?:unknown|manylinux).*", "", platform),
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+        "sys_platform": "linux",
+    }
+    return parse_pylock(lock, source, own).requirements(environment)
+
+
+def format_pins(pins: Sequence[Pin], markers: bool = True) -> str:
+    """A requirements file."""
+    lines = []
+    for pin in pins:
+        marker = f" ; {pin.marker}" if markers and pin.marker else ""
+        hashes = "".join(f" \\\n    --hash=sha256:{digest}" for digest in pin.hashes)
+        lines.append(f"{pin.name}=={pin.version}{marker}{hashes}\n")
+    return "".join(lines)
+
+
+def check_complete(pins: Sequence[Pin], needed: Sequence[str], lock: str, app: str) -> None:
+    """Raise ReleaseError for a lock that does not hold what the app's metadata asks for."""
+    versions: dict[str, set[str]] = {}
+    for pin in pins:
+        versions.setdefault(pin.name, set()).add(pin.version)
+    for line in needed:
+        match = _DEPENDENCY.match(line.strip())
+        if not match:
+            continue
+        name = canonical_name(match["name"])
+        wanted = (match["bracketed"] or match["specifiers"] or "").strip()
+        locked = versions.get(name, set())
+        if not locked and match["marker"]:
+            continue  # for other interpreters, maybe
+        if not locked or not any(_fits(version, wanted) for version in locked):
+            has = f"has {name} {', '.join(sorted(locked))}" if locked else f"has no {name}"
+            raise ReleaseError(
+                f"{lock} {has}, but {app} needs {line.strip()}: the lock is older than the "
+                "dependencies. Lock anew: uv pip compile --universal --generate-hashes."
+            )
+
+
+def _fits(version: str, specifiers: str) -> bool:
+    try:
+        return satisfies(version, specifiers)
+    except ReleaseError:
+        return True  # post releases and the like, which uv has judged
+
+
+def parse_upload_times(page: Mapping[str, Any]) -> dict[str, Uploaded]:
+    """When the files of a project were uploaded, by their sha256 (PEP 700)."""
+    times = {}
+    for file in page.get("files", []):
+        when, digest = file.get("upload-time"), file.get("hashes", {}).get("sha256")
+        if when and digest:
+            moment = datetime.datetime.fromisoformat(when)
+            times[digest.lower()] = Uploaded(file.get("filename", ""), moment.timestamp())
+    return times
+
+
+@dataclass(frozen=True)
+class Aged:
+    """A lock with what is too young left out."""
+
+    pins: tuple[Pin, ...]
+    young: tuple[Pin, ...]  # no wheel of it is old enough
+    unknown: tuple[str, ...]  # names of projects whose files nobody has a time for
+
+
+def hold_back(
+    pins: Sequence[Pin],
+    times: Mapping[str, Mapping[str, Uploaded] | None],
+    cutoff: float,
+    exempt: Collection[str] = (),
+) -> Aged:
+    """Leave out files that were uploaded after ``cutoff``.
+
+    ``times``: per project what is known of its files; None for a project that the public does not
+    know, i.e. one of our own, which needs no waiting for. A file of a known project without a time
+    is as good as young: somebody put it there in another's name, or it has been taken away.
+    """
+    kept, young, unknown = [], [], []
+    names = {canonical_name(name) for name in exempt}
+    for pin in pins:
+        known = times[pin.name] if pin.name not in names else None
+        if known is None:
+            kept.append(pin)
+            continue
+        old = [h for h in pin.hashes if h in known and known[h].time <= cutoff]
+        if any(known[h].filename.endswith(".whl") for h in old):
+            kept.append(replace(pin, hashes=tuple(old)))
+        elif not any(h in known for h in pin.hashes):
+            unknown.append(pin.name)
+        else:
+            young.append(pin)
+    return Aged(tuple(kept), tuple(young), tuple(unknown))

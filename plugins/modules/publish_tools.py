@@ -1,0 +1,214 @@
+#!/usr/bin/python
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: publish_tools
+short_description: Provide the programs that publishing needs
+version_added: "0.1.0"
+description:
+  - Makes a virtualenv with the programs that M(twelvefactor.deploy.build) and
+    M(twelvefactor.deploy.vulnerability_audit) start, from a lock file with hashes. It belongs to
+    the user who publishes and is nobody else's business.
+  - There is one for each lock file and each Python, so another version of this collection makes
+    another one, and none is ever changed. Those that were not used for 90 days are removed.
+  - Installs by uv where that is found, otherwise by pip, and from wheels only.
+author: twelvefactor.deploy contributors (@twelvefactor)
+extends_documentation_fragment:
+  - twelvefactor.deploy._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  platform:
+    platforms: posix
+options:
+  requirements:
+    description: Lock file of the tools, everything in it pinned and hashed.
+    type: path
+    required: true
+  directory:
+    description: Directory that the virtualenvs lie in.
+    type: path
+    default: ~/.cache/twelvefactor
+  index_url:
+    description:
+      - URL of the simple pages of the index to install from. Without it the installer takes what it
+        is configured for.
+    type: str
+  ca_path:
+    description: File with the CA certificates that the index is verified with, in PEM.
+    type: path
+  uv:
+    description:
+      - The program uv. The default is the one beside the Python that runs this module, then the one
+        in E(PATH), then none.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Provide the tools
+  twelvefactor.deploy.publish_tools:
+    requirements: publish-tools.txt
+    index_url: https://index.example.org/company/prod/+simple/
+  register: tools
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+path:
+  description: Directory with the programs.
+  returned: success
+  type: str
+  sample: /home/ci/.cache/twelvefactor/publish-tools-3.11-0a1b2c3d4e5f/bin
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    ReleaseError,
+    parse_lock,
+)
+
+TIMEOUT = 900.0  # seconds for one command
+PATIENCE = 1800.0  # seconds for another run that makes the same tools
+UNUSED = 90 * 86_400.0  # seconds after which tools are removed
+PREFIX = "publish-tools"
+
+
+def name_of(lock: str, python: str, version: tuple[int, int]) -> str:
+    """Another lock or another Python are other tools."""
+    digest = hashlib.sha256(f"{python}\n{lock}".encode()).hexdigest()[:12]
+    return f"{PREFIX}-{version[0]}.{version[1]}-{digest}"
+
+
+@contextlib.contextmanager
+def alone(path: pathlib.Path) -> Iterator[None]:
+    """Nobody else makes or removes tools in this directory meanwhile."""
+    with path.open("w") as file:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ReleaseError(
+                        f"Another run has been making tools for {PATIENCE:g} s; `fuser {path}` "
+                        "says which."
+                    ) from None
+                time.sleep(0.2)
+        yield
+
+
+def find_uv(given: str | None) -> str | None:
+    beside = pathlib.Path(sys.executable).parent
+    return given or shutil.which("uv", path=os.pathsep.join([str(beside), os.environ["PATH"]]))
+
+
+def commands(params: dict[str, Any], venv: pathlib.Path, uv: str | None) -> list[list[str]]:
+    """What makes the virtualenv and fills it."""
+    lock, python = params["requirements"], str(venv / "bin" / "python")
+    wheels = ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
+    if uv:
+        return [
+            [uv, "venv", "--python", sys.executable, str(venv)],
+            [uv, "pip", "install", "--python", python, *wheels, "--requirements", lock],
+        ]
+    return [
+        [sys.executable, "-m", "venv", str(venv)],
+        [python, "-m", "pip", "install", "--no-input", *wheels, "--requirement", lock],
+    ]
+
+
+def environment(params: dict[str, Any], uv: str | None) -> dict[str, str]:
+    chosen = {"UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    inherited = dict(os.environ)
+    if params["index_url"]:
+        for tool in ("PIP", "UV"):
+            for source in ("EXTRA_INDEX_URL", "FIND_LINKS", "INDEX"):
+                inherited.pop(f"{tool}_{source}", None)
+        chosen |= {"UV_DEFAULT_INDEX": params["index_url"], "UV_NO_CONFIG": "1"}
+        chosen |= {"PIP_INDEX_URL": params["index_url"], "PIP_CONFIG_FILE": os.devnull}
+    if params["ca_path"]:
+        chosen |= {"SSL_CERT_FILE": params["ca_path"], "PIP_CERT": params["ca_path"]}
+    return inherited | chosen
+
+
+def make(params: dict[str, Any], venv: pathlib.Path) -> None:
+    uv = find_uv(params["uv"])
+    for command in commands(params, venv, uv):
+        what = f"make the tools for publishing in {venv}"
+        code, said = run(command, what, TIMEOUT, environment=environment(params, uv))
+        if code:
+            raise ReleaseError(
+                f"Could not {what}: {command[0]} ended with {code}:\n{said.strip()[-3000:]}"
+            )
+
+
+def remove_unused(directory: pathlib.Path, now: float) -> None:
+    for complete in directory.glob(f"{PREFIX}-*/.complete"):
+        if now - complete.stat().st_mtime > UNUSED:
+            shutil.rmtree(complete.parent)
+
+
+def ensure(params: dict[str, Any], check: bool) -> dict[str, Any]:
+    path = pathlib.Path(params["requirements"])
+    lock = path.read_text("utf-8")
+    parse_lock(lock, str(path))
+    directory = pathlib.Path(params["directory"])
+    venv = directory / name_of(lock, sys.base_prefix, sys.version_info[:2])
+    complete, result = venv / ".complete", {"path": str(venv / "bin")}
+    if check:
+        return {"changed": not complete.exists(), **result}
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with alone(directory / f".{PREFIX}.lock"):
+        there = complete.exists()
+        if not there:
+            shutil.rmtree(venv, ignore_errors=True)  # what a run that was cut off has left
+            make(params, venv)
+        complete.touch()
+        remove_unused(directory, time.time())
+    return {"changed": not there, **result}
+
+
+def main() -> None:
+    module = DiscreetModule(
+        argument_spec={
+            "requirements": {"type": "path", "required": True},
+            "directory": {"type": "path", "default": "~/.cache/twelvefactor"},
+            "index_url": {"type": "str", "no_log": True},
+            "ca_path": {"type": "path"},
+            "uv": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.take_params()
+    try:
+        result = ensure(params, module.check_mode)
+    except ReleaseError as error:
+        module.fail_json(msg=str(error))
+    except (OSError, UnicodeDecodeError) as error:
+        module.fail_json(msg=f"Could not make the tools for publishing: {error}.")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

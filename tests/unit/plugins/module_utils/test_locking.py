@@ -1,0 +1,183 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a lock must hold, and what is old enough to be in it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._locking import (
+    Aged,
+    Uploaded,
+    check_complete,
+    dependencies,
+    for_target,
+    format_pins,
+    hold_back,
+    parse_upload_times,
+    pins_of,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    Pin,
+    ReleaseError,
+    parse_lock,
+)
+
+A, B, C = "a" * 64, "b" * 64, "c" * 64
+
+PYLOCK = f"""lock-version = "1.0"
+created-by = "test"
+[[packages]]
+name = "flask"
+version = "3.1"
+wheels = [{{name = "flask-3.1-py3-none-any.whl", hashes = {{sha256 = "{A}"}}}}]
+[[packages]]
+name = "tzdata"
+version = "2026.1"
+marker = "sys_platform == 'win32'"
+wheels = [{{name = "tzdata-2026.1-py3-none-any.whl", hashes = {{sha256 = "{B}"}}}}]
+[[packages]]
+name = "tomli"
+version = "2"
+marker = "python_full_version < '3.12' and platform_machine == 'x86_64'"
+wheels = [{{name = "tomli-2-py3-none-any.whl", hashes = {{sha256 = "{C}"}}}}]
+[[packages]]
+name = "shop"
+directory = {{path = "."}}
+"""
+
+
+def test_dependencies_without_extras() -> None:
+    fields = [
+        ("name", "shop"),
+        ("requires_dist", "flask>=3"),
+        ("requires_dist", 'gunicorn ; extra == "server"'),
+        ("requires_dist", "tzdata; (sys_platform == 'win32') and extra=='time'"),
+        ("requires_dist", "tomli; python_version < '3.12'"),
+        ("requires_dist", "extra-things"),
+    ]
+    assert dependencies(fields) == ["flask>=3", "tomli; python_version < '3.12'", "extra-things"]
+
+
+@pytest.mark.parametrize(
+    "needed",
+    [
+        [],
+        ["flask"],
+        ["Flask>=3,<4"],
+        ["flask[async]>=3"],
+        ["flask (>=3)"],
+        ["flask ~= 3.0 ; python_version >= '3.8'"],
+        ["flask >=3.1.post1.weird"],
+        ["colorama; sys_platform == 'win32'"],
+        ["flask @ https://example.org/flask-3.1-py3-none-any.whl"],
+    ],
+)
+def test_complete(needed: list[str]) -> None:
+    check_complete([Pin("flask", "3.1", (A,))], needed, "requirements.txt", "shop 1.0")
+
+
+@pytest.mark.parametrize(
+    ("needed", "words"),
+    [
+        ("flask>=4", "requirements.txt has flask 3.1, but shop 1.0 needs flask>=4: the lock is"),
+        ("flask (<3)", "has flask 3.1, but shop 1.0 needs flask (<3)"),
+        ("click", "requirements.txt has no click, but shop 1.0 needs click"),
+        ("flask==3.0 ; python_version < '3.12'", "has flask 3.1, but"),
+    ],
+)
+def test_incomplete(needed: str, words: str) -> None:
+    with pytest.raises(ReleaseError) as refused:
+        check_complete([Pin("flask", "3.1", (A,))], [needed], "requirements.txt", "shop 1.0")
+    assert words in str(refused.value)
+
+
+def test_two_versions_for_two_interpreters() -> None:
+    pins = [Pin("a", "1", (A,), "python_version < '3.12'"), Pin("a", "2", (B,))]
+    check_complete(pins, ["a>=2"], "requirements.txt", "shop 1.0")
+
+
+def test_pins_of_either_form() -> None:
+    lock = f"flask==3.1 ; python_version < '4' --hash=sha256:{A}\n"
+    assert pins_of(lock, "x", "shop") == [Pin("flask", "3.1", (A,), "python_version < '4'")]
+    assert [pin.name for pin in pins_of(PYLOCK, "x", "shop")] == ["flask", "tzdata", "tomli"]
+
+
+def test_what_is_formatted_is_read_back() -> None:
+    pins = [Pin("flask", "3.1", (A, B), "python_version < '4'"), Pin("click", "8", (C,))]
+    assert parse_lock(format_pins(pins)) == pins
+    assert "python_version" not in format_pins(pins, markers=False)
+
+
+@pytest.mark.parametrize(
+    ("python", "platform", "names"),
+    [
+        ("3.11", "x86_64-manylinux_2_36", ["flask", "tomli"]),
+        ("3.11", "x86_64-unknown-linux-gnu", ["flask", "tomli"]),
+        ("3.11", "aarch64-manylinux_2_36", ["flask"]),
+        ("3.13", "x86_64-manylinux_2_36", ["flask"]),
+    ],
+)
+def test_a_pylock_for_a_target(python: str, platform: str, names: list[str]) -> None:
+    lock = for_target(PYLOCK, "pylock.toml", "shop", python, platform)
+    assert [pin.name for pin in parse_lock(lock)] == names
+
+
+def test_requirements_are_for_every_target() -> None:
+    assert for_target("a==1", "x", "shop", "3.11", "x86_64-manylinux_2_36") == "a==1"
+
+
+def test_upload_times() -> None:
+    page = {
+        "files": [
+            {
+                "filename": "a-1.whl",
+                "hashes": {"sha256": A.upper()},
+                "upload-time": "2026-03-04T05:06:08.5Z",
+            },
+            {"filename": "a-2.whl", "hashes": {"sha256": B}},
+            {"filename": "a-3.whl", "hashes": {}, "upload-time": "2026-03-04T05:06:08Z"},
+        ]
+    }
+    assert parse_upload_times(page) == {A: Uploaded("a-1.whl", 1_772_600_768.5)}
+    assert parse_upload_times({}) == {}
+
+
+PIN = Pin("flask", "3.1", (A, B))
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        pytest.param(
+            {A: Uploaded("f.whl", 10), B: Uploaded("f.tar.gz", 10)}, Aged((PIN,), (), ()), id="old"
+        ),
+        pytest.param(
+            {A: Uploaded("f.whl", 11), B: Uploaded("f.tar.gz", 11)}, Aged((), (PIN,), ()), id="new"
+        ),
+        pytest.param(
+            {A: Uploaded("f.whl", 9), B: Uploaded("f-win.whl", 11)},
+            Aged((Pin("flask", "3.1", (A,)),), (), ()),
+            id="a-new-file-of-an-old-version",
+        ),
+        pytest.param(
+            {A: Uploaded("f.whl", 11), B: Uploaded("f.tar.gz", 9)},
+            Aged((), (PIN,), ()),
+            id="only-the-source-is-old",
+        ),
+        pytest.param(
+            {A: Uploaded("f.whl", 9)},
+            Aged((Pin("flask", "3.1", (A,)),), (), ()),
+            id="one-file-unknown",
+        ),
+        pytest.param({C: Uploaded("f.whl", 9)}, Aged((), (), ("flask",)), id="other-files"),
+        pytest.param({}, Aged((), (), ("flask",)), id="no-times"),
+        pytest.param(None, Aged((PIN,), (), ()), id="our-own"),
+    ],
+)
+def test_quarantine(times: dict[str, Uploaded] | None, expected: Aged) -> None:
+    assert hold_back([PIN], {"flask": times}, 10) == expected
+
+
+def test_exempt_from_quarantine() -> None:
+    assert hold_back([PIN], {}, 10, ["Flask"]) == Aged((PIN,), (), ())
