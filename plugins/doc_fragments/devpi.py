@@ -23,7 +23,7 @@ options:
     default: root
   login_password:
     description:
-      - Password of O(login_user).
+      - Password of O(login_user), or a token of M(twelvefactor.deploy.devpi_token).
     type: str
     required: true
   ca_path:

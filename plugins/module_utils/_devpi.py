@@ -174,7 +174,13 @@ class Client:
         self._opener = urllib.request.build_opener(*handlers)
 
     def login(self) -> None:
-        """Log in as the server's user. Raises LoginRefusedError when the password is wrong."""
+        """Log in as the server's user. Raises LoginRefusedError when the password is wrong.
+
+        A token of devpi-tokens is sent as it is: there is no login with one.
+        """
+        if is_token(self.server.password):
+            self._token = self.server.password
+            return
         token = self._token_for(self.server.user, self.server.password)
         if token is None:
             raise LoginRefusedError(
@@ -226,6 +232,12 @@ class Client:
             seconds,
         )
         self._accepted(what, answer)
+
+    def register(self, what: str, path: str, fields: Mapping[str, str]) -> None:
+        """Have a project there without a file, by the form that twine's `register` sends."""
+        data = urllib.parse.urlencode({":action": "submit", **fields}).encode()
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        self._accepted(what, self._exchange(what, "POST", path, data, kind))
 
     def _token_for(self, user: str, password: str) -> str | None:
         what = f"log in as {user!r}"
@@ -446,6 +458,7 @@ UNSET: Config = {
     "bases": [],
     "acl_upload": [],
     "acl_toxresult_upload": [],
+    "acl_read": [":ANONYMOUS:"],
     "mirror_whitelist": [],
 }
 
@@ -583,3 +596,100 @@ def decide_package_removal(
         )
     files = sorted(file.filename for file in stored_files(project) if file.version == version)
     return Change("remove", before={"name": name, "version": version, "files": files})
+
+
+def check_project_name(name: str) -> str:
+    """The rule of PEP 508."""
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name):
+        raise DevpiError(
+            f"{name!r} is no name of a project: letters, digits, -, . and _, and none of the three "
+            "at either end."
+        )
+    return name
+
+
+def decide_reservation(project: Config | None, name: str) -> Change:
+    """An index that has the project, with or without a file, never looks for it upstream."""
+    return NOTHING if project is not None else Change("create", after={"name": name, "files": []})
+
+
+# --- tokens --------------------------------------------------------------------------------------
+
+LIMITS = ("allowed", "indexes", "projects")
+
+
+@dataclass(frozen=True)
+class TokenWish:
+    """What a token is to be good for. `limits` holds only what was asked for."""
+
+    user: str
+    limits: Mapping[str, list[str]] = field(default_factory=dict)
+    days: int = 365  # of a new one
+    renew_days: int = 30  # one with less than that is replaced
+
+    def body(self, now: float) -> Config:
+        """What devpi-tokens is asked for."""
+        limits = {key: sorted(value) for key, value in self.limits.items()}
+        return {**limits, "expires": int(now) + self.days * 86400}
+
+
+def token_owner(token: str) -> tuple[str, str]:
+    """User and id in a token, which is a macaroon: version, then fields of type, length, content.
+
+    https://github.com/rescrv/libmacaroons/blob/master/doc/format.txt. Raises DevpiError.
+    """
+    try:
+        text = token.strip().removeprefix("devpi-")
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        if data[0] != 2:
+            raise ValueError("another version")
+        at = 1
+        while True:
+            kind, length = data[at], data[at + 1]
+            if length & 0x80:
+                raise ValueError("a field of more than 127 bytes")
+            content = data[at + 2 : at + 2 + length]
+            if kind == 2:
+                user, _dash, token_id = content.decode("ascii").rpartition("-")
+                return user, token_id
+            at += 2 + length
+    except (ValueError, IndexError) as error:
+        raise DevpiError(f"This is no token of devpi-tokens ({error}).") from None
+
+
+def is_token(password: str) -> bool:
+    try:
+        token_owner(password)
+    except DevpiError:
+        return False
+    return password.startswith("devpi-")
+
+
+def token_limits(restrictions: list[str]) -> Config:
+    """The restrictions of a token as devpi-tokens lists them, "key=value" each."""
+    found: Config = {}
+    for restriction in restrictions:
+        key, _equals, value = restriction.partition("=")
+        found[key] = value.split(",") if key in LIMITS else value
+    return found
+
+
+def decide_token(kept: str | None, known: Mapping[str, Config], wish: TokenWish, now: float) -> str:
+    """Why the token that is kept cannot go on being used; empty if it can."""
+    if kept is None:
+        return "there is none"
+    try:
+        user, token_id = token_owner(kept)
+    except DevpiError:
+        return "what is there is no token"
+    if user != wish.user:
+        return f"it is one of the user {user!r}"
+    if token_id not in known:
+        return "the server does not know it any more"
+    limits = token_limits(known[token_id].get("restrictions", []))
+    expires = limits.pop("expires", "never")
+    if limits != {key: sorted(value) for key, value in wish.limits.items()}:
+        return "it is good for something else"
+    if expires != "never" and int(expires) < now + wish.renew_days * 86400:
+        return "it expires soon"
+    return ""

@@ -68,6 +68,13 @@ options:
       - For a stage, the users and groups who may upload. The order has no meaning.
     type: list
     elements: str
+  acl_read:
+    description:
+      - The users and groups who may read the index, beside those who may upload to it. The order has
+        no meaning. V(:ANONYMOUS:) for everybody, V(:AUTHENTICATED:) for every user.
+      - For a server with the plugin of the role C(devpi). Others refuse it.
+    type: list
+    elements: str
   acl_toxresult_upload:
     description:
       - For a stage, the users and groups who may upload test results. The order has no meaning.
@@ -193,6 +200,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "volatile": {"type": "bool"},
     "bases": {"type": "list", "elements": "str"},
     "acl_upload": {"type": "list", "elements": "str"},
+    "acl_read": {"type": "list", "elements": "str"},
     "acl_toxresult_upload": {"type": "list", "elements": "str"},
     "mirror_whitelist": {"type": "list", "elements": "str"},
     "mirror_whitelist_inheritance": {"type": "str", "choices": ["intersection", "union"]},

@@ -20,6 +20,9 @@ description:
     under the same name is refused, on a volatile index too. A version is one thing forever, for
     those who have installed it as for those who will.
   - After the upload the index is asked for the hash of what it has.
+  - A private name without a file yet is taken from upstream by whoever asks for it, if somebody puts
+    one there. With O(state=reserved) the index has the name before it has a file, and looks nowhere
+    else for it.
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
   - twelvefactor.deploy.devpi
@@ -48,7 +51,8 @@ options:
     type: path
   name:
     description:
-      - Name of the project of which to remove a version. Required if O(state=absent).
+      - Name of the project of which to remove a version, or which to reserve. Required if
+        O(state=absent) or O(state=reserved).
     type: str
   version:
     description:
@@ -56,10 +60,10 @@ options:
     type: str
   state:
     description:
-      - Whether the index is to have the file, or the version.
+      - Whether the index is to have the file, or the version, or at least the name.
       - Only a volatile index lets go of a version. For others, the task fails.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, reserved]
     default: present
 seealso:
   - module: twelvefactor.deploy.devpi_index
@@ -79,6 +83,15 @@ EXAMPLES = r"""
 - name: Say where it is
   ansible.builtin.debug:
     msg: "{{ published.url }} {{ published.sha256 }}"
+
+- name: Keep a name from being taken from the public index, before its first upload
+  twelvefactor.deploy.devpi_package:
+    url: https://index.example.org
+    index: company/prod
+    name: shop
+    state: reserved
+    login_user: ci
+    login_password: "{{ vault_devpi_ci_password }}"
 
 - name: Take a version back from an index for trials
   twelvefactor.deploy.devpi_package:
@@ -103,7 +116,7 @@ name:
   sample: shop
 version:
   description: Version of the project.
-  returned: success
+  returned: unless O(state=reserved)
   type: str
   sample: 1.4.0
 action:
@@ -142,8 +155,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi import 
     Upload,
     canonical_name,
     check_index_name,
+    check_project_name,
     check_uploadable,
     decide_package_removal,
+    decide_reservation,
     diff,
     find_stored,
     server_from,
@@ -160,8 +175,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
     "path": {"type": "path"},
     "name": {"type": "str"},
     "version": {"type": "str"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "reserved"], "default": "present"},
 }
+# Less than every version that a file may ever have. devpi registers a name with a version only.
+NO_VERSION = "0.dev0"
 
 
 def project_of(client: Client, index: str, name: str) -> Config | None:
@@ -227,18 +244,42 @@ def withdraw(module: AnsibleModule, client: Client, index: str) -> tuple[Change,
     return change, facts
 
 
+def reserve(module: AnsibleModule, client: Client, index: str) -> tuple[Change, dict[str, Any]]:
+    name = check_project_name(module.params["name"])
+    facts = {"name": name}
+    config = client.get(f"look at the index {index}", f"/{index}?no_projects=")
+    if config is None and module.check_mode:
+        module.warn(f"There is no index {index} to reserve a name on yet.")
+        return decide_reservation(None, name), facts
+    check_uploadable(index, config)
+    change = decide_reservation(project_of(client, index, name), name)
+    if change.action == "create" and not module.check_mode:
+        client.register(
+            f"reserve {name} on {index}",
+            f"/{index}/",
+            {"name": name, "version": NO_VERSION, "summary": "reserved"},
+        )
+        if project_of(client, index, name) is None:
+            raise DevpiError(f"{client.server.url} took {name}, but {index} does not have it.")
+    return change, facts
+
+
 def ensure(module: AnsibleModule) -> tuple[Change, dict[str, Any]]:
     index = check_index_name(module.params["index"])
     client = Client(server_from(module.params, module.warn))
     client.login()
-    act = publish if module.params["state"] == "present" else withdraw
+    act = {"present": publish, "absent": withdraw, "reserved": reserve}[module.params["state"]]
     return act(module, client, index)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
-        required_if=[("state", "present", ["path"]), ("state", "absent", ["name", "version"])],
+        required_if=[
+            ("state", "present", ["path"]),
+            ("state", "absent", ["name", "version"]),
+            ("state", "reserved", ["name"]),
+        ],
         supports_check_mode=True,
     )
     try:
@@ -252,7 +293,9 @@ def main() -> None:
         **facts,
     }
     if module._diff:  # the documented flag of AnsibleModule, in spite of its name
-        result["diff"] = diff(change, f"{facts['name']} {facts['version']} on {result['index']}")
+        result["diff"] = diff(
+            change, " ".join([facts["name"], facts.get("version", ""), "on", result["index"]])
+        )
     module.exit_json(**result)
 
 

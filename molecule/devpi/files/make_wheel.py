@@ -1,7 +1,10 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""make_wheel.py PATH [SAYING]: a wheel with one module, which says something."""
+"""make_wheel.py PATH [SAYING [LOCKED...]]: a wheel with one module, which says something.
+
+With LOCKED, wheels that it needs, it carries a lock of them, as a published build does.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import sys
 import zipfile
 
 
-def make(path: pathlib.Path, saying: str) -> None:
+def make(path: pathlib.Path, saying: str = "good luck", *locked: pathlib.Path) -> None:
     name, version = path.name.split("-")[:2]
     info = f"{name}-{version}.dist-info"
     files = {
@@ -24,6 +27,8 @@ def make(path: pathlib.Path, saying: str) -> None:
             "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         ),
     }
+    if locked:
+        files[f"{info}/twelvefactor/requirements.txt"] = "".join(map(lock, locked))
     record = "".join(f"{name},{line(content)}\n" for name, content in files.items())
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
@@ -37,5 +42,12 @@ def line(content: str) -> str:
     return f"sha256={digest.decode().rstrip('=')},{len(content)}"
 
 
+def lock(wheel: pathlib.Path) -> str:
+    name, version = wheel.name.split("-")[:2]
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return f"{name.replace('_', '-')}=={version} \\\n    --hash=sha256:{digest}\n"
+
+
 if __name__ == "__main__":
-    make(pathlib.Path(sys.argv[1]), *(sys.argv[2:] or ["good luck"]))
+    arguments = sys.argv[2:] or ["good luck"]
+    make(pathlib.Path(sys.argv[1]), arguments[0], *map(pathlib.Path, arguments[1:]))

@@ -84,7 +84,7 @@ def test_it_listens_on_loopback_only(host: Host) -> None:
         ("/etc/devpi", "root", 0o750),
         ("/etc/devpi/secret", "devpi", 0o600),
         ("/etc/devpi/devpi-server.yml", "root", 0o640),
-        ("/var/lib/devpi", "devpi", 0o750),
+        ("/var/lib/devpi", "devpi", 0o751),
         ("/var/lib/devpi/server/.sqlite", "devpi", 0o640),
         ("/opt/devpi", "root", 0o755),
     ],
@@ -99,7 +99,14 @@ def test_the_program_is_not_its_own_to_change(host: Host) -> None:
 
 
 def test_nobody_else_reads_the_data(host: Host) -> None:
-    assert host.check_output("find /var/lib/devpi -not -type l -perm /027") == ""
+    """But for passing through to the files, which the web server's group may read."""
+    assert host.check_output("find /var/lib/devpi -not -type l -perm /026") == ""
+    passed = host.check_output("find /var/lib/devpi -perm /001")
+    assert set(passed.splitlines()) <= {"/var/lib/devpi", "/var/lib/devpi/server"}
+    files = "/var/lib/devpi/server/+files"
+    assert host.check_output(f"find {files} -not -group www-data") == ""
+    rest = f"find /var/lib/devpi -path {files} -prune -o -not -group devpi -print"
+    assert host.check_output(rest) == ""
 
 
 def test_the_user_cannot_log_in(host: Host) -> None:
@@ -254,7 +261,8 @@ def test_a_server_that_is_not_there(host: Host) -> None:
 
 
 def test_the_log_holds_no_secret(host: Host) -> None:
-    journal = host.check_output("journalctl --boot --no-pager")
+    # sudo tells what the tests themselves run.
+    journal = host.check_output("journalctl --boot --no-pager --output short | grep -v ' sudo\\['")
     assert "devpi" in journal
     assert [secret for secret in SECRETS if secret in journal] == []
 

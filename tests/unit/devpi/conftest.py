@@ -26,6 +26,7 @@ from ansible.module_utils.testing import patch_module_args
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 LOCK = REPOSITORY / "roles" / "devpi" / "files" / "requirements.txt"
+PLUGINS = REPOSITORY / "roles" / "devpi" / "files" / "opt" / "devpi" / "plugins"
 PASSWORD = "root's own\\pass word"  # nothing that a shell would leave alone
 START_TIMEOUT = 60  # seconds
 
@@ -129,7 +130,12 @@ def devpi(virtualenv: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) ->
         # Nothing in these tests may leave the machine.
         "  offline-mode: true\n"
     )
-    environment = os.environ | {"DEVPISERVER_ROOT_PASSWD": PASSWORD, "PYTHONWARNINGS": "ignore"}
+    environment = os.environ | {
+        "DEVPISERVER_ROOT_PASSWD": PASSWORD,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(PLUGINS),
+        "PYTHONWARNINGS": "ignore",
+    }
     log = home / "log"
     with log.open("w") as output:
         subprocess.run(
@@ -142,6 +148,7 @@ def devpi(virtualenv: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) ->
         )
         server = subprocess.Popen(
             [virtualenv / "bin" / "devpi-server", "--configfile", config],
+            env=environment,
             stdout=output,
             stderr=output,
         )

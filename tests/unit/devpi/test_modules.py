@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import pathlib
+import urllib.error
 import urllib.request
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -280,6 +282,110 @@ def test_what_cannot_be_uploaded(devpi: Devpi, company: None, tmp_path: pathlib.
         "Cannot upload shop-1.0.0-py3-none-any.whl to company/prod: "
         f"{devpi.url} answered 403, no permission to submit."
     )
+
+
+def test_a_name_is_reserved_until_its_first_upload(
+    devpi: Devpi, company: None, tmp_path: pathlib.Path
+) -> None:
+    done = devpi.both(
+        "devpi_package", index="company/prod", name="Secret.Sauce", state="reserved", **COMPANY
+    )
+    assert done.result["action"] == "create"
+    assert "secret-sauce" in seen(devpi, "/company/prod")["projects"]
+    path = str(wheel(tmp_path, "secret_sauce", "1.0.0"))
+    assert devpi.both("devpi_package", index="company/prod", path=path, **COMPANY).changed
+    again = devpi.run(
+        "devpi_package", index="company/prod", name="secret-sauce", state="reserved", **COMPANY
+    )
+    assert not again.changed
+
+
+def test_what_cannot_be_reserved(devpi: Devpi, company: None) -> None:
+    reserve = {"state": "reserved", **COMPANY}
+    bad = devpi.run("devpi_package", index="company/prod", name="-x", **reserve)
+    assert "'-x' is no name of a project" in bad.message
+    mirror = devpi.run("devpi_package", index="root/pypi", name="shop", **reserve)
+    assert "root/pypi is a mirror of another index" in mirror.message
+
+
+# --- who may read --------------------------------------------------------------------------------
+
+
+def status(devpi: Devpi, path: str, user: str = "", password: str = "") -> int:
+    request = urllib.request.Request(devpi.url + path)
+    if user:
+        secret = base64.b64encode(f"{user}:{password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {secret}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_an_index_for_some_readers(devpi: Devpi, company: None, tmp_path: pathlib.Path) -> None:
+    devpi.run("devpi_user", name="reader", password="hush reader")
+    devpi.run("devpi_user", name="other", password="hush other")
+    index = {"name": "company/closed", "bases": [], "acl_upload": ["company"]}
+    assert devpi.both("devpi_index", acl_read=["reader"], **index).changed
+    path = str(wheel(tmp_path, "hidden", "1.0.0"))
+    url = devpi.run("devpi_package", index="company/closed", path=path, **COMPANY).result["url"]
+    file = url.removeprefix(devpi.url)
+    assert status(devpi, file) in (401, 403)
+    assert status(devpi, file, "other", "hush other") == 403
+    assert status(devpi, file, "reader", "hush reader") == 200
+    assert status(devpi, file, "company", "hush company") == 200
+    assert devpi.both("devpi_index", acl_read=[":anonymous:"], **index).changed
+    assert status(devpi, file) == 200
+
+
+# --- tokens --------------------------------------------------------------------------------------
+
+
+def test_a_token_comes_is_kept_changes_and_goes(
+    devpi: Devpi, company: None, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "token"
+    wish: dict[str, Any] = {"user": "company", "path": str(path)}
+    limits: dict[str, Any] = {
+        "allowed": ["upload", "pkg_read"],
+        "projects": ["token-made", "token-made-later"],
+    }
+    done = devpi.both("devpi_token", **limits, **wish)
+    token = path.read_text().strip()
+    assert done.result["reason"] == "there is none"
+    assert token not in done.output
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    def uploaded(name: str) -> bool:
+        outcome = devpi.run(
+            "devpi_package",
+            index="company/try",
+            path=str(wheel(tmp_path, name, "1.0.0")),
+            login_user="company",
+            login_password=token,
+        )
+        return not outcome.failed
+
+    assert uploaded("token_made")
+    assert not uploaded("another")
+    done = devpi.both("devpi_token", indexes=["company/prod"], **wish)
+    assert done.result["reason"] == "it is good for something else"
+    assert not uploaded("token_made_later")
+    done = devpi.both("devpi_token", indexes=["company/prod"], days=366, renew_days=365, **wish)
+    assert done.result["reason"] == "it expires soon"
+    assert devpi.both("devpi_token", state="absent", **wish).result["action"] == "remove"
+    assert not path.exists()
+
+
+def test_what_no_token_is_made_for(devpi: Devpi, company: None, tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "token")
+    nobody = devpi.run("devpi_token", user="nobody", path=path)
+    assert nobody.message == f"{devpi.url} has no user 'nobody' to make a token for."
+    nowhere = devpi.run("devpi_token", user="company", path="/nonexistent/token")
+    assert nowhere.message == "There is no directory /nonexistent to keep a token in."
+    ever = devpi.run("devpi_token", user="company", path=path, days=30)
+    assert "would be replaced by every run: make days larger" in ever.message
 
 
 @pytest.mark.parametrize("module", ["devpi_user", "devpi_index", "devpi_package"])

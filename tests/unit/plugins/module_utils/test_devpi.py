@@ -23,24 +23,30 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi import 
     LoginRefusedError,
     Server,
     Stored,
+    TokenWish,
     Upload,
     UserWish,
     check_index_name,
+    check_project_name,
     check_stored,
     check_uploadable,
     check_user_name,
     decide_index,
     decide_index_removal,
     decide_package_removal,
+    decide_reservation,
+    decide_token,
     decide_user,
     decide_user_removal,
     diff,
     find_stored,
     is_loopback,
+    is_token,
     multipart,
     read_answer,
     server_from,
     stored_files,
+    token_owner,
 )
 
 STAGE: Config = {
@@ -559,3 +565,78 @@ def test_an_upload_has_its_own_deadline(peer: Peer) -> None:
     upload = Upload("shop-1.0.tar.gz", len(content), io.BytesIO(content), (("name", "shop"),))
     peer.client().upload("upload", "/company/prod/", upload)
     assert content in received[0]
+
+
+# --- names and tokens ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["shop", "Shop.2", "a_b-c"])
+def test_names_of_projects(name: str) -> None:
+    assert check_project_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "-x", "x.", "a b", "a/b", "ü"])
+def test_what_is_no_name_of_a_project(name: str) -> None:
+    with pytest.raises(DevpiError, match="is no name of a project"):
+        check_project_name(name)
+
+
+def test_a_name_is_reserved_once() -> None:
+    assert decide_reservation(None, "shop").action == "create"
+    assert decide_reservation({}, "shop").action == "none"
+
+
+# As devpi-tokens made it for the user company; it has been revoked.
+TOKEN = (
+    "devpi-AgEAAhBjb21wYW55LWtESkJmQmdEAAIXYWxsb3dlZD1wa2dfcmVhZCx1cGxvYWQAAhJleHBpcmVzPTE4MjY5"
+    "Njg0MzUAAhNwcm9qZWN0cz10b2tlbi1tYWRlAAAGIPFl7_VNrUtIXfoT8ZltLBt8HkUxD5Nw4Ql308i4dxU7"
+)
+NOW = 1_800_000_000.0
+KNOWN: dict[str, Config] = {
+    "kDJBfBgD": {
+        "restrictions": [
+            "allowed=pkg_read,upload",
+            "expires=1826968435",
+            "projects=token-made",
+        ]
+    }
+}
+LIMITS = {"allowed": ["upload", "pkg_read"], "projects": ["token-made"]}
+
+
+def test_whose_a_token_is() -> None:
+    assert token_owner(TOKEN) == ("company", "kDJBfBgD")
+    assert is_token(TOKEN)
+
+
+@pytest.mark.parametrize("text", ["", "devpi-", "hush", "devpi-AgEA", "devpi-AQEA", "devpi-ü", "%"])
+def test_what_is_no_token(text: str) -> None:
+    assert not is_token(text)
+    with pytest.raises(DevpiError, match="no token of devpi-tokens"):
+        token_owner(text)
+
+
+@pytest.mark.parametrize(
+    ("kept", "known", "wish", "reason"),
+    [
+        (TOKEN, KNOWN, TokenWish("company", LIMITS), ""),
+        (TOKEN + "\n", KNOWN, TokenWish("company", LIMITS), ""),
+        (None, KNOWN, TokenWish("company", LIMITS), "there is none"),
+        ("hush", KNOWN, TokenWish("company", LIMITS), "what is there is no token"),
+        (TOKEN, KNOWN, TokenWish("ci", LIMITS), "it is one of the user 'company'"),
+        (TOKEN, {}, TokenWish("company", LIMITS), "the server does not know it any more"),
+        (TOKEN, KNOWN, TokenWish("company"), "it is good for something else"),
+        (TOKEN, KNOWN, TokenWish("company", LIMITS, 365, 312), ""),
+        (TOKEN, KNOWN, TokenWish("company", LIMITS, 365, 313), "it expires soon"),
+        (
+            TOKEN,
+            {"kDJBfBgD": {"restrictions": ["expires=never"]}},
+            TokenWish("company"),
+            "",
+        ),
+    ],
+)
+def test_when_a_token_is_replaced(
+    kept: str | None, known: dict[str, Config], wish: TokenWish, reason: str
+) -> None:
+    assert decide_token(kept, known, wish, NOW) == reason

@@ -1,0 +1,286 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep a token of a devpi user in a file."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: devpi_token
+short_description: Manage tokens of a devpi server
+version_added: "0.1.0"
+author:
+  - twelvefactor.deploy contributors (@twelvefactor)
+description:
+  - Keeps a token with which a machine logs in to a devpi server in the place of a password, limited
+    to what it is for.
+  - A server tells a token once, when it makes it. So the module keeps it in a file, on the host that
+    the task runs on, and replaces it when it is not good any more, for something else or soon
+    expired. The one that is replaced is revoked.
+  - The server needs the plugin devpi-tokens, which the role C(devpi) installs.
+extends_documentation_fragment:
+  - twelvefactor.deploy._attributes
+  - twelvefactor.deploy.devpi
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    description:
+      - Says what the token is good for, never the token.
+  idempotent:
+    support: full
+  platform:
+    platforms: posix
+options:
+  user:
+    description:
+      - The user who logs in with the token.
+      - O(login_user) is that user or V(root); V(root) alone where the server's C(restrict-modify) is
+        set, as the role C(devpi) does by default.
+    type: str
+    required: true
+  path:
+    description:
+      - File that holds the token and nothing else. Readable by its owner only.
+    type: path
+    required: true
+  allowed:
+    description:
+      - Permissions of devpi that the token has, as V(upload) or V(pkg_read). All that the user has if
+        this is not given.
+    type: list
+    elements: str
+  indexes:
+    description:
+      - Indexes that the token is good for, as V(company/prod). All if this is not given.
+    type: list
+    elements: str
+  projects:
+    description:
+      - Projects that the token is good for. All if this is not given.
+    type: list
+    elements: str
+  days:
+    description:
+      - How long a new token is valid. More than 366 for one whom O(login_user=root) makes only.
+    type: int
+    default: 365
+  renew_days:
+    description:
+      - A token that is valid for less than this is replaced.
+    type: int
+    default: 30
+  state:
+    description:
+      - Whether there is to be such a token.
+      - With V(absent) the one in the file is revoked and the file is removed.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: twelvefactor.deploy.devpi_user
+"""
+
+EXAMPLES = r"""
+- name: Let the build server upload the shop, and nothing else
+  twelvefactor.deploy.devpi_token:
+    url: https://index.example.org
+    user: ci
+    path: /etc/ci/index-token
+    allowed: [upload, pkg_read]
+    indexes: [company/prod]
+    projects: [shop]
+    login_password: "{{ vault_devpi_root_password }}"
+
+- name: Revoke it
+  twelvefactor.deploy.devpi_token:
+    url: https://index.example.org
+    user: ci
+    path: /etc/ci/index-token
+    state: absent
+    login_password: "{{ vault_devpi_root_password }}"
+"""
+
+RETURN = r"""
+user:
+  description: The user who logs in with the token.
+  returned: success
+  type: str
+  sample: ci
+path:
+  description: The file that holds it.
+  returned: success
+  type: str
+  sample: /etc/ci/index-token
+action:
+  description: What was done, or would be in check mode. V(none), V(create) or V(remove).
+  returned: success
+  type: str
+  sample: create
+reason:
+  description: Why a token was made. Empty if none was.
+  returned: success
+  type: str
+  sample: it expires soon
+"""
+
+import contextlib
+import os
+import pathlib
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi import (
+    CONNECTION,
+    LIMITS,
+    NOTHING,
+    Change,
+    Client,
+    Config,
+    DevpiError,
+    TokenWish,
+    check_user_name,
+    decide_token,
+    diff,
+    server_from,
+    token_owner,
+)
+
+ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
+    "user": {"type": "str", "required": True},
+    # Holds a secret and is none.
+    "path": {"type": "path", "required": True, "no_log": False},
+    "allowed": {"type": "list", "elements": "str"},
+    "indexes": {"type": "list", "elements": "str"},
+    "projects": {"type": "list", "elements": "str"},
+    "days": {"type": "int", "default": 365},
+    "renew_days": {"type": "int", "default": 30},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+
+def read(path: pathlib.Path) -> str | None:
+    try:
+        return path.read_text("ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DevpiError(f"The token in {path} cannot be read: {error}.") from error
+
+
+def write(path: pathlib.Path, token: str) -> None:
+    """All or nothing, and at no time for others to read."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(token + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise DevpiError(f"The token cannot be kept in {path}: {error}.") from error
+
+
+def known_tokens(client: Client, user: str) -> dict[str, Config]:
+    answer = client.get(f"list the tokens of {user!r}", f"/{user}/+tokens")
+    if answer is None:
+        if client.get(f"look at the user {user!r}", f"/{user}") is None:
+            raise DevpiError(f"{client.server.url} has no user {user!r} to make a token for.")
+        raise DevpiError(
+            f"{client.server.url} knows nothing of tokens: install the plugin devpi-tokens there."
+        )
+    tokens: dict[str, Config] = answer["tokens"]
+    return tokens
+
+
+def revoke(client: Client, token: str | None, user: str, known: dict[str, Config]) -> None:
+    if token is None:
+        return
+    try:
+        owner, token_id = token_owner(token)
+    except DevpiError:
+        return
+    if owner == user and token_id in known:
+        client.send(f"revoke a token of {user!r}", "DELETE", f"/{user}/+tokens/{token_id}")
+
+
+def provide(module: AnsibleModule, client: Client, wish: TokenWish) -> tuple[Change, str]:
+    path = pathlib.Path(module.params["path"])
+    kept = read(path)
+    now = time.time()
+    known = known_tokens(client, wish.user)
+    reason = decide_token(kept, known, wish, now)
+    if not reason:
+        return NOTHING, ""
+    change = Change("create", after={"user": wish.user, **wish.limits, "days": wish.days})
+    if not module.check_mode:
+        if not path.parent.is_dir():
+            raise DevpiError(f"There is no directory {path.parent} to keep a token in.")
+        answer = client.send(
+            f"make a token for {wish.user!r}",
+            "POST",
+            f"/{wish.user}/+token-create",
+            wish.body(now),
+        )
+        write(path, answer["token"])
+        revoke(client, kept, wish.user, known)
+    return change, reason
+
+
+def withdraw(module: AnsibleModule, client: Client, user: str) -> Change:
+    path = pathlib.Path(module.params["path"])
+    kept = read(path)
+    if kept is None:
+        return NOTHING
+    if not module.check_mode:
+        revoke(client, kept, user, known_tokens(client, user))
+        path.unlink(missing_ok=True)
+    return Change("remove", before={"user": user, "path": str(path)})
+
+
+def ensure(module: AnsibleModule) -> tuple[Change, str]:
+    params = module.params
+    wish = TokenWish(
+        user=check_user_name(params["user"]),
+        limits={key: params[key] for key in LIMITS if params[key] is not None},
+        days=params["days"],
+        renew_days=params["renew_days"],
+    )
+    if wish.days <= wish.renew_days:
+        raise DevpiError(
+            f"A token of {wish.days} days that is replaced when it has less than "
+            f"{wish.renew_days} left would be replaced by every run: make days larger."
+        )
+    client = Client(server_from(module.params, module.warn))
+    client.login()
+    if params["state"] == "absent":
+        return withdraw(module, client, wish.user), ""
+    return provide(module, client, wish)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        change, reason = ensure(module)
+    except DevpiError as error:
+        module.fail_json(msg=str(error))
+    result: dict[str, Any] = {
+        "changed": change.action != "none",
+        "user": module.params["user"],
+        "path": module.params["path"],
+        "action": change.action,
+        "reason": reason,
+    }
+    if module._diff:  # the documented flag of AnsibleModule, in spite of its name
+        result["diff"] = diff(change, f"token of {module.params['user']}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""refresh.py CONFIG: have the mirrors hold what will be installed from them, before it is asked for.
+
+What is needed is written in the locks that the newest builds on the private indexes carry, and in a
+list of requirements. Of each package those wheels are fetched that fit this machine's platform and
+the Pythons asked for. What is needed is left in a file, for clean.py to spare.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+import re
+import sys
+import tomllib
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+LOCKS = ("requirements.txt", "pylock.toml")
+SIMPLE = "application/vnd.pypi.simple.v1+json"
+TIMEOUT = 120  # seconds, for one answer; devpi fetches the file meanwhile
+LARGEST_BUILD = 1 << 30  # bytes
+
+
+@dataclass(frozen=True)
+class Config:
+    url: str
+    server: pathlib.Path  # devpi's data
+    needed: pathlib.Path  # file that lists what must stay
+    indexes: tuple[str, ...]  # whose builds are read
+    requirements: tuple[str, ...]  # needed besides
+    requirements_index: str  # where those come from
+    pythons: tuple[str, ...]
+    builds: int  # of each project, the newest ones
+
+    @staticmethod
+    def read(path: pathlib.Path) -> Config:
+        values: dict[str, Any] = json.loads(path.read_text())
+        for name in ("indexes", "requirements", "pythons"):
+            values[name] = tuple(values[name])
+        return Config(
+            **{
+                **values,
+                "server": pathlib.Path(values["server"]),
+                "needed": pathlib.Path(values["needed"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file as a simple page names it. `path` is below the root of the server."""
+
+    filename: str
+    path: str
+    sha256: str
+
+
+# --- decisions -----------------------------------------------------------------------------------
+
+
+def requirements_of(name: str, text: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Project and the hashes that are allowed for it, of each line or table of a lock."""
+    if name.endswith(".toml"):
+        for package in tomllib.loads(text).get("packages", []):
+            wheels = [wheel.get("hashes", {}).get("sha256") for wheel in package.get("wheels", [])]
+            yield package["name"], frozenset(filter(None, wheels))
+        return
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
+        if match:
+            yield match[1], frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
+
+
+def tags_for(pythons: Iterable[str], platforms: list[str]) -> frozenset[Tag]:
+    """Every tag that one of the Pythons can install; the machine's own if none is given."""
+    wanted = list(pythons) or [f"{sys.version_info.major}.{sys.version_info.minor}"]
+    found: set[Tag] = set()
+    for python in wanted:
+        major, minor = (int(part) for part in python.split(".")[:2])
+        found.update(cpython_tags((major, minor), platforms=platforms))
+        found.update(compatible_tags((major, minor), f"cp{major}{minor}", platforms))
+    return frozenset(found)
+
+
+def fits(filename: str, tags: frozenset[Tag]) -> bool:
+    try:
+        return not tags.isdisjoint(parse_wheel_filename(filename)[3])
+    except (InvalidWheelFilename, InvalidVersion):
+        return False
+
+
+def version_of(filename: str) -> Version | None:
+    try:
+        return parse_wheel_filename(filename)[1]
+    except (InvalidWheelFilename, InvalidVersion):
+        return None
+
+
+def newest(links: Iterable[Link], requirement: Requirement, tags: frozenset[Tag]) -> list[Link]:
+    """The wheels of the newest version that meets a requirement."""
+    fitting = [
+        (version, link)
+        for link in links
+        if fits(link.filename, tags) and (version := version_of(link.filename))
+    ]
+    # Pre-releases where the requirement names one, or where there is nothing else.
+    best = max(requirement.specifier.filter({version for version, _link in fitting}), default=None)
+    return [link for version, link in fitting if version == best]
+
+
+def newest_builds(links: Iterable[Link], count: int) -> list[Link]:
+    found = [(version, link) for link in links if (version := version_of(link.filename))]
+    versions = sorted({version for version, _link in found})[-count:]
+    return [link for version, link in found if version in versions]
+
+
+# --- the server ----------------------------------------------------------------------------------
+
+
+def fetch(url: str, accept: str = "*/*") -> bytes:
+    request = urllib.request.Request(url, headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        content: bytes = response.read(LARGEST_BUILD)
+    return content
+
+
+def links_of(config: Config, index: str, project: str) -> list[Link]:
+    page = f"{config.url}/{index}/+simple/{canonicalize_name(project)}/"
+    try:
+        files = json.loads(fetch(page, SIMPLE))["files"]
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return []
+        raise
+    links = []
+    for file in files:
+        # Relative, or with the address that is known outside: the path is what counts.
+        path = urllib.parse.urlsplit(urllib.parse.urljoin(page, file["url"])).path
+        links.append(Link(file["filename"], path, file["hashes"].get("sha256", "")))
+    return links
+
+
+def own_projects(config: Config, index: str) -> list[str]:
+    answer = json.loads(fetch(f"{config.url}/{index}", "application/json"))
+    return sorted(answer["result"].get("projects", []))
+
+
+def locks_in(config: Config, build: Link) -> Iterator[tuple[str, str]]:
+    """Name and text of the lock that a wheel carries in its metadata, where it has one."""
+    content = io.BytesIO(fetch(config.url + urllib.parse.quote(build.path, safe="/+%")))
+    with zipfile.ZipFile(content) as archive:
+        for member in archive.namelist():
+            if member.rpartition("/")[0].endswith(".dist-info/twelvefactor"):
+                name = member.rpartition("/")[2]
+                if name in LOCKS:
+                    yield name, archive.read(member).decode()
+
+
+def needed(config: Config, tags: frozenset[Tag]) -> Iterator[Link]:
+    for index in config.indexes:
+        for project in own_projects(config, index):
+            links = [link for link in links_of(config, index, project) if link.path]
+            for build in newest_builds(links, config.builds):
+                for name, text in locks_in(config, build):
+                    for package, hashes in requirements_of(name, text):
+                        for link in links_of(config, index, package):
+                            if link.sha256 in hashes and fits(link.filename, tags):
+                                yield link
+    for text in config.requirements:
+        requirement = Requirement(text)
+        yield from newest(
+            links_of(config, config.requirements_index, requirement.name), requirement, tags
+        )
+
+
+def mirrored(config: Config, link: Link) -> bool:
+    path = urllib.parse.unquote(link.path).lstrip("/")
+    return (config.server / "+files" / path).is_file()
+
+
+def main(path: str) -> None:
+    config = Config.read(pathlib.Path(path))
+    tags = tags_for(config.pythons, list(platform_tags()))
+    fetched = 0
+    problems: list[str] = []
+    kept: set[str] = set()
+    try:
+        for link in needed(config, tags):
+            relative = urllib.parse.unquote(link.path).lstrip("/")
+            if relative in kept:
+                continue
+            kept.add(relative)
+            if not mirrored(config, link):
+                try:
+                    fetch(config.url + urllib.parse.quote(link.path, safe="/+%"))
+                    fetched += 1
+                except (OSError, ValueError) as error:
+                    problems.append(f"{link.filename}: {error}")
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, InvalidRequirement) as error:
+        # The list of the last run stays: clean.py must not remove what is needed.
+        sys.exit(f"refresh: {config.url} was asked what the apps need and it came to {error!r}.")
+    part = config.needed.with_suffix(".part")
+    part.write_text("".join(f"{name}\n" for name in sorted(kept)))
+    part.replace(config.needed)
+    print(f"refresh: {len(kept)} files are needed, {fetched} of them were fetched now")
+    if problems:
+        sys.exit(
+            "refresh: these could not be fetched, upstream is asked again next time: "
+            + "; ".join(problems[:20])
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The programs that care for the index's data: what they decide, and a backup of a real database."""
+
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+import sqlite3
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+from packaging.requirements import Requirement
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+LIBRARY = REPOSITORY / "roles" / "devpi" / "files" / "opt" / "devpi" / "lib"
+A, B = "a" * 64, "b" * 64
+
+
+def program(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"devpi_{name}", LIBRARY / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for annotations
+    spec.loader.exec_module(module)
+    return module
+
+
+backup, clean, refresh = (program(name) for name in ("backup", "clean", "refresh"))
+PLATFORMS = ["manylinux_2_17_x86_64", "linux_x86_64"]
+
+
+# --- clean ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "needed", "gone"),
+    [
+        (60, [], []),
+        (59, [], ["old"]),
+        (50, [], ["old"]),
+        (49, [], ["old", "middle"]),
+        (0, [], ["old", "middle", "new"]),
+        (49, ["old"], ["middle"]),
+        (0, ["old", "new"], ["middle"]),
+    ],
+)
+def test_the_longest_unused_goes_first(limit: int, needed: list[str], gone: list[str]) -> None:
+    files = [clean.File("new", 30, 3.0), clean.File("old", 10, 1.0), clean.File("middle", 20, 2.0)]
+    found = clean.superfluous(files, frozenset(needed), limit)
+    assert [file.path for file in found] == gone
+
+
+# --- refresh -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        (
+            "requirements.txt",
+            f"""# made by uv
+six==1.17.0 \\
+    --hash=sha256:{A} \\
+    --hash=sha256:{B}
+    # via -r in
+uWSGI==2.0 ; python_version < '4'
+--index-url x
+""",
+            [("six", {A, B}), ("uWSGI", set())],
+        ),
+        (
+            "pylock.toml",
+            f"""[[packages]]
+name = "six"
+wheels = [{{hashes = {{sha256 = "{A}"}}}}, {{}}]
+[[packages]]
+name = "sdist-only"
+""",
+            [("six", {A}), ("sdist-only", set())],
+        ),
+        ("requirements.txt", "", []),
+    ],
+)
+def test_what_a_lock_names(name: str, text: str, found: list[tuple[str, set[str]]]) -> None:
+    assert list(refresh.requirements_of(name, text)) == found
+
+
+@pytest.mark.parametrize(
+    ("filename", "fits"),
+    [
+        ("six-1.17.0-py2.py3-none-any.whl", True),
+        ("x-1.0-cp313-cp313-manylinux_2_17_x86_64.whl", True),
+        ("x-1.0-cp311-cp311-manylinux_2_17_x86_64.whl", False),
+        ("x-1.0-cp39-abi3-manylinux_2_17_x86_64.whl", True),
+        ("x-1.0-cp313-cp313-win_amd64.whl", False),
+        ("x-1.0-cp313-cp313-musllinux_1_2_x86_64.whl", False),
+        ("x-1.0.tar.gz", False),
+        ("nonsense.whl", False),
+    ],
+)
+def test_what_a_host_can_install(filename: str, fits: bool) -> None:
+    assert refresh.fits(filename, refresh.tags_for(["3.13"], PLATFORMS)) is fits
+
+
+@pytest.mark.parametrize(
+    ("requirement", "found"),
+    [
+        ("x", ["x-2.0-py3-none-any.whl"]),
+        ("x<2", ["x-1.10-py3-none-any.whl"]),
+        ("x>=3.0rc1", ["x-3.0rc1-py3-none-any.whl"]),
+        ("x>9", []),
+    ],
+)
+def test_the_newest_that_is_asked_for(requirement: str, found: list[str]) -> None:
+    links = [
+        refresh.Link(f"x-{version}-py3-none-any.whl", f"/{version}", A)
+        for version in ("1.9", "2.0", "1.10", "3.0rc1")
+    ]
+    tags = refresh.tags_for(["3.13"], PLATFORMS)
+    newest = refresh.newest(links, Requirement(requirement), tags)
+    assert [link.filename for link in newest] == found
+
+
+def test_the_newest_builds() -> None:
+    names = ["1.9-py3", "1.10-py3", "1.10-py2", "0.1-py3"]
+    links = [refresh.Link(f"x-{name}-none-any.whl", "/", A) for name in names]
+    links.append(refresh.Link("x-5.tar.gz", "/", A))
+    found = [link.filename for link in refresh.newest_builds(links, 2)]
+    assert found == [f"x-{name}-none-any.whl" for name in names[:3]]
+
+
+# --- backup --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(tmp_path: pathlib.Path) -> pathlib.Path:
+    home = tmp_path / "server"
+    (home / "+files" / "root").mkdir(parents=True)
+    (home / "+files" / "root" / "x.whl").write_text("x")
+    (home / "+files" / "root" / "y.whl-0123456789abcdef-tmp").write_text("half")
+    (home / ".nodeinfo").write_text("{}")
+    with sqlite3.connect(home / ".sqlite") as database:
+        database.execute("CREATE TABLE t (n)")
+    return home
+
+
+def test_a_backup_is_complete_and_the_oldest_go(
+    server: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    backups = tmp_path / "backups"
+    for name in ("20250101T000000Z", "20250102T000000Z", "20250103T000000Z.part"):
+        (backups / name).mkdir(parents=True)
+    said = backup.back_up(server, backups, keep=2)
+    assert said.endswith("the database and 1 files")
+    old, new = backup.snapshots(backups)
+    assert old.name == "20250102T000000Z"
+    assert sorted(path.name for path in backups.iterdir()) == [old.name, new.name]
+    assert (new / "+files" / "root" / "x.whl").read_text() == "x"
+    assert not list(new.rglob("*-tmp"))
+    assert (new / ".nodeinfo").read_text() == "{}"
+    with sqlite3.connect(new / ".sqlite") as database:
+        assert database.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    assert new.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_index_without_data_is_not_backed_up(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "server").mkdir()
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        backup.back_up(tmp_path / "server", tmp_path / "backups", keep=2)
+    assert backup.snapshots(tmp_path / "backups") == []
+
+
+# --- one index -----------------------------------------------------------------------------------
+
+
+def test_no_second_index_beside_the_first_anywhere() -> None:
+    """An installer takes the highest version of either, whoever put it there."""
+    option = "extra" + "-index-url"
+    names = [option, option.replace("-", "_"), option.replace("-", "_").upper()]
+    search = ["git", "grep", "--files-with-matches", *(f"-e{name}" for name in names)]
+    # Where it is dropped from the environment, and the tests of its being refused.
+    search += ["--", ":!plugins/modules/build.py", ":!tests/unit"]
+    result = subprocess.run(search, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode in (0, 1), result.stderr
+    assert result.stdout == ""
