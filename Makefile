@@ -20,13 +20,14 @@ INTERPRETER = $(shell $(PYTHON) -c '$(REAL)')
 COLLECTION := build/collections/ansible_collections/twelvefactor/deploy
 SCENARIOS := $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 LOCKS := $(patsubst %.in,%.txt,$(wildcard requirements/*.in roles/*/files/requirements.in \
-	examples/*/requirements.in tests/unit/pivot/servers.in))
+	roles/*/files/*/requirements.in molecule/*/files/*/requirements.in \
+	examples/*/*requirements.in molecule/*/files/*/*requirements.in tests/unit/pivot/servers.in))
 CA_BUNDLE := $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
 # Debian's packages: what a controller needs, and what the test hosts and the load on them need.
 PACKAGES := curl git openssh-client python3-venv rsync shellcheck
 HOST_PACKAGES := aardvark-dns crun iproute2 iptables mmdebstrap netavark nftables \
-	podman runc uidmap wrk
+	nghttp2-client podman runc uidmap wrk
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -82,10 +83,26 @@ molecule: hosts-ready ## every Molecule scenario
 molecule-%: hosts-ready ## molecule-NAME: one scenario, on real hosts of both Debian versions
 	molecule --base-config .config/molecule/config.yml test --scenario-name $*
 
+# The scanners of TLS and of nginx's configuration.
+molecule-nginx molecule-nginx_acme: build/tls/.complete
+
+build/tls/.complete: requirements/tls.txt | $(VENV)/.complete
+	uv venv --quiet --clear --python $(INTERPRETER) $(@D)
+	uv pip sync --quiet --require-hashes --python $(@D)/bin/python $<
+	touch $@
+
 .PHONY: prove-reload
 prove-reload: hosts-ready ## deploy every app server under load, count what is lost (SERVERS=uvicorn DEPLOYS=3: less of it)
 	tests/load/prove-reload $(if $(SERVERS),--servers '$(SERVERS)') $(if $(DEPLOYS),--deploys $(DEPLOYS)) \
 		$(if $(REQUESTS),--requests $(REQUESTS)) $(if $(KEEP_HOSTS),--keep-hosts)
+
+.PHONY: bench-nginx
+bench-nginx: hosts-ready ## requests per second through the role's nginx, against a bare one
+	tests/load/bench-nginx
+
+.PHONY: bench-index
+bench-index: hosts-ready ## 100 clients install from an index at once; nginx against devpi alone (CLIENTS=20: less of it)
+	tests/load/bench-index $(CLIENTS)
 
 ##@ Gates
 
@@ -121,7 +138,7 @@ lint-python: ready ## ruff, rules and format
 
 lint-types: ready ## mypy, strict
 	mypy --strict $(COLLECTION)/plugins
-	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package subject
+	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package scanners --package subject
 
 lint-spelling: ready ## codespell
 	codespell

@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import document, table
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import (
+    certificates,
+    document,
+    table,
+)
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"fleet_document": document, "fleet_table": table}
+        return {
+            "fleet_certificates": certificates,
+            "fleet_document": document,
+            "fleet_table": table,
+        }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import pathlib
@@ -15,12 +14,12 @@ import pwd
 import shlex
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import Identity
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._flock import Busy, flocked
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
     Record,
     parse_records,
@@ -121,24 +120,14 @@ class AppHome:
         if not self.exists:
             yield
             return
-        handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        deadline = time.monotonic() + LOCK_PATIENCE
         try:
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() < deadline:
-                        time.sleep(LOCK_PATIENCE / 20)
-                        continue
-                    raise ReleaseError(
-                        f"Another run is working on the releases of {self.app} on this host; "
-                        "try again when it has ended."
-                    ) from None
-            yield
-        finally:
-            os.close(handle)
+            with flocked(self.root, LOCK_PATIENCE):
+                yield
+        except Busy:
+            raise ReleaseError(
+                f"Another run is working on the releases of {self.app} on this host; "
+                "try again when it has ended."
+            ) from None
 
     def current(self) -> str | None:
         """The release that ``current`` names, whether it exists or not."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,32 @@ def document(answers: Iterable[Sequence[Any]]) -> dict[str, Any]:
         whole["formations"] = groups(whole["hosts"], formation_text)
         whole["differs"] = len(whole["releases"]) > 1 or len(whole["formations"]) > 1
     return {"apps": apps, "unreachable": unreachable, "failed": failed}
+
+
+def certificates(answers: Iterable[Sequence[Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """When the certificates of each host end.
+
+    ``answers`` holds per host its name and the result of a command that printed a line for each
+    certificate: its name, the moment and the days left.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for host, result in answers:
+        for printed in result.get("stdout_lines") or []:
+            name, expires, days = printed.split()
+            found.setdefault(str(host), {})[name] = {"expires": expires, "days": int(days)}
+    return found
+
+
+def certificate_table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """The certificates for people, the one that ends first on top."""
+    rows = sorted(
+        (told["days"], host, name, told["expires"])
+        for host, ending in found.items()
+        for name, told in ending.items()
+    )
+    lines = [("HOST", "CERTIFICATE", "DAYS LEFT", "UNTIL")]
+    lines += [(host, name, str(days), until.replace("T", " ")) for days, host, name, until in rows]
+    return ["", *aligned(lines)] if rows else []
 
 
 def groups(
@@ -128,12 +155,18 @@ def table(fleet: Mapping[str, Any]) -> list[str]:
         for app, reason in reasons.items():
             rows.append([host, app, "", "", "", "unknown"])
             notes.append(f"{host} {app}: {reason}".replace(" :", ":"))
-    widths = [max(len(cells[n]) if n < len(cells) else 0 for cells in rows) for n in range(8)]
-    lines = [
+    ending = certificate_table(fleet.get("certificates", {}))
+    return [*aligned(rows), *([""] if notes else []), *map(line, notes), *ending]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines, each column as wide as it has to be."""
+    columns = itertools.zip_longest(*rows, fillvalue="")
+    widths = [max(map(len, column)) for column in columns]
+    return [
         "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
         for cells in rows
     ]
-    return [*lines, *([""] if notes else []), *map(line, notes)]
 
 
 def last_notes(told: Mapping[str, Any]) -> list[str]:

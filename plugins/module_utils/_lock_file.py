@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import time
@@ -15,13 +14,13 @@ from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import write_atomically
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import Lock, Moment
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._flock import Busy, flocked
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
 # Not below /srv/<app>: a host is locked before it has the app, and while the app is removed.
 # Not below /run: a lock survives a reboot.
 DIRECTORY = pathlib.Path("/var/lib/twelvefactor/locks")
 PATIENCE = 20.0  # seconds; whoever is in here needs milliseconds
-PAUSE = 0.02
 
 
 class Unreadable(ReleaseError):
@@ -39,31 +38,18 @@ class LockFile:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Nobody else reads or changes a lock of this host meanwhile.
-
-        The directory is what is flocked: files in it are replaced by rename, so a flock on one
-        would be on a file that is no longer there. The kernel undoes it when this process dies.
-        """
+        """Nobody else reads or changes a lock of this host meanwhile."""
         self.directory.parent.mkdir(mode=0o755, exist_ok=True)
         self.directory.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            deadline = time.monotonic() + PATIENCE
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise ReleaseError(
-                            f"Somebody has kept {self.directory} to himself for {PATIENCE:g} s; "
-                            f"`fuser {self.directory}` on the host says who. Nothing was changed."
-                        ) from None
-                    time.sleep(PAUSE)
-            yield
-            os.fsync(handle)  # a rename or a removal that a crash must not undo
-        finally:
-            os.close(handle)
+            with flocked(self.directory, PATIENCE) as handle:
+                yield
+                os.fsync(handle)  # a rename or a removal that a crash must not undo
+        except Busy:
+            raise ReleaseError(
+                f"Somebody has kept {self.directory} to himself for {PATIENCE:g} s; "
+                f"`fuser {self.directory}` on the host says who. Nothing was changed."
+            ) from None
 
     def read(self) -> Lock | None:
         """Raises Unreadable."""

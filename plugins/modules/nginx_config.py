@@ -17,9 +17,14 @@ description:
   - Puts a named set of files below C(/etc/nginx) and makes nginx use them, or leaves both as they
     were.
   - The whole tree is copied, the changes are put into the copy, and C(nginx -t) tests exactly that
-    copy. Only then are the files renamed into place, one by one, and nginx reloaded. The call
-    returns when workers of the new configuration serve. If they do not come up, the previous files
-    are put back and reloaded.
+    copy. Only then are the files renamed into place, one by one, and nginx reloaded, once for all
+    of them.
+  - The call returns when workers of the new configuration serve, and every name of every server
+    has answered on this host, over TLS with the server's own certificate. The question is a
+    C(TRACE), which nginx answers itself, so that no app is asked. If the workers do not come up or
+    a server does not answer, the previous files are put back and reloaded.
+  - A name that a server of the set would share with another one at the same address is refused.
+    nginx only warns of it, and would never use one of the two.
   - For the test to see the copy, C(nginx.conf) must include its parts by relative paths, or by
     absolute ones below C(/etc/nginx), which are made to name the copy while testing.
   - A set owns the files that it has written. A file that is no longer listed is removed. Files of
@@ -161,7 +166,9 @@ tested:
   type: bool
   sample: true
 reloaded:
-  description: Whether nginx was reloaded and new workers serve. Always V(false) in check mode.
+  description:
+    - Whether nginx was reloaded, new workers serve and each server has answered. Always V(false) in
+      check mode.
   returned: success
   type: bool
   sample: true
@@ -178,13 +185,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import (
     File,
     NginxError,
     Request,
-    SystemdNginx,
-    Transaction,
     diff,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_service import SystemdNginx
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_transaction import (
+    Transaction,
 )
 
 ROOT = Path("/etc/nginx")

@@ -98,7 +98,10 @@ def test_status_shows_the_fleet_and_changes_nothing(play, hosts, monkeypatch):
             r"  serving  (deploy|scale) good",
             line,
         )
-    assert [line.split() for line in lines[3:]] == [[n, "later", "none", "absent"] for n in NAMES]
+    assert [line.split() for line in lines[3:5]] == [[n, "later", "none", "absent"] for n in NAMES]
+    assert lines[6].split() == ["HOST", "CERTIFICATE", "DAYS", "LEFT", "UNTIL"]
+    for line, name in zip(lines[7:], NAMES, strict=True):
+        assert re.fullmatch(rf"{name} +greeter +\d{{4}} +[-0-9]+ [:0-9]+Z", line)
     assert {name: fingerprint(host) for name, host in hosts.items()} == before
 
 

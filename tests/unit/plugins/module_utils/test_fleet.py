@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import (
+    certificates,
     document,
     line,
     table,
@@ -197,3 +198,27 @@ def test_a_host_without_the_app_differs() -> None:
 )
 def test_line(text: object, shown: str) -> None:
     assert line(text) == shown
+
+
+def test_certificates_come_last_the_one_that_ends_first_on_top() -> None:
+    ending = certificates(
+        [
+            [
+                "app1",
+                {"stdout_lines": ["shop 2026-03-01T00:00:00Z 58", "blog 2027-01-01T00:00:00Z 364"]},
+            ],
+            ["proxy1", {"stdout_lines": ["shop 2026-01-01T00:00:00Z -1"]}],
+            ["bare", {"stdout_lines": []}],
+            ["lost", LOST],
+        ]
+    )
+    assert ending["app1"]["shop"] == {"expires": "2026-03-01T00:00:00Z", "days": 58}
+    assert ending.keys() == {"app1", "proxy1"}
+    lines = table(document([answer("app1", told())]) | {"certificates": ending})
+    assert [words.split() for words in lines[2:]] == [
+        [],
+        ["HOST", "CERTIFICATE", "DAYS", "LEFT", "UNTIL"],
+        ["proxy1", "shop", "-1", "2026-01-01", "00:00:00Z"],
+        ["app1", "shop", "58", "2026-03-01", "00:00:00Z"],
+        ["app1", "blog", "364", "2027-01-01", "00:00:00Z"],
+    ]

@@ -1,0 +1,400 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The transaction on a directory, with an nginx that a test makes up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils import _nginx_transaction
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import (
+    File,
+    NginxError,
+    Request,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_service import Answer
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_transaction import (
+    Outcome,
+    Transaction,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_vhosts import Vhost
+
+ME = (os.geteuid(), os.getegid())
+
+
+def text(content: str, mode: int = 0o644) -> File:
+    return File(content.encode(), mode, ME)
+
+
+A, B = text("a\n"), text("b\n")
+
+
+class FakeNginx:
+    """Takes every configuration that does not say BROKEN; includes are not followed."""
+
+    def __init__(self) -> None:
+        self.is_installed = True
+        self.is_active = True
+        self.loaded: list[str] = []
+        self.asked: list[set[str]] = []
+        self.reload_errors: list[str | None] = []
+        self.seen: list[dict[str, str]] = []
+        self.root: Path | None = None
+
+    def installed(self) -> bool:
+        return self.is_installed
+
+    def active(self) -> bool:
+        return self.is_active
+
+    def test(self, configuration: Path) -> Answer:
+        tree = contents(configuration.parent)
+        self.seen.append(tree)
+        for path, content in tree.items():
+            if "BROKEN" in content:
+                where = configuration.parent / path
+                return Answer(1, f'nginx: [emerg] unknown directive "BROKEN" in {where}:1\n')
+            if "ODD" in content:
+                return Answer(0, f"nginx: [warn] odd {configuration.parent / path}:1\n")
+            if "TAKEN" in content:
+                warned = 'nginx: [warn] conflicting server name "a.test" on 0.0.0.0:80, ignored\n'
+                return Answer(0, warned + self.dump(configuration, tree))
+        return Answer(0, self.dump(configuration, tree))
+
+    @staticmethod
+    def dump(configuration: Path, tree: dict[str, str]) -> str:
+        parts = {str(configuration.parent / p): tree[p] for p in tree if p.endswith(".conf")}
+        files = {str(configuration): "", **parts}
+        files[str(configuration)] = "http { include sites-enabled/*.conf; }"
+        return "".join(f"# configuration file {path}:\n{files[path]}\n" for path in files)
+
+    def reload(self, served: Iterable[Vhost]) -> None:
+        self.asked.append({vhost.name for vhost in served})
+        error = self.reload_errors.pop(0) if self.reload_errors else None
+        if error:
+            raise NginxError(error)
+        assert self.root
+        self.loaded.append(fingerprint(self.root))
+
+
+def contents(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): os.readlink(path) if path.is_symlink() else path.read_text()
+        for path in sorted(root.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def fingerprint(root: Path) -> str:
+    """Every path with its kind, mode, target, content and time of change."""
+    lines = []
+    for path in sorted(root.rglob("*")):
+        status = path.lstat()
+        what = os.readlink(path) if path.is_symlink() else ""
+        if stat.S_ISREG(status.st_mode):
+            what = f"{path.read_text()} {status.st_mtime_ns}"
+        lines.append(f"{path.relative_to(root)} {status.st_mode:o} {what}")
+    return "\n".join(lines)
+
+
+class Tree:
+    def __init__(self, path: Path) -> None:
+        self.root = path / "nginx"
+        self.state = path / "state"
+        self.nginx = FakeNginx()
+        self.nginx.root = self.root
+        for directory in ("conf.d", "sites-enabled", "sites-available"):
+            (self.root / directory).mkdir(parents=True)
+        (self.root / "nginx.conf").write_text("distribution\n")
+        (self.root / "conf.d/other.conf").write_text(f"include {self.root}/mime.types;\n")
+        (self.root / "sites-available/default").write_text("default\n")
+        (self.root / "sites-enabled/default").symlink_to(self.root / "sites-available/default")
+
+    def apply(
+        self, name: str = "s", check: bool = False, reload: bool = True, **files: File | str
+    ) -> Outcome:
+        return self.request(Request(name, self.files(files)), check=check, reload=reload)
+
+    @staticmethod
+    def files(files: dict[str, File | str]) -> dict[str, File]:
+        return {
+            f"sites-enabled/{key}.conf": text(value) if isinstance(value, str) else value
+            for key, value in files.items()
+        }
+
+    def request(self, request: Request, *, check: bool = False, reload: bool = True) -> Outcome:
+        transaction = Transaction(self.root, self.state, self.nginx)
+        return transaction.apply(request, check=check, reload=reload)
+
+    @property
+    def leftovers(self) -> list[str]:
+        hidden = [path.name for path in self.root.rglob(".*")]
+        state = [path.name for path in self.state.iterdir() if path.name != "sets"]
+        return hidden + state
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return Tree(tmp_path)
+
+
+def test_a_new_set_is_tested_switched_and_reloaded(tree: Tree) -> None:
+    outcome = tree.apply(a="a\n", b="b\n")
+    assert [change.action for change in outcome.changes] == ["created", "created"]
+    assert (outcome.changed, outcome.tested, outcome.reloaded) == (True, True, True)
+    assert (tree.root / "sites-enabled/a.conf").read_text() == "a\n"
+    assert len(tree.nginx.seen) == len(tree.nginx.loaded) == 1
+    assert tree.nginx.loaded == [fingerprint(tree.root)]
+    assert tree.leftovers == []
+
+
+def test_nothing_to_do_costs_no_test_and_no_reload(tree: Tree) -> None:
+    tree.apply(a="a\n")
+    before = fingerprint(tree.root)
+    outcome = tree.apply(a="a\n")
+    assert (outcome.changed, outcome.tested, outcome.reloaded) == (False, False, False)
+    assert fingerprint(tree.root) == before
+    assert len(tree.nginx.seen) == 1
+
+
+def test_the_whole_tree_is_tested_with_its_own_absolute_paths(tree: Tree) -> None:
+    tree.apply(a=f"ssl_certificate {tree.root}/certificates/a.pem;\n")
+    [seen] = tree.nginx.seen
+    assert f"{tree.root}/" not in "".join(seen.values())
+    assert seen["conf.d/other.conf"].endswith("/nginx/mime.types;\n")
+    assert seen["sites-enabled/default"].endswith("/sites-available/default")
+    live = (tree.root / "sites-enabled/a.conf").read_text()
+    assert live == f"ssl_certificate {tree.root}/certificates/a.pem;\n"
+
+
+def test_refused_by_nginx_leaves_everything(tree: Tree) -> None:
+    tree.apply(a="a\n")
+    before = fingerprint(tree.root)
+    words = f'unknown directive "BROKEN" in {tree.root}/sites-enabled/b.conf:1'
+    with pytest.raises(NginxError, match=words):
+        tree.apply(a="changed\n", b="BROKEN\n")
+    assert fingerprint(tree.root) == before
+    assert tree.leftovers == []
+    assert tree.apply(a="changed\n").reloaded
+
+
+def test_a_failed_reload_puts_the_previous_files_back(tree: Tree) -> None:
+    tree.apply(a="a\n", gone="gone\n")
+    before = fingerprint(tree.root)
+    tree.nginx.reload_errors = ["still could not bind()"]
+    with pytest.raises(NginxError, match=r"did not load.*could not bind.*previous files are back"):
+        tree.request(Request("s", {"sites-enabled/a.conf": B, "new/deep/b.conf": B}))
+    assert fingerprint(tree.root) == before
+    assert tree.nginx.loaded[-1] == before
+    assert tree.leftovers == []
+    assert tree.apply(a="b\n").reloaded
+
+
+def test_a_failed_reload_that_stays_failed_says_so(tree: Tree) -> None:
+    before = fingerprint(tree.root)
+    tree.nginx.reload_errors = ["first", "second"]
+    with pytest.raises(NginxError, match=r"first.*could not be reloaded either: second"):
+        tree.apply(a="a\n")
+    assert fingerprint(tree.root) == before
+
+
+def test_two_sets_do_not_touch_each_other(tree: Tree) -> None:
+    tree.apply("one", a="a\n")
+    tree.apply("two", b="b\n")
+    assert tree.apply("one", a="a\n").changed is False
+    outcome = tree.apply("two")
+    assert [change.path for change in outcome.changes] == ["sites-enabled/b.conf"]
+    assert (tree.root / "sites-enabled/a.conf").exists()
+    assert not (tree.state / "sets/two.json").exists()
+
+
+def test_replaced_and_absent_files_of_the_distribution(tree: Tree) -> None:
+    request = Request(
+        "main",
+        {"nginx.conf": text("ours\n")},
+        absent=frozenset({"sites-enabled/default"}),
+        replace=frozenset({"nginx.conf"}),
+    )
+    outcome = tree.request(request)
+    assert [change.action for change in outcome.changes] == ["updated", "removed"]
+    assert (tree.root / "sites-available/default").exists()
+    assert not tree.request(request).changed
+
+
+def test_secrets_are_written_for_root_only(tree: Tree) -> None:
+    tree.apply(a=text("key\n", 0o600))
+    assert stat.S_IMODE((tree.root / "sites-enabled/a.conf").stat().st_mode) == 0o600
+    assert stat.S_IMODE(tree.state.stat().st_mode) == 0o700
+
+
+def test_check_mode_tests_and_changes_nothing(tree: Tree) -> None:
+    before = fingerprint(tree.root)
+    outcome = tree.apply(check=True, a="a\n")
+    assert (outcome.changed, outcome.tested, outcome.reloaded) == (True, True, False)
+    with pytest.raises(NginxError, match="BROKEN"):
+        tree.apply(check=True, a="BROKEN\n")
+    assert fingerprint(tree.root) == before
+    assert not tree.state.exists()
+    assert tree.nginx.loaded == []
+
+
+def test_check_mode_before_nginx_is_installed(tmp_path: Path) -> None:
+    fake = FakeNginx()
+    fake.is_installed = False
+    transaction = Transaction(tmp_path / "none", tmp_path / "state", fake)
+    outcome = transaction.apply(Request("s", {"x": A}), check=True)
+    assert (outcome.changed, outcome.tested) == (True, False)
+    assert outcome.warnings == ("The configuration was not tested: no nginx yet.",)
+    with pytest.raises(NginxError, match="nginx is not installed"):
+        transaction.apply(Request("s", {"x": A}))
+
+
+def test_check_mode_with_a_file_that_is_not_made_yet(tree: Tree) -> None:
+    outcome = tree.apply(check=True, a=File(None, 0o600, ME))
+    assert (outcome.changed, outcome.tested) == (True, False)
+    assert "sites-enabled/a.conf cannot be read yet" in outcome.warnings[0]
+
+
+def test_a_stopped_nginx_is_not_reloaded(tree: Tree) -> None:
+    tree.nginx.is_active = False
+    assert tree.apply(a="a\n").reloaded is False
+    tree.nginx.is_active = True
+    assert tree.apply(reload=False, a="b\n").reloaded is False
+    assert tree.nginx.loaded == []
+
+
+def test_warnings_of_nginx_are_passed_on(tree: Tree) -> None:
+    outcome = tree.apply(a="ODD\n")
+    assert outcome.warnings == (f"nginx warns: odd {tree.root}/sites-enabled/a.conf:1",)
+
+
+@pytest.mark.parametrize("step", ["_write_undo", "_reload", "_forget_undo"])
+def test_a_run_that_is_cut_off_is_undone_by_the_next(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    tree.apply(a="a\n")
+    before = fingerprint(tree.root)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            tree.apply(a="changed\n", b="b\n")
+    if step != "_write_undo":
+        assert tree.apply(check=True, a="changed\n", b="b\n").recovered
+        outcome = tree.apply(a="a\n")
+        assert (outcome.recovered, outcome.changed, outcome.reloaded) == (True, True, True)
+        assert "cut off" in outcome.warnings[0]
+    assert fingerprint(tree.root) == before
+    assert tree.leftovers == []
+    assert tree.apply(a="changed\n").changed
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_a_full_disk_changes_nothing(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    tree.apply(a="a\n")
+    before = fingerprint(tree.root)
+    calls = iter(range(10))
+    synced = os.fsync
+
+    def full(descriptor: int) -> None:
+        if next(calls) == failing:
+            raise OSError(28, "No space left on device")
+        synced(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(NginxError, match="No space left on device"):
+            tree.request(Request("s", {"sites-enabled/a.conf": B, "new/b.conf": B}))
+    assert fingerprint(tree.root) == before
+    assert tree.apply(a="b\n").changed
+    assert tree.leftovers == []
+
+
+def test_no_room_for_the_copy_changes_nothing(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(tree.root)
+
+    def full(*_arguments: object, **_options: object) -> None:
+        raise OSError(28, "No space left on device", "nginx.conf")
+
+    with monkeypatch.context() as patch:
+        # What copytree could not copy is told at its end, as a list.
+        patch.setattr(shutil, "copyfile", full)
+        with pytest.raises(NginxError, match=r"/staged-.*: No space left on device. The config"):
+            tree.apply(a="a\n")
+    assert fingerprint(tree.root) == before
+    assert tree.apply(a="a\n").changed
+    assert tree.leftovers == []
+
+
+def test_a_rename_that_fails_is_undone(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.apply(a="a\n", b="b\n")
+    before = fingerprint(tree.root)
+    rename = Path.rename
+
+    def broken(self: Path, target: Path) -> Path:
+        if self.name == ".b.conf.candidate":
+            raise OSError(5, "Input/output error", str(target))
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", broken)
+        with pytest.raises(NginxError, match="Input/output error"):
+            tree.apply(a="A\n", b="B\n")
+    assert fingerprint(tree.root) == before
+    assert tree.leftovers == []
+
+
+def test_directories_that_are_links_are_not_written_through(tree: Tree, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tree.root / "linked").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(NginxError, match="linked is no directory"):
+        tree.request(Request("s", {"linked/a.conf": A}))
+
+
+def test_a_directory_in_the_way_is_refused(tree: Tree) -> None:
+    with pytest.raises(NginxError, match="neither a file nor a link"):
+        tree.request(Request("s", {"conf.d": A}))
+
+
+def test_a_second_run_waits_for_the_first(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_nginx_transaction, "LOCK_SECONDS", 0.1)
+    transaction = Transaction(tree.root, tree.state, tree.nginx)
+    with transaction._locked(), pytest.raises(NginxError, match="has been under way"):
+        tree.apply(a="a\n")
+
+
+SERVER = "server {{ server_name {}; }}"
+
+
+def test_each_vhost_of_the_whole_configuration_is_asked_after_the_one_reload(tree: Tree) -> None:
+    tree.apply("other", old=SERVER.format("old.test"))
+    names = [f"new{number}.test" for number in range(10)]
+    tree.apply(**{name.partition(".")[0]: SERVER.format(name) for name in names})
+    assert tree.nginx.asked == [{"old.test"}, {"old.test", *names}]
+    assert len(tree.nginx.seen) == 2
+
+
+def test_a_name_that_another_server_has_is_refused(tree: Tree) -> None:
+    tree.apply("other", old=SERVER.format("a.test"))
+    before = fingerprint(tree.root)
+    with pytest.raises(NginxError, match=r"conflicting server name \"a.test\" .*/new\.conf\."):
+        tree.apply(new=SERVER.format("a.test") + " # TAKEN")
+    assert fingerprint(tree.root) == before
+
+
+def test_names_that_others_have_twice_are_only_warned_of(tree: Tree) -> None:
+    (tree.root / "sites-enabled/theirs.conf").write_text(SERVER.format("a.test") + " # TAKEN")
+    outcome = tree.apply(new=SERVER.format("b.test"))
+    assert outcome.reloaded
+    assert "conflicting server name" in outcome.warnings[0]

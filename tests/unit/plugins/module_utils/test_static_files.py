@@ -1,0 +1,116 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import pathlib
+import stat
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._static_files import (
+    StaticFile,
+    check_directories,
+    decide,
+    publish,
+    serving_last,
+)
+
+
+@pytest.mark.parametrize(
+    "directories",
+    [
+        pytest.param({"../etc": "static"}, id="target outside"),
+        pytest.param({"static": "../../etc"}, id="source outside"),
+        pytest.param({"/static": "static"}, id="target absolute"),
+        pytest.param({"static": "/etc"}, id="source absolute"),
+        pytest.param({"": "static"}, id="no target"),
+        pytest.param({"release": "static"}, id="the link"),
+        pytest.param({"releases/1": "static"}, id="what it names"),
+    ],
+)
+def test_names_that_lead_elsewhere_are_refused(directories: dict[str, str]) -> None:
+    with pytest.raises(ReleaseError, match="directories: "):
+        check_directories(directories)
+
+
+def test_names_that_lead_nowhere_else_are_taken() -> None:
+    check_directories({"static": "shop/static", "media/icons": "icons"})
+
+
+@pytest.mark.parametrize(
+    ("current", "order"),
+    [
+        pytest.param("1", ["2", "3", "1"], id="an older one serves"),
+        pytest.param("3", ["1", "2", "3"], id="the newest serves"),
+        pytest.param(None, ["1", "2", "3"], id="none serves yet"),
+        pytest.param("0", ["1", "2", "3"], id="one serves that is gone"),
+    ],
+)
+def test_the_one_that_serves_has_the_last_word(current: str | None, order: list[str]) -> None:
+    assert serving_last(["1", "2", "3"], current) == order
+
+
+def file(path: pathlib.Path, content: str, mtime: int) -> StaticFile:
+    path.write_text(content)
+    os.utime(path, (mtime, mtime))
+    status = path.stat()
+    return StaticFile(status.st_size, status.st_mtime_ns, path)
+
+
+@pytest.mark.parametrize(
+    ("found", "publishes"),
+    [
+        pytest.param(("same", 1), False, id="same content and date"),
+        pytest.param(("same", 2), False, id="same content, another date"),
+        pytest.param(("else", 2), True, id="same length"),
+        pytest.param(("longer", 1), True, id="another length"),
+    ],
+)
+def test_a_file_is_written_when_its_content_is_another(
+    tmp_path: pathlib.Path, found: tuple[str, int], publishes: bool
+) -> None:
+    wanted = file(tmp_path / "wanted", "same", 1)
+    changes = decide({"a": wanted}, {"a": file(tmp_path / "found", *found)})
+    assert changes.publish == (("a",) if publishes else ())
+    assert changes.remove == ()
+
+
+def test_what_is_missing_comes_and_what_no_release_has_goes(tmp_path: pathlib.Path) -> None:
+    one = file(tmp_path / "one", "1", 1)
+    changes = decide({"new": one, "kept": one}, {"kept": one, "gone": one})
+    assert (changes.publish, changes.remove) == (("new",), ("gone",))
+
+
+def test_a_file_is_published_for_everybody_with_its_date(tmp_path: pathlib.Path) -> None:
+    source = tmp_path / "source"
+    file(source, "content", 1_000_000_000)
+    source.chmod(0o600)
+    before = os.umask(0o077)
+    try:
+        publish(source, tmp_path / "public/a/b", os.getuid())
+    finally:
+        os.umask(before)
+    target = tmp_path / "public/a/b"
+    assert (target.read_text(), target.stat().st_mtime) == ("content", 1_000_000_000)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / "public/a").stat().st_mode) == 0o755
+    assert os.listdir(tmp_path / "public/a") == ["b"]
+
+
+def test_a_file_of_somebody_else_is_not_published(tmp_path: pathlib.Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("secret")
+    with pytest.raises(ReleaseError, match=r"source is not published: .* app's user"):
+        publish(source, tmp_path / "public", os.getuid() + 1)
+    assert not (tmp_path / "public").exists()
+
+
+def test_a_link_is_not_followed(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "link").symlink_to("secret")
+    with pytest.raises(OSError, match="symbolic links"):
+        publish(tmp_path / "link", tmp_path / "public", os.getuid())
+    assert not (tmp_path / "public").exists()
