@@ -1,0 +1,219 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A log with the files that it was rotated into."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import pathlib
+import threading
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils import _log_files
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import (
+    Deadline,
+    LogError,
+    lines,
+    logs,
+    opened,
+)
+
+PATIENT = 60.0
+
+
+def clock(text: str) -> float | None:
+    word = text.partition(" ")[0]
+    return float(word) if word.isdigit() else None
+
+
+def read(directory: pathlib.Path, log: str, since: float = 0, until: float = 1e9) -> list[str]:
+    with opened(directory, log) as files:
+        return [
+            text
+            for file in files
+            for text, _at in lines(file, since, until, clock, Deadline(PATIENT))
+        ]
+
+
+def put(path: pathlib.Path, text: str, changed: float) -> None:
+    openers: dict[str, Callable[[bytes], bytes]] = {
+        ".gz": gzip.compress,
+        ".bz2": bz2.compress,
+        ".xz": lzma.compress,
+    }
+    path.write_bytes(openers.get(path.suffix, lambda data: data)(text.encode()))
+    os.utime(path, (changed, changed))
+
+
+def test_all_files_of_a_log_the_oldest_first(tmp_path: pathlib.Path) -> None:
+    put(tmp_path / "shop.log", "6\n", 60)
+    put(tmp_path / "shop.log.1", "5\n", 50)
+    put(tmp_path / "shop.log.2.gz", "4\n", 40)
+    put(tmp_path / "shop.log.10.bz2", "3\n", 30)
+    put(tmp_path / "shop.log-20260102.xz", "2\n", 20)
+    put(tmp_path / "shop.log-20260101", "1\n", 10)
+    for other in ("shop.log.orig", "shop2.log", "a-shop.log", "shop.log.1~", "shop.log.1.zip"):
+        put(tmp_path / other, "other\n", 1)
+    assert read(tmp_path, "shop.log") == list("123456")
+    assert logs(tmp_path) == ["a-shop.log", "shop.log", "shop2.log"]
+
+
+def test_nothing_is_there(tmp_path: pathlib.Path) -> None:
+    assert read(tmp_path / "none", "shop.log") == read(tmp_path, "shop.log") == []
+    assert logs(tmp_path / "none") == []
+
+
+def test_a_file_that_is_being_compressed_counts_once(tmp_path: pathlib.Path) -> None:
+    put(tmp_path / "shop.log.1", "1\n2\n", 10)
+    put(tmp_path / "shop.log.1.gz", "1\n", 20)
+    assert read(tmp_path, "shop.log") == ["1", "2"]
+
+
+def test_who_may_write_there_does_not_choose_what_root_reads(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "secret").write_text("ERROR secret\n")
+    (tmp_path / "shop.log").symlink_to("secret")
+    (tmp_path / "shop.log.1").mkdir()
+    os.mkfifo(tmp_path / "shop.log.2")
+    assert read(tmp_path, "shop.log") == []
+
+
+def test_rotation_in_the_middle(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "shop.log", "2\n", 20)
+    put(tmp_path / "shop.log.1", "1\n", 10)
+    open_file, calls = _log_files.open_file, []
+
+    def rotate(path: pathlib.Path) -> object:
+        calls.append(path.name)
+        if len(calls) == 1:
+            (tmp_path / "shop.log.1").rename(tmp_path / "shop.log.2")
+            (tmp_path / "shop.log").rename(tmp_path / "shop.log.1")
+            put(tmp_path / "shop.log", "3\n", 30)
+        return open_file(path)
+
+    monkeypatch.setattr(_log_files, "open_file", rotate)
+    assert read(tmp_path, "shop.log") == ["1", "2", "3"]
+    assert len(calls) == 5
+
+
+def test_rotation_after_the_files_were_opened(tmp_path: pathlib.Path) -> None:
+    put(tmp_path / "shop.log", "1\n", 10)
+    with opened(tmp_path, "shop.log") as [file]:
+        (tmp_path / "shop.log").rename(tmp_path / "shop.log.1")
+        put(tmp_path / "shop.log", "2\n", 30)
+        assert [text for text, _at in lines(file, 0, 1e9, clock, Deadline(PATIENT))] == ["1"]
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz"])
+def test_a_damaged_file(tmp_path: pathlib.Path, ending: str) -> None:
+    path = tmp_path / f"shop.log.1.{ending}"
+    put(path, "".join(f"{number} {os.urandom(30).hex()}\n" for number in range(50_000)), 10)
+    path.write_bytes(path.read_bytes()[:-1000])
+    found = []
+    with opened(tmp_path, "shop.log") as [file], pytest.raises(LogError) as error:
+        found += list(lines(file, 0, 1e9, clock, Deadline(PATIENT)))
+    assert str(error.value).startswith(f"{path}: cannot be read to its end: ")
+    path.write_bytes(b"this is none")
+    with opened(tmp_path, "shop.log") as [file], pytest.raises(LogError, match="cannot be read"):
+        list(lines(file, 0, 1e9, clock, Deadline(PATIENT)))
+
+
+def test_what_was_read_before_the_damage_counts(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "shop.log.1.gz"
+    put(path, "".join(f"{number} {os.urandom(30).hex()}\n" for number in range(50_000)), 10)
+    path.write_bytes(path.read_bytes()[:-1000])
+    found = []
+    with opened(tmp_path, "shop.log") as [file], pytest.raises(LogError):
+        found.extend(at for _text, at in lines(file, 0, 1e9, clock, Deadline(PATIENT)))
+    with opened(tmp_path, "shop.log") as [file]:
+        iterator = lines(file, 0, 1e9, clock, Deadline(PATIENT))
+        assert [next(iterator)[1] for _n in range(1000)] == [float(n) for n in range(1000)]
+        iterator.close()
+
+
+def test_the_deadline(tmp_path: pathlib.Path) -> None:
+    put(tmp_path / "shop.log", "1\n", 10)
+    with opened(tmp_path, "shop.log") as [file], pytest.raises(LogError) as error:
+        list(lines(file, 0, 1e9, clock, Deadline(-1)))
+    assert str(error.value) == (
+        f"{tmp_path}/shop.log: not read to its end, -1 s are over. What is missing was not counted; "
+        "ask for a shorter range or allow more time."
+    )
+
+
+def test_odd_lines(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "shop.log").write_bytes(
+        b"\xff\xfe\n\n\r\n" + b"x" * 3_000_000 + b"\nlast without an end"
+    )
+    found = read(tmp_path, "shop.log")
+    assert [found[0], found[1], found[2], found[4]] == [
+        "\ufffd\ufffd",
+        "",
+        "",
+        "last without an end",
+    ]
+    assert (set(found[3]), len(found)) == ({"x"}, 5)
+    assert len(found[3]) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        (0, 1e9),
+        (500, 1e9),
+        (149_000, 1e9),
+        (160_000, 170_000),
+        (299_999, 1e9),
+        (5, 6),
+        (400_000, 1e9),
+    ],
+)
+@pytest.mark.parametrize("undated", [0, 3])
+def test_only_the_range_is_read(
+    tmp_path: pathlib.Path, since: float, until: float, undated: int
+) -> None:
+    """Of a large file no line of the range is missed, and not many others are read."""
+    text = "".join(f"{number} {'x' * 20}\n" + "x\n" * undated for number in range(300_000))
+    put(tmp_path / "shop.log", text, 10)
+    found = [
+        at for line in read(tmp_path, "shop.log", since, until) if (at := clock(line)) is not None
+    ]
+    wanted = [float(number) for number in range(300_000) if since <= number < until]
+    assert [at for at in found if since <= at < until] == wanted
+    assert len(found) <= len(wanted) + 20_000
+
+
+def test_a_large_file_without_times_is_read_as_a_whole(tmp_path: pathlib.Path) -> None:
+    put(tmp_path / "shop.log", "x\n" * 300_000, 10)
+    assert len(read(tmp_path, "shop.log", 500, 600)) == 300_000
+
+
+def test_reading_while_it_is_written_and_rotated(tmp_path: pathlib.Path) -> None:
+    """Every line that was there before is read once, whatever logrotate does meanwhile."""
+    ended = threading.Event()
+
+    def rotate() -> None:
+        for number in range(20_000, 20_150):
+            if ended.is_set():
+                return
+            for old in range(number - 20_000, 0, -1):
+                os.rename(tmp_path / f"shop.log.{old}", tmp_path / f"shop.log.{old + 1}")
+            os.rename(tmp_path / "shop.log", tmp_path / "shop.log.1")
+            (tmp_path / "shop.log").write_text(f"{number}\n")
+            ended.wait(0.005)
+
+    (tmp_path / "shop.log").write_text("".join(f"{number}\n" for number in range(20_000)))
+    thread = threading.Thread(target=rotate)
+    thread.start()
+    try:
+        for _attempt in range(5):
+            found = sorted(map(int, read(tmp_path, "shop.log")))
+            assert found == list(range(len(found)))
+            assert len(found) >= 20_000
+    finally:
+        ended.set()
+        thread.join()
