@@ -79,7 +79,10 @@ def test_request_id_reaches_app_response_and_log(site: Any) -> None:
 def test_every_line_of_the_log_is_json(site: Any) -> None:
     awkward = 'quote " backslash \\ tab\t end'
     site.ask("shop.test", "/%22%0a?x=\\", headers={"User-Agent": awkward})
-    assert site.log("shop")[-1]["user_agent.original"] == awkward
+    lines = site.log("shop")
+    assert lines[-1]["user_agent.original"] == awkward
+    # what proves a reload is nobody's request
+    assert not [line for line in lines if line["http.request.method"] == "TRACE"]
 
 
 def test_client_address_and_request_id_arrive_behind_the_load_balancer(site: Any) -> None:
