@@ -38,7 +38,8 @@ def test_every_line_of_its_output_says_where_it_comes_from(host):
     assert {(event["service.name"], event["process.name"]) for event in events} == {
         ("radicale", "web-1")
     }
-    mine = [event for event in events if event["process.pid"] == status(host)["child"]]
+    child = status(host)["child"]
+    mine = [event for event in events if event["process.pid"] == child]
     assert {event["service.version"] for event in mine} == {current}
     assert any("Booting worker" in event["message"] for event in mine)
 
