@@ -64,7 +64,7 @@ demo-clean: ## remove the demo's hosts and what was kept of them
 ##@ Tests
 
 .PHONY: test
-test: hosts-ready ## everything below, two parts at a time, and a table of it
+test: hosts-ready build/tls/.complete ## everything below, two parts at a time, and a table of it
 	@tests/parts lint unit $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit
@@ -77,13 +77,13 @@ build/servers/.complete: tests/unit/pivot/servers.txt | $(VENV)/.complete
 	touch $@
 
 .PHONY: molecule
-molecule: hosts-ready ## every Molecule scenario
+molecule: hosts-ready build/tls/.complete ## every Molecule scenario
 	@tests/parts $(addprefix molecule-,$(SCENARIOS))
 
 molecule-%: hosts-ready ## molecule-NAME: one scenario, on real hosts of both Debian versions
 	molecule --base-config .config/molecule/config.yml test --scenario-name $*
 
-# The scanners of TLS and of nginx's configuration.
+# The scanners of TLS and of nginx's configuration: made before two parts need them at once.
 molecule-nginx molecule-nginx_acme: build/tls/.complete
 
 build/tls/.complete: requirements/tls.txt | $(VENV)/.complete
