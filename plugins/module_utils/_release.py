@@ -80,6 +80,7 @@ class Config:
     health: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     log_format: str = "text"
+    log_destination: str = "file"
 
 
 def canonical_name(name: str) -> str:
@@ -270,7 +271,8 @@ def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[st
             continue
         given = {k: v for k, v in config.options.get(kind, {}).items() if v is not None}
         spec: dict[str, Any] = {"command": command, "socket": kind == "web"}
-        spec |= PROCESS_OPTIONS | given | {"log_format": config.log_format}
+        spec |= PROCESS_OPTIONS | given
+        spec |= {"log_format": config.log_format, "log_destination": config.log_destination}
         if spec["socket"]:
             spec["health"] = dict(config.health)
         specs[kind] = spec
@@ -294,8 +296,10 @@ def release_id(build: Build, config: Config) -> str:
         "health": dict(config.health),
         "options": {kind: dict(options) for kind, options in config.options.items()},
     }
-    if config.log_format != "text":  # else the id is as it was before there was a choice
-        inputs["log_format"] = config.log_format
+    for key, default in (("log_format", "text"), ("log_destination", "file")):
+        value = getattr(config, key)
+        if value != default:  # else the id is as it was before there was a choice
+            inputs[key] = value
     text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
     version = re.sub(r"[^A-Za-z0-9.]+", "_", build.version)
     return f"{version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

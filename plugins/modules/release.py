@@ -137,6 +137,15 @@ options:
     type: str
     choices: [text, json]
     default: text
+  log_destination:
+    description:
+      - Where these lines go.
+      - V(file) is a file per process, which the supervisor writes.
+      - V(journal) is journald, under the name C(<app>/<process>). Where it cannot be reached, lines go
+        to the file.
+    type: str
+    choices: [file, journal]
+    default: file
   python:
     description: The interpreter, as a path on the host.
     type: path
@@ -436,6 +445,7 @@ def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> di
         health=params["health"],
         options=params["process_options"],
         log_format=params["log_format"],
+        log_destination=params["log_destination"],
     )
     try:
         build, warning = wanted_build(params, home, config)
@@ -607,6 +617,7 @@ def main() -> None:
             },
             "process_options": {"type": "dict", "default": {}},
             "log_format": {"choices": ["text", "json"], "default": "text"},
+            "log_destination": {"choices": ["file", "journal"], "default": "file"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "uv": {"type": "path", "default": "/opt/circus/bin/uv"},
             "keep": {"type": "int", "default": 5},

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run one process of an app, and move it to another release without losing a request.
 
-    pivot.py /srv/APP TYPE-K [--run-dir /run/APP]
+    pivot.py /srv/APP TYPE-K [--run-dir /run/APP] [--journal /run/systemd/journal/stdout]
 
 A supervisor starts one pivot per process instance (``web-1``, ``worker-2``). The pivot starts
 the command that ``/srv/APP/current`` gives for the process type, and on
@@ -36,6 +36,8 @@ ready_timeout  seconds until the gate gives up waiting for good answers
 drain_timeout  seconds that open connections may keep the old process
 stop_timeout   seconds between TERM and KILL
 log_format     text: output goes on as it is; json: each line as an object (see ``event``)
+log_destination  file: to the supervisor, which writes files; journal: to journald, each line an
+               entry under the name APP/TYPE-K
 
 Durations are measured with the monotonic clock; only timestamps in the status file are wall time.
 """
@@ -74,6 +76,9 @@ LONGEST_LINE = 1 << 20  # bytes; where each is made an object, a longer one beco
 PIPE_SIZE = 1 << 20  # bytes that a process may write ahead of the supervisor
 REFUSED_GRACE = 1.0  # seconds between TERM and KILL for what did not get through
 PEERS_PAUSE = 1.0  # seconds within which all pivots of an app get the HUP of one reload
+JOURNAL = "/run/systemd/journal/stdout"
+JOURNAL_TIMEOUT = 5.0  # seconds that journald may take to accept a connection
+LAST_WORDS = 1.0  # seconds without any of it taken until the rest of the output is given up
 RESPAWN_PAUSE = 1.0  # seconds before a failed start is handed to a supervisor, which restarts it
 OVERTAKEN = "given up: another release was asked for meanwhile"
 HANDLED = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
@@ -89,6 +94,7 @@ SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and
     "drain_timeout": 60.0,
     "stop_timeout": 30.0,
     "log_format": "text",
+    "log_destination": "file",
 }
 
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
@@ -223,6 +229,20 @@ def event(line: bytes, at: str, origin: dict[str, Any]) -> bytes:
         with contextlib.suppress(ValueError, RecursionError):
             fields = json.loads(text, parse_constant=str)  # NaN is no JSON
     return json.dumps({"@timestamp": at} | fields | origin).encode() + b"\n"
+
+
+def journal_stream(path: str, name: str) -> int:
+    """A descriptor to which lines are written for journald (the protocol of sd_journal_stream_fd(3)).
+
+    journald learns from the kernel which unit writes. It keeps its end through its own restart.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(JOURNAL_TIMEOUT)
+        sock.connect(path)
+        # name, unit, priority (info), levels in the lines, to syslog, to kmsg, to the console
+        sock.sendall(f"{name}\n\n6\n0\n0\n0\n0\n".encode())
+        sock.setblocking(False)
+        return sock.detach()
 
 
 def connections(table: str, path: str) -> int | None:
@@ -467,8 +487,11 @@ class Generation:
 
 
 class Pivot:
-    def __init__(self, root: pathlib.Path, instance: str, run_dir: pathlib.Path) -> None:
+    def __init__(
+        self, root: pathlib.Path, instance: str, run_dir: pathlib.Path, journal: str = JOURNAL
+    ) -> None:
         self.root = root
+        self.journal = journal
         self.app = root.name
         self.instance = instance
         self.kind = instance.rpartition("-")[0]
@@ -481,7 +504,8 @@ class Pivot:
         self.hup = self.term = False
         self.hups = 0
         self.origin: dict[str, Any] | None = None  # of our own words; as the last generation's
-        self._backlog = bytearray()  # output that the supervisor has not taken yet
+        self._sink = 1  # where output goes: to the supervisor, or a stream to journald
+        self._backlog = bytearray()  # output that has not been taken there yet
         self._complained = False
 
     # -- waiting: the only place where time passes
@@ -509,8 +533,8 @@ class Pivot:
         """Copy output and reap until something happened, or ``seconds`` are over.
 
         ``also`` is one more descriptor to wait for. Raises Terminated when TERM has come, else
-        says whether a child has ended. Never blocks on a supervisor that does not read: then the
-        processes' output stays in their pipes, but signals are still heeded.
+        says whether a child has ended. Never blocks where nobody takes the output: then it stays
+        in the processes' pipes, but signals are still heeded.
         """
         self._heed_term()
         poll = select.poll()
@@ -518,14 +542,14 @@ class Pivot:
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         if self._backlog:
-            poll.register(1, select.POLLOUT)
+            poll.register(self._sink, select.POLLOUT)
         for generation in self.alive:
             if generation.output >= 0 and not self._backlog:
                 poll.register(generation.output, select.POLLIN)
         ready = {descriptor for descriptor, _event in poll.poll(seconds and seconds * 1000)}
         if self._wakeup in ready:
             os.read(self._wakeup, 4096)
-        if 1 in ready:
+        if self._sink in ready:
             self._write_backlog()
         for generation in self.alive:
             if generation.output in ready:
@@ -535,13 +559,43 @@ class Pivot:
         return reaped
 
     def _write_backlog(self) -> None:
-        """To be called when stdout is writable: then this much does not block (pipe(7))."""
+        """To be called when the sink is writable: then this much does not block (pipe(7))."""
         try:
-            del self._backlog[: os.write(1, self._backlog[: select.PIPE_BUF])]
+            del self._backlog[: os.write(self._sink, self._backlog[: select.PIPE_BUF])]
         except BlockingIOError:
             pass
-        except OSError:  # a supervisor that is gone, or a full disk, must not stop the app
-            self._backlog.clear()
+        except OSError as error:  # who is gone, or a full disk, must not stop the app
+            if self._sink == 1:
+                self._backlog.clear()
+            else:
+                self._leave_journal(error)
+
+    def _write_rest(self) -> None:
+        """Whoever takes the output gets what there is, unless nothing is taken for a while."""
+        sink, poll = self._sink, select.poll()
+        poll.register(sink, select.POLLOUT)
+        while self._backlog and self._sink == sink and poll.poll(LAST_WORDS * 1000):
+            self._write_backlog()
+
+    def _choose_sink(self, destination: str) -> None:
+        """Let output go where the newest generation wants it."""
+        if (destination == "journal") is (self._sink != 1):
+            return
+        self._write_rest()  # a line that has begun ends where it began
+        if destination != "journal":
+            self._leave_journal()
+            return
+        try:
+            self._sink = journal_stream(self.journal, f"{self.app}/{self.instance}")
+        except OSError as error:
+            self._leave_journal(error)
+
+    def _leave_journal(self, error: OSError | None = None) -> None:
+        if self._sink != 1:
+            os.close(self._sink)
+        self._sink = 1
+        if error:
+            self.say(f"{self.journal}: {error.strerror or error}; output goes to the supervisor")
 
     def _reap(self) -> bool:
         """Collect every child that ended; orphans of ours come here too (subreaper)."""
@@ -613,6 +667,9 @@ class Pivot:
         if self.origin:  # in turn: an object must not begin in the middle of another
             self._backlog += event(line.encode(), timestamp(), self.origin)
             return
+        if self._sink != 1:
+            self._backlog += f"{line}\n".encode()
+            return
         poll = select.poll()
         poll.register(2, select.POLLOUT)
         with contextlib.suppress(OSError):
@@ -645,6 +702,7 @@ class Pivot:
             generation.remove_files()
             raise Refused(f"cannot start release {release.name}: {error}") from None
         self.alive.append(generation)
+        self._choose_sink(spec["log_destination"])
         self.origin = generation.origin and generation.origin | {"process.pid": os.getpid()}
         return generation
 
@@ -1023,10 +1081,7 @@ class Pivot:
             self.tell(state="stopped")
             return 0
         finally:
-            poll = select.poll()
-            poll.register(1, select.POLLOUT)
-            while self._backlog and poll.poll(1000):
-                self._write_backlog()
+            self._write_rest()
 
     def _live(self) -> int:
         self.state["counter"] = self._last_number()
@@ -1100,6 +1155,7 @@ def main() -> int:
     parser.add_argument(
         "--run-dir", type=pathlib.Path, help="sockets and status (default: /run/APP)"
     )
+    parser.add_argument("--journal", default=JOURNAL, help="journald's socket (%(default)s)")
     arguments = parser.parse_args()
     if not re.fullmatch(r"[\w-]+-\d+", arguments.instance):
         parser.error(f"{arguments.instance!r} is not of the form TYPE-K, e.g. web-1")
@@ -1117,7 +1173,7 @@ def main() -> int:
             print(f"pivot: another pivot runs {arguments.instance} in {run_dir}", file=sys.stderr)
             time.sleep(RESPAWN_PAUSE)
             return 1
-        return Pivot(root, arguments.instance, run_dir).run()
+        return Pivot(root, arguments.instance, run_dir, arguments.journal).run()
 
 
 if __name__ == "__main__":

@@ -239,6 +239,11 @@ class Site:
         (self.root / "next").symlink_to(f"releases/{name}")
         (self.root / "next").rename(self.root / "current")
 
+    @property
+    def journal(self) -> pathlib.Path:
+        """Where journald's socket would be."""
+        return self.scratch / "journal"
+
     def log(self, instance: str) -> pathlib.Path:
         return self.scratch / f"{instance}.log"
 
@@ -257,7 +262,7 @@ class Site:
         command = [*(through or [PYTHON, "-I", "-S"]), str(PIVOT), str(self.root), instance]
         with self.log(instance).open("ab") as log:
             process = subprocess.Popen(
-                [*command, "--run-dir", str(self.run_dir)],
+                [*command, f"--run-dir={self.run_dir}", f"--journal={self.journal}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log if stdout is None else stdout,
                 stderr=log,

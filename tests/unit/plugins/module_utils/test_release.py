@@ -373,6 +373,7 @@ def test_run_specs() -> None:
     config = Config(
         health={"path": "/up", "host": "h", "count": 2},
         log_format="json",
+        log_destination="journal",
         options={
             "worker": {"overlap": False, "stop_timeout": 240, "ready_after": None},
             "admin": {"socket": True},
@@ -380,7 +381,10 @@ def test_run_specs() -> None:
     )
     processes = {"release": "m", "web": "w", "worker": "k", "admin": "a"}
     specs = _release.run_specs(processes, config)
-    defaults = _release.PROCESS_OPTIONS | {"log_format": "json"}
+    defaults = _release.PROCESS_OPTIONS | {
+        "log_format": "json",
+        "log_destination": "journal",
+    }
     health = {"path": "/up", "host": "h", "count": 2}
     assert specs == {
         "web": {"command": "w", "socket": True, "health": health, **defaults},
@@ -498,6 +502,7 @@ def test_id_does_not_depend_on(build: Build, config: Config) -> None:
             id="process-options",
         ),
         pytest.param(LOCKED, dataclasses.replace(CONFIG, log_format="json"), id="log-format"),
+        pytest.param(LOCKED, dataclasses.replace(CONFIG, log_destination="journal"), id="journal"),
     ],
 )
 def test_id_depends_on(build: Build, config: Config) -> None:
