@@ -8,11 +8,15 @@ from __future__ import annotations
 import heapq
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _log_access, _log_events
+from ansible_collections.twelvefactor.deploy.plugins.module_utils import (
+    _log_access,
+    _log_events,
+    _log_journal,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_access import (
     Request,
     Served,
@@ -145,11 +149,21 @@ class AppSummary:
         }
 
 
+Journal = Callable[[str, Range, Deadline], Iterator[tuple[str, str, float]]]
+
+
 class Summary:
     """Reads the logs of a host."""
 
-    def __init__(self, wanted: Range, places: Places, limits: Limits, deadline: Deadline) -> None:
-        self.wanted, self.places = wanted, places
+    def __init__(
+        self,
+        wanted: Range,
+        places: Places,
+        limits: Limits,
+        deadline: Deadline,
+        journal: Journal = _log_journal.entries,
+    ) -> None:
+        self.wanted, self.places, self.journal = wanted, places, journal
         self.limits, self.deadline = limits, deadline
         self.incomplete: list[str] = []
         self.nginx = Events(limits.messages)
@@ -161,6 +175,7 @@ class Summary:
         for app, summary in found.items():
             for log in logs(self.places.logs / app):
                 self.read_output(summary, self.places.logs / app, log)
+            self.read_journal(summary, app)
         self.read_errors(found)
         return {
             **self.wanted.told(),
@@ -217,6 +232,20 @@ class Summary:
                     summary.event(event, process, undated)
             except LogError as error:
                 self.incomplete.append(str(error))
+
+    def read_journal(self, summary: AppSummary, app: str) -> None:
+        """As far as an app's output went to journald, which knows when each line was written."""
+        assemblers: dict[str, Assembler] = {}
+        try:
+            for process, text, at in self.journal(app, self.wanted, self.deadline):
+                line = cut(replace(read_line(text), at=at))
+                for event in assemblers.setdefault(process, Assembler()).feed(line):
+                    summary.event(event, process, False)
+        except LogError as error:
+            self.incomplete.append(str(error))
+        for process, assembler in assemblers.items():
+            for event in assembler.flush():
+                summary.event(event, process, False)
 
     def events(
         self, file: LogFile, dated: Dated, assembler: Assembler

@@ -42,6 +42,7 @@ PROCESS_OPTIONS: dict[str, Any] = {
     "drain_timeout": 60.0,
     "stop_timeout": 30.0,
 }
+LOG_DEFAULTS = {"log_format": "text", "log_destination": "file"}  # of older releases, too
 
 
 @dataclass(frozen=True)
@@ -272,7 +273,7 @@ def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[st
         given = {k: v for k, v in config.options.get(kind, {}).items() if v is not None}
         spec: dict[str, Any] = {"command": command, "socket": kind == "web"}
         spec |= PROCESS_OPTIONS | given
-        spec |= {"log_format": config.log_format, "log_destination": config.log_destination}
+        spec |= {key: getattr(config, key) for key in LOG_DEFAULTS}
         if spec["socket"]:
             spec["health"] = dict(config.health)
         specs[kind] = spec
@@ -296,10 +297,9 @@ def release_id(build: Build, config: Config) -> str:
         "health": dict(config.health),
         "options": {kind: dict(options) for kind, options in config.options.items()},
     }
-    for key, default in (("log_format", "text"), ("log_destination", "file")):
-        value = getattr(config, key)
-        if value != default:  # else the id is as it was before there was a choice
-            inputs[key] = value
+    logs = {key: getattr(config, key) for key in LOG_DEFAULTS}
+    # else the id is as it was before there was a choice
+    inputs |= {key: value for key, value in logs.items() if value != LOG_DEFAULTS[key]}
     text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
     version = re.sub(r"[^A-Za-z0-9.]+", "_", build.version)
     return f"{version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -366,7 +366,10 @@ def _compare_packages(old: Contents, after: Contents) -> list[str]:
 
 def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     """How a process is run, without its command: ``health path`` and the like in one level."""
-    flat = {name: value for name, value in spec.items() if name not in ("command", "health")}
+    if not spec:
+        return {}
+    known = {name: value for name, value in spec.items() if name not in ("command", "health")}
+    flat: dict[str, Any] = LOG_DEFAULTS | known
     return flat | {f"health {name}": value for name, value in spec.get("health", {}).items()}
 
 

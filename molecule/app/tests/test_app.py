@@ -44,6 +44,20 @@ def test_every_line_of_its_output_says_where_it_comes_from(host):
     assert any("Booting worker" in event["message"] for event in mine)
 
 
+def test_a_release_that_logs_to_the_journal_leaves_nothing_in_the_file(host):
+    """The second one of side_effect.yml; before and after it the files were written."""
+    second = records(host)[-2]["release"]
+    told = host.check_output(
+        "journalctl --unit circus@radicale --identifier radicale/web-1 --output cat"
+    )
+    events = [json.loads(line) for line in told.splitlines()]
+    assert any("Booting worker" in event["message"] for event in events)
+    assert second in {event["service.version"] for event in events}
+    logged = host.file("/var/log/radicale/web-1.log").content_string
+    assert f'"service.version": "{second}"' not in logged
+    assert "Booting worker" in logged
+
+
 def test_nothing_of_refused_releases_runs_and_no_socket_is_left(host):
     sockets = host.check_output("find /run/radicale -name '*.sock' -type s").split()
     assert sockets == [host.check_output(f"readlink -f {SOCKET}")]

@@ -56,6 +56,12 @@ def served(hosts, ask):
                 assert answers == [int(path.split("/")[1])] * count
             output = TRACE.format(at=iso(time.time()), number=number, release=releases[number])
             put(host, "/var/log/shop/web-1.log", output)
+            # as a pivot does it, from the unit of the app
+            host.run_expect(
+                [0],
+                "systemd-run --quiet --wait --unit=circus@shop systemd-cat --identifier=shop/worker-2 "
+                f"echo 'WARNING: disk {number} is full'",
+            )
             if number < 2:
                 host.run_expect([0], "logrotate --force /etc/logrotate.d/nginx")
         if number == 0:
@@ -138,13 +144,18 @@ def test_every_request_of_every_host_is_counted_once(play, served, hosts):
 
 def test_errors_and_warnings_are_grouped(play, served):
     document = json.loads(play(since=served.begins[0], until=served.end, output="json").stdout)
-    payment, queue = document["apps"]["shop"]["events"]
+    payment, disk, queue = document["apps"]["shop"]["events"]
     assert (payment["level"], payment["count"], payment["undated"]) == ("error", 6, 0)
     assert payment["message"] == "shop: cannot pay order {number}"
     assert payment["exception"] == ("ConnectionError: the bank does not answer, attempt {number}")
     assert payment["where"] == "venv/lib/python3/site-packages/shop.py in pay"
     assert payment["releases"] == {A: 2, B: 4}
     assert payment["hosts"] == dict.fromkeys(NAMES, 3)
+    # from journald, which knows when it was said
+    assert (disk["level"], disk["message"]) == ("warning", "disk {number} is full")
+    assert (disk["count"], disk["undated"]) == (6, 0)
+    assert disk["processes"] == {"worker-2": 6}
+    assert disk["releases"] == {A: 2, B: 4}
     # nobody knows when it was said
     assert (queue["level"], queue["message"]) == ("warning", "queue {number} is long")
     assert (queue["count"], queue["undated"]) == (2, 2)

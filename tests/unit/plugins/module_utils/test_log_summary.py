@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +19,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_document 
     document,
     table,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import Deadline
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import (
+    Deadline,
+    LogError,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range, iso
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_summary import (
     Limits,
@@ -61,7 +65,8 @@ def put(path: pathlib.Path, text: str, changed: float = 3599.0) -> None:
 
 
 def look(places: Places, *apps: str, wanted: Range = WANTED, **more: Any) -> dict[str, Any]:
-    summary = Summary(wanted, places, LIMITS, more.get("deadline", Deadline(60)))
+    journal = more.get("journal", lambda *_wanted: iter(()))
+    summary = Summary(wanted, places, LIMITS, more.get("deadline", Deadline(60)), journal)
     # as it comes from a host
     return json.loads(json.dumps(summary.of(apps or ["shop"])))  # type: ignore[no-any-return]
 
@@ -193,6 +198,30 @@ def test_output_of_processes(places: Places) -> None:
     # nobody knows when that was said
     assert (events[1]["processes"], events[1]["undated"]) == ({"worker-2": 1}, 1)
     assert (events[2]["releases"], events[2]["undated"]) == ({B: 1}, 0)
+
+
+def test_output_that_went_to_the_journal(places: Places) -> None:
+    """It knows when each line was written, and which process wrote it."""
+
+    def journal(app: str, wanted: Range, _deadline: Deadline) -> Iterator[tuple[str, str, float]]:
+        assert (app, wanted) == ("shop", WANTED)
+        trace = 'Traceback (most recent call last):\n  File "a.py", line 3, in f\nKeyError: 17'
+        for number, text in enumerate(["ERROR order 1 lost", *trace.split("\n"), "fine"]):
+            yield "web-1", text, BEGIN + number
+            yield "worker-1", "WARNING slow", BEGIN + number
+        yield "web-1", "ERROR the last", BEGIN + 9
+        raise LogError("journalctl ended")
+
+    events = told(places, journal=journal)["events"]
+    assert [(each["message"], each["exception"], each["count"]) for each in events] == [
+        ("order {number} lost", "KeyError: {number}", 1),
+        ("the last", "", 1),
+        ("slow", "", 5),
+    ]
+    assert events[0]["first"] == iso(BEGIN)
+    assert events[0]["processes"] == {"web-1": 1}
+    assert (events[2]["undated"], events[2]["last"]) == (0, iso(BEGIN + 4))
+    assert look(places, journal=journal)["incomplete"] == ["journalctl ended"]
 
 
 def test_errors_of_nginx(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the processes of an app wrote to journald."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import (
+    CHECKED,
+    Deadline,
+    LogError,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range
+
+FIELDS = "MESSAGE,SYSLOG_IDENTIFIER"
+
+
+def entries(app: str, wanted: Range, deadline: Deadline) -> Iterator[tuple[str, str, float]]:
+    """Process, line and time (seconds since the epoch) of each line, in the order of time.
+
+    The unit is what journald knows from the kernel; the name is what the app's pivots give it, and
+    what circusd itself says has another. A host without journald has no such lines. Raises LogError
+    when journalctl fails or the deadline is over; what came before that counts.
+    """
+    unit = f"circus@{app}.service"
+    command = [
+        *("journalctl", "--quiet", "--no-pager", "--all", "--output=json"),
+        *(f"--output-fields={FIELDS}", f"--unit={unit}"),
+        *(f"--since=@{wanted.since:.6f}", f"--until=@{wanted.until:.6f}"),
+    ]
+    with tempfile.TemporaryFile() as errors:
+        try:
+            journalctl = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
+        except FileNotFoundError:
+            return
+        with journalctl:
+            try:
+                assert journalctl.stdout
+                for number, line in enumerate(journalctl.stdout):
+                    if number % CHECKED == 0:
+                        deadline.check(pathlib.Path(f"journal of {unit}"))
+                    if (entry := parse_entry(line, app)) and entry[2] in wanted:
+                        yield entry
+            except BaseException:  # whoever reads has enough, or no time left
+                journalctl.kill()
+                raise
+        errors.seek(0)
+        said = errors.read(1000).decode("utf-8", "replace").strip()
+    if journalctl.returncode > 0:
+        raise LogError(f"the journal of {unit}: journalctl ended with {said or 'no word'}")
+
+
+def parse_entry(line: bytes, app: str) -> tuple[str, str, float] | None:
+    """One entry of ``journalctl --output=json``; None where it is none of a pivot of the app.
+
+    journalctl gives what is not UTF-8 as a list of bytes.
+    """
+    try:
+        entry = json.loads(line)
+        name, _slash, process = str(entry["SYSLOG_IDENTIFIER"]).partition("/")
+        message = entry["MESSAGE"]
+        if isinstance(message, list):
+            message = bytes(message).decode("utf-8", "replace")
+        at = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
+    except (ValueError, LookupError, TypeError):
+        return None
+    return (process, message, at) if name == app and process and message else None
