@@ -378,14 +378,20 @@ def _top_up(
     share: int,
     loads: list[float],
 ) -> None:
-    """Go on sending until each app server has had its share of the requests."""
+    """Go on sending until each app server has had its share of the requests.
+
+    Those that have leave the machine to those that have not.
+    """
     deadline = time.monotonic() + TOP_UP_SECONDS
+    short = set(names)
     while time.monotonic() < deadline:
-        sent = {
-            name: sum(one.so_far() for key, one in clients.items() if key[0] == name)
-            for name in names
-        }
-        if min(sent.values()) >= share:
+        for name in list(short):
+            mine = [one for key, one in clients.items() if key[0] == name]
+            if sum(one.so_far() for one in mine) >= share:
+                short.remove(name)
+                for one in mine:
+                    one.ask_to_stop()
+        if not short:
             return
         loads.append(os.getloadavg()[0])
         time.sleep(LOOK_SECONDS)
