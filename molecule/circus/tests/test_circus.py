@@ -4,6 +4,7 @@
 """The role circus with an app: an operator's commands, the sandbox, and what comes back by itself."""
 
 import json
+import os
 import re
 import time
 
@@ -28,6 +29,16 @@ def answer(host):
     return done.stdout.strip().rpartition("\n")[2] if done.rc == 0 else ""
 
 
+def move(host, target, command="systemctl reload circus@bell"):
+    """Let every process run the release, as an operator does it."""
+    host.check_output(f"ln -sfn releases/{target} /srv/bell/current")
+    host.check_output(command)
+    until(lambda: answer(host) == f"ding {target} {target}")
+    for instance in ("beat-1", "scribe-1"):
+        until(lambda name=instance: status(host, name)["release"] == target)
+        until(lambda name=instance: status(host, name)["state"] == "serving")
+
+
 def test_the_unit_is_enabled_and_runs_as_the_app(host):
     service = host.service("circus@bell")
     assert service.is_enabled
@@ -44,13 +55,47 @@ def test_the_unit_is_enabled_and_runs_as_the_app(host):
     ],
 )
 def test_an_operator_moves_every_process_to_current(host, command):
-    target = "two" if answer(host).endswith("one") else "one"
-    host.check_output(f"ln -sfn releases/{target} /srv/bell/current")
-    host.check_output(command)
-    until(lambda: answer(host) == f"ding {target} {target}")
-    until(lambda: status(host, "beat-1")["release"] == target)
-    until(lambda: status(host, "beat-1")["state"] == "serving")
+    move(host, "two" if answer(host).endswith("one") else "one", command)
     assert len(host.check_output("pgrep --uid bell sleep").split()) == 1
+
+
+@pytest.mark.parametrize(
+    ("release", "rotate", "read"),
+    [
+        pytest.param(
+            "one",
+            "logrotate --force /etc/logrotate.d/bell",
+            "zcat --force /var/log/bell/scribe-1.log*",
+            id="files",
+        ),
+        pytest.param(
+            "two",
+            "journalctl --rotate",
+            "journalctl --unit=circus@bell --identifier=bell/scribe-1 --output=cat",
+            id="journal",
+        ),
+    ],
+)
+def test_no_line_is_lost_while_logs_are_rotated(host, release, rotate, read):
+    """Forty times at full speed; every line is there once. LINES=1000000: so many at least."""
+    move(host, release)
+    lines = f"{read} | grep ^line"
+    told = host.check_output(
+        f"""set -e; cd /var/lib/bell; rm -f written; touch write
+        for number in $(seq 40); do sleep 0.1; {rotate}; done
+        while test $({lines} | wc -l) -lt {os.environ.get("LINES", "1")}; do sleep 1; done
+        rm write; until test -e written; do sleep 0.1; done
+        # what was written last is still on its way
+        for look in $(seq 30); do
+            test $({lines} | wc -l) -lt $(cat written) || break
+            sleep 1
+        done
+        echo $(cat written) $({lines} | wc -l) $({lines} | sort -u | wc -l)"""
+    )
+    written, found, different = map(int, told.split())
+    print(f"{release}: {written} lines written during 40 rotations, {different} found")
+    assert (found, different) == (written, written)
+    assert written > 10_000
 
 
 def test_a_release_that_does_not_start_is_refused(host):
