@@ -11,6 +11,7 @@ import re
 import ssl
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,14 @@ def test_a_body_over_the_limit_is_answered_by_413(site: Any) -> None:
         assert reply.headers.get_all(name) == [value]
 
 
+def test_a_location_can_take_off_the_limits_of_its_site(site: Any) -> None:
+    def statuses(path: str) -> list[int]:
+        return [site.ask("limited.test", path).status for _attempt in range(3)]
+
+    assert statuses("/") == [200, 429, 429]
+    assert statuses("/guide.css") == [200, 200, 200]
+
+
 def test_security_headers_come_once_and_the_app_has_the_last_word(site: Any) -> None:
     for name in ("shop.test", site.front):
         reply = site.ask(name)
@@ -170,6 +179,32 @@ def test_access_logs_rotate_while_nginx_goes_on(site: Any) -> None:
     reply = site.ask("shop.test", "/after-rotation")
     assert site.log("shop")[-1]["http.request.id"] == reply.headers["X-Request-ID"]
     assert rotated.size == before
+
+
+def test_no_request_is_missing_from_logs_that_were_rotated(site: Any) -> None:
+    """Forty times under load; every request has its line, once. LINES=1000000: so many at least."""
+    load = ["h2load", "--h1", "--requests=20000", "--clients=16", f"--connect-to={site.address}:80"]
+    rotation = (
+        "sed 's/rotate [0-9]*/rotate 50/' /etc/logrotate.d/nginx > /root/rotation && "
+        "for number in $(seq 40); do "
+        "logrotate --force --state /root/rotation.state /root/rotation && sleep 0.2 || exit 1; done"
+    )
+    asked = 0
+    with ThreadPoolExecutor() as pool:
+        rotated = pool.submit(site.host.check_output, rotation)
+        while not rotated.done() or asked < int(os.environ.get("LINES", "1")):
+            output = subprocess.run(
+                [*load, "http://team.test/rotation"], check=True, capture_output=True, text=True
+            ).stdout
+            assert "20000 succeeded, 0 failed, 0 errored, 0 timeout" in output
+            asked += 20000
+        rotated.result()
+    written, different = site.host.check_output(
+        "cd /var/log/nginx && zcat --force team.access.log* | grep '/rotation\"' | "
+        'grep -o \'"http.request.id":"[^"]*\' | tee /tmp/ids | wc -l; sort -u /tmp/ids | wc -l'
+    ).split()
+    print(f"{asked} requests during 40 rotations, {different} in the logs")
+    assert int(written) == int(different) == asked
 
 
 def load_while_reloading(
