@@ -1,0 +1,131 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plugins of the role munin, started as the node starts them."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+LIBRARY = (
+    pathlib.Path(__file__).resolve().parents[3]
+    / "roles/munin/files/usr/local/lib/twelvefactor/munin"
+)
+Run = Callable[..., list[str]]
+
+
+@pytest.fixture
+def run(tmp_path: pathlib.Path) -> Run:
+    def run(program: str, *arguments: str, **environment: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, str(LIBRARY / f"{program}.py"), *arguments],
+            env={**os.environ, "MUNIN_STATEFILE": str(tmp_path / "state"), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.splitlines()
+
+    return run
+
+
+# --- nginx_answers -------------------------------------------------------------------------------
+
+
+def line(status: int) -> str:
+    return f'{{"url.original":"/","http.response.status_code":{status},"x":1}}\n'
+
+
+def test_answers_are_counted_once_and_over_a_rotation(run: Run, tmp_path: pathlib.Path) -> None:
+    def counts() -> list[int]:
+        lines = run("nginx_answers", LOGS=str(tmp_path / "nginx"))
+        assert [text.split()[0] for text in lines] == [f"s{n}xx.value" for n in range(2, 6)]
+        return [int(text.split()[1]) for text in lines]
+
+    log = tmp_path / "nginx" / "shop.access.log"
+    log.parent.mkdir()
+    # what was put aside before anybody looked
+    (log.parent / "shop.access.log.1").write_text(line(200) * 100)
+    log.write_text(line(200) * 3 + line(302) + line(404) + "no JSON\n" + line(503)[:-1])
+    assert counts() == [3, 1, 1, 0]
+    assert counts() == [3, 1, 1, 0]
+    with log.open("a") as file:
+        file.write("\n" + line(201))
+    assert counts() == [4, 1, 1, 1]
+    with log.open("a") as file:
+        file.write(line(200))
+    log.rename(log.parent / "shop.access.log.1")
+    log.write_text(line(500))
+    (log.parent / "blog.access.log").write_text(line(404))
+    assert counts() == [5, 1, 2, 2]
+    (tmp_path / "state").write_text("{")
+    assert counts() == [0, 0, 1, 1]
+
+
+def test_answers_say_what_they_are(run: Run, tmp_path: pathlib.Path) -> None:
+    lines = run("nginx_answers", "config", critical="5")
+    assert {"graph_title Nginx answers by status", "s5xx.critical 5"} <= set(lines)
+    assert run("nginx_answers", "autoconf", LOGS=str(tmp_path)) == ["yes"]
+    [answer] = run("nginx_answers", "autoconf", LOGS="/nowhere")
+    assert answer == "no (/nowhere cannot be read)"
+
+
+# --- devpi ---------------------------------------------------------------------------------------
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/+api" else 404)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def index() -> Iterator[str]:
+    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_devpi_that_answers(run: Run, index: str) -> None:
+    assert run("devpi", "devpi_alive", URL=index) == ["alive.value 1"]
+    [seconds] = run("devpi", "devpi_time", URL=f"{index}/")
+    assert 0 < float(seconds.removeprefix("seconds.value ")) < 10
+    assert run("devpi", "devpi_time", "autoconf", URL=index) == ["yes"]
+
+
+def test_one_that_does_not(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    assert run("devpi", "devpi_alive", URL=url) == ["alive.value 0"]
+    assert run("devpi", "devpi_time", URL=url) == ["seconds.value U"]
+    [answer] = run("devpi", "devpi_time", "autoconf", URL=url)
+    assert answer == f"no (no devpi answers at {url})"
+
+
+def test_the_size_counts_a_file_with_two_names_once(run: Run, tmp_path: pathlib.Path) -> None:
+    data = tmp_path / "data"
+    (data / "below").mkdir(parents=True)
+    (data / "one").write_bytes(b"x" * 10_000)
+    os.link(data / "one", data / "below" / "two")
+    used = (data / "one").stat().st_blocks * 512
+    assert run("devpi", "devpi_size", DIRECTORY=str(data)) == [f"size.value {used}"]
+    assert run("devpi", "devpi_size", DIRECTORY="/nowhere") == ["size.value U"]
+    config = run("devpi", "devpi_size", "config", warning=":5")
+    assert {"size.label size", "size.warning :5", "graph_args --base 1024 -l 0"} <= set(config)
