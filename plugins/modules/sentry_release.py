@@ -1,0 +1,154 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell a server that takes errors of a release and its deploy."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sentry_release
+short_description: Tell Sentry or bugsink of a release and its deploy
+version_added: "0.1.0"
+author:
+  - twelvefactor.deploy contributors (@twelvefactor)
+description:
+  - Tells the server that takes an app's errors that a release was deployed, so that it can say which
+    errors are new with it.
+  - A release that the server knows already, for example from an event, is left as it is.
+extends_documentation_fragment:
+  - twelvefactor.deploy._attributes
+  - twelvefactor.deploy.sentry
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - A deploy is told again when O(finished) is another time. Without O(finished) it always is.
+  platform:
+    platforms: posix
+options:
+  release:
+    description:
+      - The release, as the app's events name it (E(SENTRY_RELEASE)).
+    type: str
+    required: true
+  environment:
+    description:
+      - Where it was deployed, as the app's events name it (E(SENTRY_ENVIRONMENT)). For Sentry only.
+    type: str
+    default: production
+  started:
+    description:
+      - When the deploy began, in seconds since the epoch. O(finished) if this is not given.
+    type: float
+  finished:
+    description:
+      - When the deploy was done, in seconds since the epoch. Now if this is not given.
+    type: float
+  deploy_url:
+    description:
+      - Address of a page about the deploy. For Sentry only.
+    type: str
+    default: ""
+seealso:
+  - module: twelvefactor.deploy.sentry_event
+"""
+
+EXAMPLES = r"""
+- name: Tell bugsink what is deployed now
+  twelvefactor.deploy.sentry_release:
+    dsn: "{{ vault_shop_dsn }}"
+    token: "{{ vault_shop_token }}"
+    release: shop@20261123T120000Z-1.5.0
+  delegate_to: localhost
+
+- name: Tell Sentry
+  twelvefactor.deploy.sentry_release:
+    dsn: "{{ vault_shop_dsn }}"
+    api: sentry
+    url: https://sentry.io
+    organization: example
+    project: shop
+    token: "{{ vault_sentry_token }}"
+    release: shop@20261123T120000Z-1.5.0
+    environment: production
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+created:
+  description: Whether the server did not know the release.
+  returned: success
+  type: bool
+  sample: true
+deployed:
+  description: Whether the server was told of the deploy. Never, where it has no deploys.
+  returned: success
+  type: bool
+  sample: false
+url:
+  description: The server that was told.
+  returned: success
+  type: str
+  sample: https://errors.example.org
+"""
+
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry import (
+    CONNECTION,
+    Deploy,
+    SentryError,
+    check_release,
+    connection_from,
+    iso,
+    tell,
+)
+
+ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
+    "release": {"type": "str", "required": True},
+    "environment": {"type": "str", "default": "production"},
+    "started": {"type": "float"},
+    "finished": {"type": "float"},
+    "deploy_url": {"type": "str", "default": ""},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    finished = time.time() if params["finished"] is None else params["finished"]
+    try:
+        deploy = Deploy(
+            release=check_release(params["release"]),
+            environment=params["environment"],
+            started=finished if params["started"] is None else params["started"],
+            finished=finished,
+            url=params["deploy_url"],
+        )
+        connection = connection_from(params)
+        told = tell(connection, deploy, only_foresee=module.check_mode)
+    except SentryError as error:
+        module.fail_json(msg=str(error))
+    result: dict[str, Any] = {
+        "changed": told.created or told.deployed,
+        "created": told.created,
+        "deployed": told.deployed,
+        "url": connection.receiver.url,
+    }
+    if module._diff:  # the documented flag of AnsibleModule, in spite of its name
+        lines = [f"release: {deploy.release}\n"] * told.created
+        lines += [f"deploy: {deploy.environment}, {iso(deploy.finished)}\n"] * told.deployed
+        result["diff"] = {"before": "", "after": "".join(lines)}
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
