@@ -1,20 +1,27 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A webhook's receiver: appends what it is sent to a file, until DELETE. receiver.py PORT FILE"""
+"""Receives what deploys tell: appends it to a file, until DELETE. receiver.py PORT FILE
+
+Beside a webhook's there are the paths of Graphite's events and of Sentry's releases.
+"""
 
 import http.server
+import json
 import sys
 import threading
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        with open(sys.argv[2], "ab") as file:
-            file.write(body + b"\n")
-        self.send_response(204)
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with open(sys.argv[2], "a") as file:
+            print(json.dumps({"outcome": None, **told, "path": self.path}), file=file)
+        answer = b"" if self.path == "/secret-path" else b"{}"
+        self.send_response(201 if self.path.startswith("/api/") else 200)
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
+        self.wfile.write(answer)
 
     def do_DELETE(self):
         self.send_response(204)
