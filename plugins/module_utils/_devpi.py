@@ -23,8 +23,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, Literal
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
+    CHUNK,
+    read_body,
+    why_not,
+)
+
 UPLOAD_BYTES_PER_SECOND = 256 << 10  # slower than any line that a wheel should take
-CHUNK = 256 << 10
 LARGEST_ANSWER = 64 << 20  # bytes; an index of 10,000 projects answers with less than one
 
 # What every module takes, documented in doc_fragments/devpi.py.
@@ -298,37 +303,12 @@ class Client:
             except urllib.error.HTTPError as error:
                 response = error
             with response:
-                return read_answer(response.status, response.reason, _read(response, deadline))
+                body = read_body(response, deadline, LARGEST_ANSWER)
+                return read_answer(response.status, response.reason, body)
         except (OSError, http.client.HTTPException) as error:
-            raise DevpiError(f"Cannot {what}: {self._failure(error, seconds)}") from error
-
-    def _failure(self, error: Exception, seconds: float) -> str:
-        url = self.server.url
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return (
-                f"the certificate of {url} is not trusted ({reason.verify_message}). Give the "
-                "authority that signed it as ca_path."
-            )
-        if isinstance(reason, TimeoutError):
-            return f"{url} did not answer within {seconds:.0f} s."
-        if isinstance(reason, BrokenPipeError | ConnectionResetError | http.client.HTTPException):
-            return f"{url} broke the connection ({reason or type(reason).__name__})."
-        return f"{url} cannot be reached ({reason}). Is devpi running there?"
-
-
-def _read(response: Any, deadline: float) -> bytes:
-    """The body. The socket's own timeout is for one read, not for a server that trickles."""
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := response.read1(CHUNK):
-        chunks.append(chunk)
-        size += len(chunk)
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        if size > LARGEST_ANSWER:
-            raise http.client.HTTPException(f"an answer of more than {LARGEST_ANSWER} bytes")
-    return b"".join(chunks)
+            raise DevpiError(
+                f"Cannot {what}: {why_not(self.server.url, error, seconds)}"
+            ) from error
 
 
 # --- decisions -----------------------------------------------------------------------------------

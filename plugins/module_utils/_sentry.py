@@ -23,6 +23,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
+    read_body,
+    why_not,
+)
+
 LARGEST_ANSWER = 16 << 20  # bytes; the largest event is 1 MiB
 PAGES = 40  # of 250 releases each
 ISSUES = 10  # the most recent ones, among which a new event is looked for
@@ -403,7 +408,9 @@ class Receiver:
             with response:
                 return self._read(response, deadline)
         except (OSError, http.client.HTTPException) as error:
-            raise SentryError(f"Cannot {request.what}: {self._failure(error)}") from error
+            raise SentryError(
+                f"Cannot {request.what}: {why_not(self.url, error, self._timeout)}"
+            ) from error
 
     def accepted(self, what: str, answer: Answer) -> Answer:
         if 200 <= answer.status < 300:
@@ -423,14 +430,7 @@ class Receiver:
         )
 
     def _read(self, response: Any, deadline: float) -> Answer:
-        """The socket's own timeout is for one read, not for a server that trickles."""
-        body = b""
-        while chunk := response.read1(1 << 16):
-            body += chunk
-            if time.monotonic() > deadline:
-                raise TimeoutError
-            if len(body) > LARGEST_ANSWER:
-                raise http.client.HTTPException(f"an answer of more than {LARGEST_ANSWER} bytes")
+        body = read_body(response, deadline, LARGEST_ANSWER)
         try:
             document = json.loads(body)
         except ValueError:
@@ -451,19 +451,6 @@ class Receiver:
         for secret in self._secrets:
             said = said.replace(secret, "***")
         return " ".join(said.split())[:300]
-
-    def _failure(self, error: Exception) -> str:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return (
-                f"the certificate of {self.url} is not trusted ({reason.verify_message}). Give the "
-                "authority that signed it as ca_path."
-            )
-        if isinstance(reason, TimeoutError):
-            return f"{self.url} did not answer within {self._timeout:.0f} s."
-        if isinstance(reason, BrokenPipeError | ConnectionResetError | http.client.HTTPException):
-            return f"{self.url} broke the connection ({reason or type(reason).__name__})."
-        return f"{self.url} cannot be reached ({reason})."
 
 
 @dataclass(frozen=True)

@@ -530,7 +530,7 @@ def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     client = Client(Server(f"http://127.0.0.1:{port}", "ci", "hush", timeout=1))
-    with pytest.raises(DevpiError, match=r"cannot be reached \(.*refused.*\)\. Is devpi running"):
+    with pytest.raises(DevpiError, match=r"cannot be reached \(.*refused.*\)\. Is it running"):
         client.login()
 
 

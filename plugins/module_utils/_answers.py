@@ -1,0 +1,47 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server answers over HTTP, read to its end in time, and why there was no answer."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+import urllib.error
+from typing import Any
+
+CHUNK = 256 << 10  # bytes
+
+
+def read_body(response: Any, deadline: float, largest: int) -> bytes:
+    """The body. The socket's own timeout is for one read, not for a server that trickles.
+
+    ``deadline`` is in seconds of the monotonic clock, ``largest`` in bytes. Raises TimeoutError
+    and HTTPException.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.read1(CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        if size > largest:
+            raise http.client.HTTPException(f"an answer of more than {largest} bytes")
+    return b"".join(chunks)
+
+
+def why_not(url: str, error: Exception, seconds: float) -> str:
+    """Why the server did not answer, in a sentence; ``seconds`` is how long it was waited for."""
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of {url} is not trusted ({reason.verify_message}). Give the "
+            "authority that signed it as ca_path."
+        )
+    if isinstance(reason, TimeoutError):
+        return f"{url} did not answer within {seconds:.0f} s."
+    if isinstance(reason, BrokenPipeError | ConnectionResetError | http.client.HTTPException):
+        return f"{url} broke the connection ({reason or type(reason).__name__})."
+    return f"{url} cannot be reached ({reason}). Is it running there?"
