@@ -143,6 +143,7 @@ options:
       - V(file) is a file per process, which the supervisor writes.
       - V(journal) is journald, under the name C(<app>/<process>). Where it cannot be reached, lines go
         to the file.
+      - The last words of a process that was moved to another release go where that one's do.
     type: str
     choices: [file, journal]
     default: file
