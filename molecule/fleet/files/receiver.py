@@ -17,11 +17,16 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with open(sys.argv[2], "a") as file:
             print(json.dumps({"outcome": None, **told, "path": self.path}), file=file)
-        answer = b"" if self.path == "/secret-path" else b"{}"
-        self.send_response(201 if self.path.startswith("/api/") else 200)
-        self.send_header("Content-Length", str(len(answer)))
+        self.answer(201 if self.path.startswith("/api/") else 200, b"{}")
+
+    def do_GET(self):
+        self.answer(200, b"[]")  # nothing was deployed yet
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(body)
 
     def do_DELETE(self):
         self.send_response(204)
