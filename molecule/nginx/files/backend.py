@@ -40,6 +40,8 @@ class Backend(BaseHTTPRequestHandler):
 
     def echo(self) -> None:
         body = self.body()
+        if self.path.startswith("/stuck"):
+            time.sleep(60)
         if self.path.startswith("/slow"):
             time.sleep(1.5)
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -62,10 +62,10 @@ def start(site: Any) -> None:
 
 def test_a_request_that_changes_something_is_never_sent_twice(site: Any) -> None:
     """A server that takes a POST and dies: 502, and no other server has heard of it."""
-    marker = f"/slow?{time.time()}"
+    marker = f"/stuck?{time.time()}"
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         asked = pool.submit(site.ask, MARKET, marker, "POST", b"x")
-        site.host.check_output("sleep 0.6; systemctl kill --signal KILL app@11 app@12")
+        site.host.check_output("sleep 2; systemctl kill --signal KILL app@11 app@12")
         assert asked.result().status == 502
     start(site)
     [entry] = [e for e in site.log("market") if e["url.original"] == marker]
