@@ -28,6 +28,16 @@ Traceback (most recent call last):
     bank.pay({number})
 ConnectionError: the bank does not answer, attempt {number}
 """
+# As a pivot does it, from the unit of the app. journald looks up which unit a process belongs to
+# when it reads its first line, so whoever writes stays until that line is there.
+JOURNALED = """\
+systemd-run --quiet --wait --unit=circus@shop --property=RuntimeMaxSec=60 \
+    systemd-cat --identifier=shop/worker-2 sh -c '
+        echo "WARNING: disk {number} is full"
+        until journalctl _SYSTEMD_UNIT=circus@shop.service | grep -q "disk {number} is full"; do
+            sleep 0.1
+        done'
+"""
 
 
 def iso(at):
@@ -56,12 +66,7 @@ def served(hosts, ask):
                 assert answers == [int(path.split("/")[1])] * count
             output = TRACE.format(at=iso(time.time()), number=number, release=releases[number])
             put(host, "/var/log/shop/web-1.log", output)
-            # as a pivot does it, from the unit of the app
-            host.run_expect(
-                [0],
-                "systemd-run --quiet --wait --unit=circus@shop systemd-cat --identifier=shop/worker-2 "
-                f"echo 'WARNING: disk {number} is full'",
-            )
+            host.run_expect([0], JOURNALED.format(number=number))
             if number < 2:
                 host.run_expect([0], "logrotate --force /etc/logrotate.d/nginx")
         if number == 0:
