@@ -138,7 +138,7 @@ lint-python: ready ## ruff, rules and format
 
 lint-types: ready ## mypy, strict
 	mypy --strict $(COLLECTION)/plugins
-	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package scanners --package subject
+	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package scanners --package subject --package report
 
 lint-spelling: ready ## codespell
 	codespell

@@ -116,12 +116,16 @@ def placeholder(segment: str) -> str:
 
 @dataclass(frozen=True)
 class Stretch:
-    """From ``at`` on a release served; from ``unsure_from`` to ``settled`` it may be another."""
+    """From ``at`` on a release served; from ``unsure_from`` to ``settled`` it may be another.
+
+    ``since`` is the time in the record, by which the attempt that it began with is known.
+    """
 
     at: float
     settled: float
     release: str | None
     unsure_from: float
+    since: str
 
 
 # Seconds; a connection that nginx keeps to a web process goes on to the old one that long after a
@@ -152,6 +156,21 @@ class Served:
             return self.stretches[number - 1].release, sure
         return None, sure
 
+    def stretch(self, when: float, named: str) -> Stretch | None:
+        """The stretch in which a request began; None for one before the first.
+
+        ``named`` is the release that answered it, empty where that is not said. It decides where
+        the time is not sure.
+        """
+        number = bisect.bisect_right(self.starts, when)
+        first = max(0, number - 2)
+        near = self.stretches[first : number + 1]
+        ends = [each.settled for each in self.stretches[first + 1 : number + 2]] + [float("inf")]
+        for each, end in zip(near, ends, strict=False):
+            if each.release == named and each.unsure_from <= when < end:
+                return each
+        return self.stretches[number - 1] if number else None
+
 
 def stretch(record: Record) -> Stretch | None:
     """What an attempt changed; None when it changed nothing."""
@@ -164,12 +183,13 @@ def stretch(record: Record) -> Stretch | None:
     steps = record.durations
     first = began + steps.get("gate", 0.0)
     if record.outcome == "pending":  # cut off: nobody wrote down which one served
-        return Stretch(began, float("inf"), record.before, began)
+        return Stretch(began, float("inf"), record.before, began, record.at)
     last = max(first, began + 1 + (record.seconds or 0.0) - steps.get("drain", 0.0))
     if record.outcome == "good":
         switch = min(first + 0.5 + steps.get("switch", 0.0), last)
-        return Stretch(switch, last + KEPT, record.release, first)
+        return Stretch(switch, last + KEPT, record.release, first, record.at)
     if "switch" not in steps:  # refused before anybody was sent to it
         return None
     # what the record has are the steps of the way back
-    return Stretch(began, began + 1 + (record.seconds or 0.0) + KEPT, record.before, began)
+    settled = began + 1 + (record.seconds or 0.0) + KEPT
+    return Stretch(began, settled, record.before, began, record.at)

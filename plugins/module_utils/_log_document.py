@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import line
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_events import Events
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import iso
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import (
+    OTHER,
     RELATIVE_ERROR,
     Groups,
     Tally,
@@ -34,6 +35,7 @@ class AppDocument:
     def __init__(self) -> None:
         self.total = Tally()
         self.routes, self.releases = Groups(ROUTES), Groups(RELEASES)
+        self.stretches: list[dict[str, Any]] = []
         self.timeline: dict[str, dict[str, int]] = {}
         self.slowest: list[dict[str, Any]] = []
         self.events = Events(MESSAGES)
@@ -47,6 +49,7 @@ class AppDocument:
         self.hosts[host] = requests.requests
         self.routes.merge(packed["routes"])
         self.releases.merge(packed["releases"])
+        self.stretches += stretches(host, packed["stretches"])
         for start, statuses in packed["timeline"].items():
             add_counts(self.timeline.setdefault(start, {}), statuses)
         self.slowest += [{**request, "host": host} for request in packed["slowest"]]
@@ -62,6 +65,7 @@ class AppDocument:
             "routes": self.routes.told("route"),
             "releases": self.releases.told("release"),
             "releases_known_by": self.known_by,
+            "stretches": self.stretches,
             "slowest": largest(self.slowest, SLOWEST, lambda request: request["milliseconds"]),
             "events": self.events.told(),
             "timeline": {
@@ -70,6 +74,14 @@ class AppDocument:
             },
             "unreadable": self.unreadable,
         }
+
+
+def stretches(host: str, packed: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What each release answered from the deploy on that it began with, ready to be added up."""
+    for name, tally in packed.items():
+        if name != OTHER:
+            since, _blank, release = name.partition(" ")
+            yield {"host": host, "since": since, "release": release, **tally}
 
 
 def on_host(host: str, events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

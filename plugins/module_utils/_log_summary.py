@@ -84,6 +84,7 @@ class AppSummary:
         self.step = step_of(wanted)
         self.total = Tally()
         self.routes, self.releases = Groups(limits.routes), Groups(RELEASES)
+        self.stretches = Groups(RELEASES)
         self.timeline: dict[str, dict[str, int]] = {}
         self.slowest: list[tuple[int, int, Request]] = []
         self.events = Events(limits.messages)
@@ -95,6 +96,10 @@ class AppSummary:
         self.routes.get(request.route).add(request.status, request.bytes, request.timed)
         release = self.release_of(request)
         self.releases.get(release).add(request.status, request.bytes, request.timed)
+        if request.by_app:
+            stretch = self.served.stretch(request.began, request.release)
+            name = f"{stretch.since if stretch else ''} {release}"
+            self.stretches.get(name).add(request.status, request.bytes, request.timed)
         start = str(int(request.at // self.step) * self.step)
         counts = self.timeline.setdefault(start, {})
         counts[str(request.status)] = counts.get(str(request.status), 0) + 1
@@ -128,6 +133,7 @@ class AppSummary:
             "requests": self.total.packed(),
             "routes": self.routes.packed(),
             "releases": self.releases.packed(),
+            "stretches": self.stretches.packed(),
             "timeline": self.timeline,
             "slowest": [self.told(request) for _ms, _number, request in slowest],
             "events": self.events.packed(),

@@ -24,6 +24,8 @@ class Seen:
     pivot: int | None = None
     generation: int | None = None
     since: str | None = None  # UTC, when the process began
+    restarts: int | None = None  # since the boot; None: its pivot does not count them
+    memory: int | None = None  # bytes, with all that it has started; None: nobody looked
     serves: bool = False  # the kernel agrees that it runs the release
     healthy: bool | None = None  # None: it listens nowhere, or was not asked
     answer: str | None = None  # what came back
@@ -36,6 +38,8 @@ class Seen:
             "pivot": self.pivot,
             "generation": self.generation,
             "since": self.since,
+            "restarts": self.restarts,
+            "memory": self.memory,
             "serves": self.serves,
             "healthy": self.healthy,
             "answer": self.answer,

@@ -31,6 +31,7 @@ class Status:
     generation: int | None = None
     move: Mapping[str, Any] = field(default_factory=dict)
     end: Mapping[str, Any] = field(default_factory=dict)  # how the process that served ended
+    restarts: int | None = None  # None: a pivot from before they were counted
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Status:
@@ -43,6 +44,7 @@ class Status:
             child=None if document["child"] is None else int(document["child"]),
             hups=int(document["hups"]),
             generation=document["generation"],
+            restarts=None if document.get("restarts") is None else int(document["restarts"]),
             move=dict(document.get("move") or {}),
             end={key: document[key] for key in ("exit_code", "output") if key in document},
         )

@@ -36,6 +36,12 @@ options:
         the app's user.
     type: bool
     default: true
+  details:
+    description:
+      - Whether to look at what takes longer, a second or so where many files are installed. That
+        is the memory of each process, RV(packages) and RV(disk).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -106,6 +112,10 @@ processes:
       that the process C(pid) has the environment of C(release), C(since) when it began, C(healthy)
       and C(answer) how it answered its health check. C(state) is V(null) for one that should run and
       does not.
+    - C(restarts) is how often its process ended by itself and was started anew since the host has
+      booted. C(memory) is what the process and all that it has started take up in bytes, where what
+      several share is divided between them (C(Pss) in V(/proc/PID/smaps_rollup)); V(null) without
+      O(details).
   returned: success
   type: dict
   sample:
@@ -116,6 +126,8 @@ processes:
       pivot: 4700
       generation: 7
       since: "2026-01-02T03:04:05Z"
+      restarts: 0
+      memory: 73400320
       serves: true
       healthy: true
       answer: "GET /healthz: 200 OK"
@@ -165,6 +177,18 @@ records:
       formation: {"web": 1, "worker": 2}
       seconds: 3.1
       by: joe@build1
+packages:
+  description: Versions of the packages of RV(current). V(null) without O(details), or without a release.
+  returned: success
+  type: dict
+  sample: {"flask": "3.1.2", "shop": "1.4.0"}
+disk:
+  description:
+    - Bytes of the filesystem that holds the releases, and those of the releases, where a file that
+      several of them share counts once. V(null) without O(details).
+  returned: success
+  type: dict
+  sample: {"path": "/srv/shop", "size": 42949672960, "free": 21474836480, "releases": 314572800}
 drift:
   description: In what the host differs from C(current) and the formation, as sentences.
   returned: success
@@ -204,6 +228,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import iso
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._footprint import (
+    disk,
+    memory,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._lock_file import (
     LockFile,
     Unreadable,
@@ -312,13 +340,14 @@ def look(supervisor: Supervisor, name: str) -> Seen:
         pid=status.child,
         pivot=status.pid,
         generation=status.generation,
+        restarts=status.restarts,
         since=began(status.child) if status.child else None,
         serves=supervisor.serves(status, status.release or ""),
     )
 
 
 def processes(
-    supervisor: Supervisor, wanted: list[str], specs: Mapping[str, Any], ask: bool
+    supervisor: Supervisor, wanted: list[str], specs: Mapping[str, Any], ask: bool, details: bool
 ) -> dict[str, Seen]:
     """Those that should run, and those that do although they should not."""
     try:
@@ -335,6 +364,11 @@ def processes(
             listening[name] = spec
     for name, (well, answer) in probe(supervisor, listening).items():
         seen[name] = dataclasses.replace(seen[name], healthy=well, answer=answer)
+    if details:
+        pivots = {process.pivot for process in seen.values() if process.pivot}
+        taken = memory(pivots)
+        for name, process in seen.items():
+            seen[name] = dataclasses.replace(process, memory=taken.get(process.pivot or 0))
     return seen
 
 
@@ -382,7 +416,7 @@ def inspect(home: AppHome, params: Mapping[str, Any]) -> dict[str, Any]:
     complete, unfinished = manifests(home)
     wanted = watched(supervisor.configuration())
     specs = complete.get(current or "", {}).get("processes", {})
-    seen = processes(supervisor, wanted, specs, params["probe"])
+    seen = processes(supervisor, wanted, specs, params["probe"], params["details"])
     active, bad = supervisor.is_active(), bad_releases(records)
     differs, sick = drift(current, complete, wanted, seen), unwell(seen.values())
     if current and not active:
@@ -406,7 +440,15 @@ def inspect(home: AppHome, params: Mapping[str, Any]) -> dict[str, Any]:
         "records": [json.loads(record.line()) for record in records[first:]],
         "drift": differs,
         "unwell": sick,
+        **details(home, current, complete, params["details"]),
     }
+
+
+def details(
+    home: AppHome, current: str | None, complete: Mapping[str, Any], wanted: bool
+) -> dict[str, Any]:
+    packages = complete.get(current or "", {}).get("packages") if wanted else None
+    return {"packages": packages, "disk": disk(home.root, home.releases) if wanted else None}
 
 
 NOTHING: dict[str, Any] = {
@@ -424,6 +466,8 @@ NOTHING: dict[str, Any] = {
     "records": [],
     "drift": [],
     "unwell": [],
+    "packages": None,
+    "disk": None,
 }
 
 
@@ -440,6 +484,7 @@ def main() -> None:
             "app": {"type": "str", "required": True},
             "records": {"type": "int", "default": 10},
             "probe": {"type": "bool", "default": True},
+            "details": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

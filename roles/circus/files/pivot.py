@@ -500,7 +500,7 @@ class Pivot:
         self.link = f"{self.base}.sock"
         self.serving: Generation | None = None
         self.alive: list[Generation] = []  # every generation whose process was started
-        self.state: dict[str, Any] = {"counter": 0}
+        self.state: dict[str, Any] = {"counter": 0, "restarts": 0}
         self.hup = self.term = False
         self.hups = 0
         self.origin: dict[str, Any] | None = None  # of our own words; as the last generation's
@@ -1084,6 +1084,7 @@ class Pivot:
             self._write_rest()
 
     def _live(self) -> int:
+        self.state["restarts"] = self._restarts()
         self.state["counter"] = self._last_number()
         try:
             self._begin()
@@ -1130,6 +1131,13 @@ class Pivot:
             with contextlib.suppress(ValueError):
                 numbers.append(int(path.name.split(".")[1]))
         return max(numbers)
+
+    def _restarts(self) -> int:
+        """How often an earlier pivot of this instance has ended although nobody asked for it."""
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+            last = json.loads(pathlib.Path(f"{self.base}.json").read_text())
+            return int(last["restarts"]) + (last["state"] not in ("stopping", "stopped"))
+        return 0
 
     def ended(self, serving: Generation | None) -> int:
         """The serving process died by itself: leave nothing behind and hand on its code."""

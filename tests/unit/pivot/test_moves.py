@@ -149,7 +149,7 @@ def test_a_refused_release_may_tidy_up(site: Site) -> None:
     journal = site.flag("journal")
     pivot = site.start(site.release("r1"))
     env = {"JOURNAL": journal, "HEALTH": "500 Oops"}
-    pivot.move(site.release("r2", env=env, ready_timeout=0.5))
+    pivot.move(site.release("r2", env=env, ready_timeout=4.0))
     assert [line.split()[0] for line in journal.read_text().splitlines()] == [
         "start",
         "term",
@@ -194,7 +194,7 @@ def test_a_release_that_falls_ill_soon_after_it_was_ready(site: Site) -> None:
     well = site.flag("well")
     well.touch()
     pivot = site.start(site.release("r1"))
-    site.point(site.release("r2", env={"HEALTH_WHEN": well}, ready_after=20.0, ready_timeout=1.5))
+    site.point(site.release("r2", env={"HEALTH_WHEN": well}, ready_after=20.0, ready_timeout=5.0))
     pivot.hup()
     own = site.run_dir / "web-1.2.sock"
     wait_for(own.exists, "the socket of generation 2")
@@ -608,6 +608,18 @@ def test_the_serving_process_dies(
     assert status["exit_code"] == (0 if number == signal.SIGTERM else code)
     assert status["output"][0] == "words"
     assert site.files() == set()
+
+
+def test_restarts_that_nobody_asked_for_are_counted(site: Site) -> None:
+    pivot = site.start(site.release("r1"))
+    assert pivot.status()["restarts"] == 0
+    os.kill(pivot.status()["child"], signal.SIGKILL)
+    pivot.wait()
+    pivot = site.start()
+    assert pivot.move(site.release("r2"))["restarts"] == 1
+    pivot.process.terminate()
+    pivot.wait()
+    assert site.start().status()["restarts"] == 1
 
 
 def test_the_old_one_dies_during_the_gate(site: Site) -> None:

@@ -177,3 +177,29 @@ def test_which_release_served(at: float, expected: tuple[str | None, bool]) -> N
 )
 def test_attempts_that_ended_otherwise(record: Record, at: float, expected: object) -> None:
     assert Served([record]).at(second(at)) == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "named", "since"),
+    [
+        (-3700.0, A, None),  # before the first of the record
+        (-10.0, A, "02:00:00"),
+        (10.0, "", "02:00:00"),
+        (35.1, "", "02:00:00"),
+        (35.1, B, "03:00:30"),  # it says so, and the gate may have been over
+        (35.6, "", "03:00:30"),
+        (35.6, A, "02:00:00"),  # a connection that was kept
+        (39.1, A, "03:00:30"),  # that cannot be
+        (50.0, "3.0-x", "03:00:30"),
+    ],
+)
+def test_in_which_stretch_a_request_began(at: float, named: str, since: str | None) -> None:
+    first = Record(
+        at="2026-01-02T02:00:00Z", event="deploy", release=A, outcome="good", seconds=3.0
+    )
+    found = Served([first, record("30", B, A)]).stretch(second(at), named)
+    assert (found and found.since) == (since and f"2026-01-02T{since}Z")
+
+
+def test_a_request_of_a_host_without_a_record() -> None:
+    assert Served([]).stretch(second(0), A) is None

@@ -166,6 +166,15 @@ def test_releases(places: Places) -> None:
     }
     assert app["releases_known_by"] == {"header": 1, "record": 3, "near_switch": 1, "unknown": 0}
     assert app["events"][0]["releases"] == {A: 1, B: 1}
+    (since,) = {record["at"] for record in records if record["release"] == B}
+    assert [
+        (each["host"], each["since"] == since, each["release"], each["requests"], each["longest"])
+        for each in sorted(app["stretches"], key=lambda each: (each["since"], each["release"]))
+    ] == [
+        ("app1", False, A, 2, 60_000),
+        ("app1", True, B, 2, 5),
+        ("app1", True, "told", 1, 5),
+    ]
     text = "\n".join(table(document([("app1", look(places))])))
     assert "Releases by the time of the switch; 1 request so close to one that" in text
 

@@ -263,6 +263,29 @@ def test_only_a_connection_is_asked_for(
     assert told["processes"]["web-1"]["answer"] == "connecting: accepted a connection"
 
 
+def test_details(look: Any, host: Host, process: subprocess.Popen[bytes]) -> None:
+    serve(host, process.pid)
+    told = look(probe=False)
+    assert (told["packages"], told["disk"]) == (None, None)
+    assert {each["memory"] for each in told["processes"].values()} == {None}
+    packages = {"flask": "3.1.2", "shop": "3.0"}
+    put(host.home, "3.0-cccccccc", packages=packages)
+    host.home.point_to("3.0-cccccccc")
+    told = look(probe=False, details=True)
+    assert told["packages"] == packages
+    assert told["disk"]["path"] == str(host.home.root)
+    # the pivot of this test is the test, and the process is its child
+    assert min(each["memory"] for each in told["processes"].values()) > 1 << 20
+
+
+def test_restarts(look: Any, host: Host, process: subprocess.Popen[bytes]) -> None:
+    serve(host, process.pid)
+    path = host.run_directory / "worker-1.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"restarts": 3}))
+    told = look(probe=False)["processes"]
+    assert (told["worker-1"]["restarts"], told["web-1"]["restarts"]) == (3, None)
+
+
 def test_drift(look: Any, host: Host, process: subprocess.Popen[bytes]) -> None:
     serve(host, process.pid)
     host.home.point_to(A)
