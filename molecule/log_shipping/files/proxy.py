@@ -4,6 +4,7 @@
 """A reverse proxy in front of a receiver: TLS, an API key, and the fault that a file names.
 
 ``proxy.py CERTIFICATE KEY API_KEY FAULT_FILE``, on port 9243 of loopback, for one on port 9200.
+Which fault a client met last is left in ``FAULT_FILE.met``.
 """
 
 from __future__ import annotations
@@ -28,19 +29,20 @@ class Proxy(BaseHTTPRequestHandler):
             self.reply(401, b'{"error": {"type": "security_exception"}, "status": 401}')
             return
         fault = pathlib.Path(FAULT_FILE).read_text().strip()
-        bulk = self.path.startswith("/_bulk")
-        if fault in ("429", "503") and bulk:
+        if not self.path.startswith("/_bulk") or (fault == "413" and len(body) <= 20_000):
+            fault = "none"
+        if fault in ("429", "503", "413"):
             self.reply(int(fault), b"the test says no")
-        elif fault == "413" and bulk and len(body) > 20_000:
-            self.reply(413, b"too large for the test")
-        elif fault == "partial" and bulk:
+        elif fault == "partial":
             self.reply(*self.some(body))
         else:
             status, answer = self.ask(body)
-            if fault == "unanswered" and bulk:  # taken, and nobody hears of it
+            if fault == "unanswered":  # taken, and nobody hears of it
                 self.close_connection = True
-                return
-            self.reply(status, answer)
+            else:
+                self.reply(status, answer)
+        if fault != "none":
+            pathlib.Path(f"{FAULT_FILE}.met").write_text(fault)
 
     def some(self, body: bytes) -> tuple[int, bytes]:
         """Two lines of three go on, the third is put off, each with its own answer."""

@@ -41,7 +41,7 @@ def ask(host: Host, token: str, path: str) -> Any:
     )
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := what()) and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -62,7 +62,7 @@ def fail_in_app(host: Host, project: dict[str, Any], requests: int, text: str) -
     }
     given = " ".join(f"{key}={shlex.quote(value)}" for key, value in env.items())
     host.check_output(
-        f"env -i {given} /opt/app/bin/python /opt/app/app.py {requests} {shlex.quote(text)}"
+        f"env -i {given} {VARS['sdk_python']} /opt/app/app.py {requests} {shlex.quote(text)}"
     )
 
 
@@ -166,17 +166,20 @@ def test_plain_http_is_redirected(host: Host) -> None:
 # --- the host ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("unit", ["bugsink.socket", *SERVICES, "bugsink-vacuum.timer"])
-def test_it_runs_and_does_at_boot(host: Host, unit: str) -> None:
-    service = host.service(unit)
-    assert service.is_running
-    assert service.is_enabled
+def test_it_runs_and_does_at_boot(host: Host) -> None:
+    units = " ".join(["bugsink.socket", *SERVICES, "bugsink-vacuum.timer"])
+    assert host.check_output(f"systemctl is-active {units}").split() == ["active"] * 4
+    assert host.check_output(f"systemctl is-enabled {units}").split() == ["enabled"] * 4
 
 
-@pytest.mark.parametrize("unit", [*SERVICES, "bugsink-vacuum.service"])
-def test_the_sandbox_is_tight(host: Host, unit: str) -> None:
-    verdict = host.run(f"systemd-analyze security --no-pager {unit} | tail -n 1").stdout
-    assert float(verdict.split(":")[1].split()[0]) < 2, verdict
+def test_the_sandbox_is_tight(host: Host) -> None:
+    units = " ".join([*SERVICES, "bugsink-vacuum.service"])
+    verdicts = host.check_output(
+        f"for unit in {units}; do systemd-analyze security --no-pager $unit | tail -n 1; done"
+    ).splitlines()
+    assert len(verdicts) == 3
+    for verdict in verdicts:
+        assert float(verdict.split(":")[1].split()[0]) < 2, verdict
 
 
 @pytest.mark.parametrize("unit", SERVICES)
