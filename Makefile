@@ -18,7 +18,10 @@ VERSION ?=
 REAL := import sys; print("%s/bin/python%d.%d" % (sys.base_prefix, *sys.version_info[:2]))
 INTERPRETER = $(shell $(PYTHON) -c '$(REAL)')
 COLLECTION := build/collections/ansible_collections/twelvefactor/deploy
+# The longest come first, so that none of them goes on alone when all others have ended.
+LONGEST := fleet site monitoring reload operate nginx app devpi
 SCENARIOS := $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+SCENARIOS := $(filter $(SCENARIOS),$(LONGEST)) $(filter-out $(LONGEST),$(SCENARIOS))
 LOCKS := $(patsubst %.in,%.txt,$(wildcard requirements/*.in roles/*/files/requirements.in \
 	roles/*/files/*/requirements.in molecule/*/files/*/requirements.in \
 	examples/*/*requirements.in molecule/*/files/*/*requirements.in tests/unit/pivot/servers.in))
