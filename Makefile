@@ -9,14 +9,26 @@ SHELL := /bin/bash
 # One bad gate does not hide the others.
 MAKEFLAGS += --keep-going --no-print-directory
 
-PYTHON ?= python3
-VENV ?= .venv
+# CORE=2.19 is the oldest ansible-core that the collection supports, and the last for Python 3.11.
+# Without it: the newest one that an interpreter of this machine can run.
+CORE ?=
+VENV ?= .venv$(CORE:%=-%)
 VERSION ?=
+ifeq ($(CORE),)
+PYTHON ?= python3.14 python3.13 python3.12 python3.11 python3
+else ifeq ($(CORE),2.19)
+PYTHON ?= python3.11
+else
+$(error CORE is 2.19, or not given for the newest ansible-core)
+endif
 
-# The interpreter itself: version managers put wrappers of that name on PATH, and a virtualenv made
-# from a wrapper, or from a virtualenv, breaks when that goes.
-REAL := import sys; print("%s/bin/python%d.%d" % (sys.base_prefix, *sys.version_info[:2]))
-INTERPRETER = $(shell $(PYTHON) -c '$(REAL)')
+# The first of PYTHON that works, from PATH or else from pyenv, and of that the interpreter itself:
+# version managers put wrappers of that name on PATH, and a virtualenv made from a wrapper, or from
+# a virtualenv, breaks when that goes.
+REAL := import ensurepip, sys; print("%s/bin/python%d.%d" % (sys.base_prefix, *sys.version_info[:2]))
+INTERPRETER = $(eval INTERPRETER := $$(shell $$(FIND)))$(INTERPRETER)
+FIND = for name in $(PYTHON); do for python in $$name $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin/$$name; do \
+	$$python -c '$(REAL)' 2> /dev/null && exit; done; done
 COLLECTION := build/collections/ansible_collections/twelvefactor/deploy
 # The longest come first, so that none of them goes on alone when all others have ended.
 LONGEST := fleet site monitoring reload operate nginx app devpi
@@ -40,6 +52,8 @@ export UV_SYSTEM_CERTS := true
 ifneq ($(CA_BUNDLE),)
 export PIP_CERT ?= $(CA_BUNDLE)
 endif
+# Where it is set, as in many images of CI, every process of Ansible compiles Ansible from source.
+unexport PYTHONDONTWRITEBYTECODE
 # Logs that can be read in a file.
 export MOLECULE_COMMAND_BORDERS := 0
 export MOLECULE_ANSIBLE_ARGS_STRICT_MODE := 1
@@ -151,7 +165,9 @@ lint-spelling: ready ## codespell
 .PHONY: venv
 venv: $(VENV)/.complete ## the virtualenv, from requirements/dev.txt
 
-$(VENV)/.complete: requirements/dev.txt | tools
+# On a change of this file too: it may choose another interpreter.
+$(VENV)/.complete: requirements/dev.txt Makefile | tools
+	@[[ -n "$(INTERPRETER)" ]] || { echo 'make: none of these was found, on PATH or in pyenv: $(PYTHON)' >&2; exit 2; }
 	@$(INTERPRETER) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: %s is %d.%d and 3.11 or newer is needed: make PYTHON=python3.11" % (sys.executable, *sys.version_info[:2]))'
 	@echo 'setting up $(VENV) with $(INTERPRETER)'
 	@if [[ "$$($(VENV)/bin/python -c '$(REAL)' 2> /dev/null)" != $(INTERPRETER) ]]; then \
@@ -166,6 +182,8 @@ $(VENV)/.complete: requirements/dev.txt | tools
 		fi; \
 	fi
 	@if command -v uv > /dev/null; then uv pip sync --quiet --require-hashes --python $(VENV)/bin/python $<; fi
+	@$(VENV)/bin/python -c 'import sys; from importlib.metadata import version; print("$(VENV) has ansible-core", version("ansible-core") + \
+		("" if "$(CORE)" or sys.version_info >= (3, 12) else ": newer ones need Python 3.12 or newer, and none was found"))'
 	@touch $@
 
 # $(call install,PACKAGES): install those which are missing, or say who can.
