@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import json
 import os
 import pathlib
@@ -28,6 +29,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Contents,
     ReleaseError,
+    format_pins,
+    parse_lock,
 )
 
 # Seconds; a pivot that starts holds the lock for a moment, to see whether somebody else does.
@@ -195,8 +198,15 @@ class AppHome:
             interpreter=manifest.get("interpreter", ""),
             specs=manifest.get("processes", {}),
             wheel=manifest.get("wheel_sha256"),
-            lock=manifest.get("lock_sha256"),
+            lock=self._lock_digest(release) or manifest.get("lock_sha256"),
         )
+
+    def _lock_digest(self, release: str) -> str | None:
+        """Of what the lock says: a release made before there was one way to write it has its own."""
+        with contextlib.suppress(OSError, ValueError, ReleaseError):
+            text = (self.releases / release / "requirements.txt").read_text("utf-8")
+            return hashlib.sha256(format_pins(parse_lock(text)).encode()).hexdigest()
+        return None
 
     def flush(self, release: str) -> None:
         """Have a release on the disk, and not in memory only.

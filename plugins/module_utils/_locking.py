@@ -20,6 +20,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
     Pin,
     ReleaseError,
     canonical_name,
+    format_pins,
     parse_lock,
 )
 
@@ -61,7 +62,7 @@ def for_target(lock: str, source: str, own: str, python: str, platform: str) -> 
     ``platform`` is a name that uv knows, e.g. x86_64-manylinux_2_36.
     """
     if not is_pylock(lock):
-        return lock
+        return format_pins(parse_lock(lock, source))
     environment = {
         "implementation_name": "cpython",
         "implementation_version": f"{python}.0",
@@ -76,16 +77,6 @@ def for_target(lock: str, source: str, own: str, python: str, platform: str) -> 
         "sys_platform": "linux",
     }
     return parse_pylock(lock, source, own).requirements(environment)
-
-
-def format_pins(pins: Sequence[Pin], markers: bool = True) -> str:
-    """A requirements file."""
-    lines = []
-    for pin in pins:
-        marker = f" ; {pin.marker}" if markers and pin.marker else ""
-        hashes = "".join(f" \\\n    --hash=sha256:{digest}" for digest in pin.hashes)
-        lines.append(f"{pin.name}=={pin.version}{marker}{hashes}\n")
-    return "".join(lines)
 
 
 def check_complete(pins: Sequence[Pin], needed: Sequence[str], lock: str, app: str) -> None:

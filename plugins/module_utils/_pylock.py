@@ -21,8 +21,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers impor
     satisfies,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    MARKER,
+    NAME,
+    SHA256,
+    VERSION,
+    Pin,
     ReleaseError,
     canonical_name,
+    format_pins,
 )
 
 # How a package comes which is not on an index.
@@ -68,7 +74,7 @@ class Pylock:
                 f"{self.source} is made for other hosts: {' or '.join(self.environments)}. "
                 "Nothing was changed."
             )
-        lines = []
+        pins = []
         for package in self.packages:
             if package.marker and not holds(package.marker, everything):
                 continue
@@ -79,9 +85,8 @@ class Pylock:
                     f"{self.source}: {package.name} {package.version} is made for Python "
                     f"{package.requires_python}; this host's is {python}. Nothing was changed."
                 )
-            hashes = "".join(f" \\\n    --hash=sha256:{digest}" for digest in package.hashes)
-            lines.append(f"{package.name}=={package.version}{hashes}\n")
-        return "".join(lines)
+            pins.append(Pin(package.name, package.version, package.hashes))
+        return format_pins(pins)
 
     def check(self) -> None:
         """Raise ReleaseError for what can be installed on no host."""
@@ -112,7 +117,7 @@ def parse_pylock(text: str, source: str, own: str) -> Pylock:
         raise ReleaseError(f"{source} is a pylock.toml of version {version}; known is 1.0.")
     try:
         packages = [
-            _package(entry)
+            _package(entry, source)
             for entry in document.get("packages", [])
             if not ("directory" in entry and canonical_name(entry["name"]) == canonical_name(own))
         ]
@@ -127,7 +132,7 @@ def parse_pylock(text: str, source: str, own: str) -> Pylock:
         raise ReleaseError(f"{source} is no pylock.toml as PEP 751 has it: {error!r}.") from None
 
 
-def _package(entry: dict[str, Any]) -> Package:
+def _package(entry: dict[str, Any], source: str) -> Package:
     name, version = canonical_name(entry["name"]), entry.get("version", "")
     wheels = entry.get("wheels", [])
     hashes = tuple(
@@ -145,11 +150,17 @@ def _package(entry: dict[str, Any]) -> Package:
         problem = f"{name} {version} has wheels without a sha256; lock it anew."
     elif not version:
         problem = f"{name} has no version; lock it anew."
+    marker = entry.get("marker", "")
+    # A string of TOML holds whatever it likes; these become lines of a requirements file.
+    for form, texts in ((NAME, [name]), (VERSION, [version]), (SHA256, hashes), (MARKER, [marker])):
+        odd = [text for text in texts if text and not re.fullmatch(form, text)]
+        if odd:
+            raise ReleaseError(f"{source} has {odd[0][:80]!a} of {name[:80]!a}; lock it anew.")
     return Package(
         name,
         version,
         tuple(sorted(hashes)),
-        entry.get("marker", ""),
+        marker,
         entry.get("requires-python", ""),
         problem,
     )

@@ -200,6 +200,7 @@ packages:
   sample: {"flask": "3.1.0"}
 """
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -227,6 +228,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
     Pin,
     ReleaseError,
     canonical_name,
+    format_pins,
+    parse_lock,
     parse_procfile,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._sbom import complete
@@ -430,7 +433,7 @@ class Build:
             pins = _locking.pins_of(lock.read_text(), "the new lock", wheel.name)
             aged = self.hold_back(pins)
             if not aged.young:
-                return _locking.format_pins(aged.pins)
+                return format_pins(aged.pins)
             refused += aged.young
         raise ReleaseError(
             f"Found no versions for {wheel.name} {wheel.version} that are older than "
@@ -447,7 +450,9 @@ class Build:
                 path = self.work / "published.whl"
                 path.write_bytes(index.read(file))
                 text = read_build(path, file.name)[0] or ""
-                return "" if "lock-version" in text else text
+                # uv only prefers these versions; a lock that is none has nothing to say
+                with contextlib.suppress(ReleaseError):
+                    return format_pins(parse_lock(text, file.name))
         return ""
 
     def hold_back(self, pins: Sequence[Pin]) -> _locking.Aged:
@@ -499,7 +504,7 @@ class Build:
     def bill(self, pins: Sequence[Pin], app: Distribution) -> str:
         """The bill of materials."""
         plain = self.work / "plain.txt"
-        plain.write_text(_locking.format_pins(pins, markers=False))
+        plain.write_text(format_pins(pins, markers=False))
         document = self.work / "bill.json"
         words = ["requirements", "--output-reproducible", "--output-file", str(document)]
         if self.params["index_url"]:

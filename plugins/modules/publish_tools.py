@@ -76,14 +76,17 @@ import os
 import pathlib
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    Pin,
     ReleaseError,
+    format_pins,
     parse_lock,
 )
 
@@ -123,9 +126,9 @@ def find_uv(given: str | None) -> str | None:
     return given or shutil.which("uv", path=os.pathsep.join([str(beside), os.environ["PATH"]]))
 
 
-def commands(params: dict[str, Any], venv: pathlib.Path, uv: str | None) -> list[list[str]]:
+def commands(lock: str, venv: pathlib.Path, uv: str | None) -> list[list[str]]:
     """What makes the virtualenv and fills it."""
-    lock, python = params["requirements"], str(venv / "bin" / "python")
+    python = str(venv / "bin" / "python")
     wheels = ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
     if uv:
         return [
@@ -152,15 +155,18 @@ def environment(params: dict[str, Any], uv: str | None) -> dict[str, str]:
     return inherited | chosen
 
 
-def make(params: dict[str, Any], venv: pathlib.Path) -> None:
+def make(params: dict[str, Any], venv: pathlib.Path, pins: Sequence[Pin]) -> None:
     uv = find_uv(params["uv"])
-    for command in commands(params, venv, uv):
-        what = f"make the tools for publishing in {venv}"
-        code, said = run(command, what, TIMEOUT, environment=environment(params, uv))
-        if code:
-            raise ReleaseError(
-                f"Could not {what}: {command[0]} ended with {code}:\n{said.strip()[-3000:]}"
-            )
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as lock:
+        lock.write(format_pins(pins))
+        lock.flush()
+        for command in commands(lock.name, venv, uv):
+            what = f"make the tools for publishing in {venv}"
+            code, said = run(command, what, TIMEOUT, environment=environment(params, uv))
+            if code:
+                raise ReleaseError(
+                    f"Could not {what}: {command[0]} ended with {code}:\n{said.strip()[-3000:]}"
+                )
 
 
 def remove_unused(directory: pathlib.Path, now: float) -> None:
@@ -172,7 +178,7 @@ def remove_unused(directory: pathlib.Path, now: float) -> None:
 def ensure(params: dict[str, Any], check: bool) -> dict[str, Any]:
     path = pathlib.Path(params["requirements"])
     lock = path.read_text("utf-8")
-    parse_lock(lock, str(path))
+    pins = parse_lock(lock, str(path))
     directory = pathlib.Path(params["directory"])
     venv = directory / name_of(lock, sys.base_prefix, sys.version_info[:2])
     complete, result = venv / ".complete", {"path": str(venv / "bin")}
@@ -183,7 +189,7 @@ def ensure(params: dict[str, Any], check: bool) -> dict[str, Any]:
         there = complete.exists()
         if not there:
             shutil.rmtree(venv, ignore_errors=True)  # what a run that was cut off has left
-            make(params, venv)
+            make(params, venv, pins)
         complete.touch()
         remove_unused(directory, time.time())
     return {"changed": not there, **result}

@@ -70,8 +70,10 @@ six==1.17.0 \\
     # via -r in
 uWSGI==2.0 ; python_version < '4'
 --index-url x
+# reviewed \\
+flask==3.1 --hash=sha256:{A}  # --hash=sha256:{B}
 """,
-            [("six", {A, B}), ("uWSGI", set())],
+            [("six", {A, B}), ("uWSGI", set()), ("flask", {A})],
         ),
         (
             "pylock.toml",

@@ -203,6 +203,14 @@ def test_contents(value: str, home: AppHome) -> None:
     assert home.contents(B) is None
 
 
+def test_comments_in_a_lock_are_no_difference(home: AppHome) -> None:
+    """A release that was made when they were handed on to the installer compares like a new one."""
+    for release, text in ((A, "# x\na==1 --hash=sha256:{}\n"), (B, "a==1 \\\n --hash=sha256:{}\n")):
+        put(home, release)
+        (home.releases / release / "requirements.txt").write_text(text.format("a" * 64))
+    assert home.contents(A).lock == home.contents(B).lock is not None
+
+
 def test_remove(home: AppHome) -> None:
     put(home, A)
     home.remove(A)

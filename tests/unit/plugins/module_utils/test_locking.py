@@ -12,7 +12,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._locking impor
     check_complete,
     dependencies,
     for_target,
-    format_pins,
     hold_back,
     parse_upload_times,
     pins_of,
@@ -20,6 +19,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._locking impor
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,
     ReleaseError,
+    format_pins,
     parse_lock,
 )
 
@@ -124,7 +124,9 @@ def test_a_pylock_for_a_target(python: str, platform: str, names: list[str]) -> 
 
 
 def test_requirements_are_for_every_target() -> None:
-    assert for_target("a==1", "x", "shop", "3.11", "x86_64-manylinux_2_36") == "a==1"
+    lock = f"# x \\\na==1 --hash=sha256:{A}"
+    made = for_target(lock, "x", "shop", "3.11", "x86_64-manylinux_2_36")
+    assert made == format_pins([Pin("a", "1", (A,))])
 
 
 def test_upload_times() -> None:

@@ -150,6 +150,17 @@ def test_requirements(text: str, lines: list[str]) -> None:
             "is made for other hosts: sys_platform == 'win32'", id="environment",
         ),
         pytest.param(
+            lock(package("flask", "3.1 --index-url=http://x")), "has '3.1 --index-url=http://x' of",
+            id="options-in-a-version",
+        ),
+        pytest.param(lock(package("flask\\nx==1")), r"has 'flask\nx==1' of", id="line-in-a-name"),
+        pytest.param(lock(package("flask", "3.1", "", A + r"\nx==1")), r"\nx==1' of 'flask'",
+                     id="line-in-a-hash"),
+        pytest.param(
+            lock(package("flask", "3.1", "marker = \"os_name == 'x'\\nx==1\"")), '\\nx==1" of',
+            id="line-in-a-marker",
+        ),
+        pytest.param(
             lock(package("flask", "3.1", 'marker = "python is new"')), "is no marker", id="marker"
         ),
     ],

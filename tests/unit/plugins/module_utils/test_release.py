@@ -142,14 +142,27 @@ def test_lock_is_read(text: str, pins: list[Any]) -> None:
         ),
         pytest.param(f"flask==3.1.0  # --hash=sha256:{A}\n", "no sha256", id="hash-in-a-comment"),
         pytest.param(f"a==1 --hash=sha256:{A}\nb==2\n", "no sha256 for b==2", id="one-of-two"),
+        pytest.param(
+            f"a==1 --hash=sha256:{A}\n# x \\\n--extra-index-url https://joe:SECRET@example.org\n",
+            "option '--extra-index-url' in line 3", id="option-after-a-comment-with-a-backslash",
+        ),
+        pytest.param(
+            f"a==1 --hash=sha256:{A}\n# x \\\nb\n", "'b', which is not pinned as name==version, in "
+            "line 3", id="requirement-after-a-comment-with-a-backslash",
+        ),
     ],
-)
+)  # fmt: skip
 def test_lock_is_refused(text: str, words: str) -> None:
     with pytest.raises(ReleaseError) as caught:
         _release.parse_lock(text, "shop.txt")
     assert words in str(caught.value)
     assert str(caught.value).startswith("shop.txt ")
     assert "SECRET" not in str(caught.value)
+
+
+def written(lock: str) -> str:
+    """As it is handed on."""
+    return lock.replace(" --hash", " \\\n    --hash")
 
 
 def own(version: str = "1.0", digest: str = B) -> str:
@@ -161,14 +174,19 @@ def own(version: str = "1.0", digest: str = B) -> str:
     [
         pytest.param(f"a==1 --hash=sha256:{A}\n", B, f"a==1 --hash=sha256:{A}\n{own()}", id="adds"),
         pytest.param(f"a==1 --hash=sha256:{A}", B, f"a==1 --hash=sha256:{A}\n{own()}", id="no-eol"),
+        pytest.param("# none\n", B, own(), id="comments-only"),
+        pytest.param(
+            f"# x \\\nA[x]==1;os_name=='posix'  --hash=sha512:00 --hash=sha256:{A} # y\n", B,
+            f"a==1 ; os_name=='posix' --hash=sha256:{A}\n{own()}", id="only-what-was-read",
+        ),
         pytest.param(None, B, own(), id="no-dependencies"),
         pytest.param(own(), None, own(), id="lock-beside-the-build"),
         pytest.param(own().upper().lower(), None, own(), id="own-line"),
     ],
-)
+)  # fmt: skip
 def test_complete_lock(requirements: str | None, wheel: str | None, lock: str) -> None:
     build = Build("Shop", "1.0", wheel_sha256=wheel, requirements=requirements)
-    assert _release.complete_lock(build) == lock
+    assert _release.complete_lock(build) == written(lock)
 
 
 @pytest.mark.parametrize(

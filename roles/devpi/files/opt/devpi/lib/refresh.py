@@ -79,7 +79,9 @@ def requirements_of(name: str, text: str) -> Iterator[tuple[str, frozenset[str]]
             wheels = [wheel.get("hashes", {}).get("sha256") for wheel in package.get("wheels", [])]
             yield package["name"], frozenset(filter(None, wheels))
         return
-    for line in re.sub(r"\\\n", " ", text).splitlines():
+    # A comment ends with its line, whatever that ends with, as for those who install.
+    text = re.sub(r"(?m)(?:^|(?<=[ \t]))#.*$", "", text.replace("\r\n", "\n"))
+    for line in text.replace("\\\n", " ").split("\n"):
         match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
         if match:
             yield match[1], frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
