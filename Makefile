@@ -30,10 +30,11 @@ INTERPRETER = $(eval INTERPRETER := $$(shell $$(FIND)))$(INTERPRETER)
 FIND = for name in $(PYTHON); do for python in $$name $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin/$$name; do \
 	$$python -c '$(REAL)' 2> /dev/null && exit; done; done
 COLLECTION := build/collections/ansible_collections/twelvefactor/deploy
-# The longest come first, so that none of them goes on alone when all others have ended.
-LONGEST := fleet site monitoring reload operate nginx app devpi
 SCENARIOS := $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
-SCENARIOS := $(filter $(SCENARIOS),$(LONGEST)) $(filter-out $(LONGEST),$(SCENARIOS))
+# Parts at a time, and seconds after which no part of a run may go on: none by default.
+JOBS ?= 2
+LIMIT ?=
+PARTS := tests/parts/parts --jobs $(JOBS) $(if $(LIMIT),--limit $(LIMIT))
 LOCKS := $(patsubst %.in,%.txt,$(wildcard requirements/*.in roles/*/files/requirements.in \
 	roles/*/files/*/requirements.in molecule/*/files/*/requirements.in \
 	examples/*/*requirements.in molecule/*/files/*/*requirements.in tests/unit/pivot/servers.in))
@@ -54,6 +55,9 @@ export PIP_CERT ?= $(CA_BUNDLE)
 endif
 # Where it is set, as in many images of CI, every process of Ansible compiles Ansible from source.
 unexport PYTHONDONTWRITEBYTECODE
+# Counts results of tasks for the table of tests/parts; prints nothing.
+export ANSIBLE_CALLBACK_PLUGINS := $(CURDIR)/tests/parts/callbacks
+export ANSIBLE_CALLBACKS_ENABLED := part_usage
 # Logs that can be read in a file.
 export MOLECULE_COMMAND_BORDERS := 0
 export MOLECULE_ANSIBLE_ARGS_STRICT_MODE := 1
@@ -81,8 +85,8 @@ demo-clean: ## remove the demo's hosts and what was kept of them
 ##@ Tests
 
 .PHONY: test
-test: hosts-ready build/tls/.complete ## everything below, two parts at a time, and a table of it
-	@tests/parts lint unit $(addprefix molecule-,$(SCENARIOS))
+test: images build/tls/.complete ## every behaviour: the parts below, two at a time, and a table of them (JOBS=1, LIMIT=seconds)
+	@$(PARTS) lint unit $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit
 unit: ready build/servers/.complete ## unit tests, those of the pivot with real app servers among them
@@ -94,8 +98,8 @@ build/servers/.complete: tests/unit/pivot/servers.txt | $(VENV)/.complete
 	touch $@
 
 .PHONY: molecule
-molecule: hosts-ready build/tls/.complete ## every Molecule scenario
-	@tests/parts $(addprefix molecule-,$(SCENARIOS))
+molecule: images build/tls/.complete ## every Molecule scenario
+	@$(PARTS) $(addprefix molecule-,$(SCENARIOS))
 
 molecule-%: hosts-ready ## molecule-NAME: one scenario, on real hosts of both Debian versions
 	molecule --base-config .config/molecule/config.yml test --scenario-name $*
@@ -155,7 +159,7 @@ lint-python: ready ## ruff, rules and format
 
 lint-types: ready ## mypy, strict
 	mypy --strict $(COLLECTION)/plugins
-	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package scanners --package subject --package report
+	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package parts --package scanners --package subject --package report
 
 lint-spelling: ready ## codespell
 	codespell
@@ -212,6 +216,10 @@ host-tools: ## the Debian packages that the test hosts need, where missing
 $(COLLECTION):
 	mkdir -p $(@D)
 	ln -s ../../../.. $@
+
+.PHONY: images
+images: hosts-ready ## the images of the test hosts, where missing
+	tests/hosts/hosts build
 
 .PHONY: ready
 ready: $(VENV)/.complete $(COLLECTION)

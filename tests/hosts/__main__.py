@@ -10,7 +10,7 @@ import pathlib
 import sys
 import time
 
-from . import fleet, host, image
+from . import fleet, host, image, prepared
 from .errors import HostsError
 
 STATE = pathlib.Path(__file__).resolve().parents[2] / "build" / "hosts"
@@ -31,7 +31,7 @@ def arguments() -> argparse.Namespace:
     which.add_argument("--all", action="store_true", help="every fleet of this checkout")
 
     build = verbs.add_parser("build", help="build the images that are missing")
-    build.add_argument("images", nargs="*", default=list(image.SUITES))
+    build.add_argument("images", nargs="*", default=list(image.NAMES))
     return parser.parse_args()
 
 
@@ -41,10 +41,12 @@ def main() -> None:
     settings = fleet.prepare(STATE)
     if chosen.verb == "build":
         with fleet.locked():
-            image.build(chosen.images)
+            image.build([name for name in chosen.images if not image.is_prepared(name)])
+        prepared.build(chosen.images, STATE, settings.mtu)
     elif chosen.verb == "up":
         hosts = [host.parse(spec) for spec in chosen.hosts]
         named = fleet.Fleet(chosen.fleet, STATE)
+        prepared.build({each.image for each in hosts}, STATE, settings.mtu)
         inventory = fleet.up(named, hosts, mtu=settings.mtu, fresh=chosen.fresh)
         seconds = time.monotonic() - started
         print(f"fleet {chosen.fleet}: {len(hosts)} hosts up in {seconds:.1f} s, see {inventory}")

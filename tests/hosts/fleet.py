@@ -20,7 +20,7 @@ import shutil
 import socket
 import time
 
-from . import address, image, inventory, machine
+from . import address, image, inventory, machine, usage
 from .command import attempt, run
 from .errors import HostsError
 from .host import Host
@@ -114,7 +114,7 @@ def up(fleet: Fleet, hosts: list[Host], *, mtu: int, fresh: bool = False) -> pat
     if fresh:
         down(fleet)
     with locked():
-        image.build(sorted({host.image for host in hosts}))
+        image.build(sorted({host.image for host in hosts if not image.is_prepared(host.image)}))
         subnet = create_network(fleet, mtu)
         private_key = key(fleet.state)
     addresses = address.assign(subnet, names)
@@ -153,6 +153,7 @@ def down(fleet: Fleet) -> None:
     """Remove the fleet's hosts and network. Its subnet leads nowhere from then on."""
     names = list(containers(fleet))
     if names:
+        usage.record(names, fleet.subnet_file.read_text() if fleet.subnet_file.exists() else "")
         run("podman", "rm", "--force", "--time", "0", *names)
     attempt("podman", "network", "rm", "--force", fleet.network)
     shutil.rmtree(fleet.directory, ignore_errors=True)
@@ -291,7 +292,7 @@ def wait(fleet: Fleet, host: Host, ip: ipaddress.IPv4Address, *, new: bool) -> t
                 f" see `podman logs {name}`"
             )
         time.sleep(0.2)
-    if new:
+    if new and not image.is_prepared(host.image):
         # The lists in the image are empty but look fresh, and `cache_valid_time` would trust them.
         run("podman", "exec", name, "touch", "--date=@0", "/var/lib/apt/lists")
     host_key = run("podman", "exec", name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub")

@@ -18,10 +18,14 @@ import shutil
 import tempfile
 import time
 
+from . import ingredients
 from .command import attempt, run
 from .errors import HostsError
 
 SUITES = {"debian12": "bookworm", "debian13": "trixie"}
+# An image of SUITES on which the project's own roles have run: prepared.py.
+PREPARED = "-prepared"
+NAMES = (*SUITES, *(f"{name}{PREPARED}" for name in SUITES))
 REPOSITORY = "localhost/twelvefactor-host"
 LABEL = "twelvefactor.recipe"
 CERTIFICATES = pathlib.Path("/usr/local/share/ca-certificates")
@@ -82,16 +86,28 @@ def recipe(name: str, authorities: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def is_prepared(name: str) -> bool:
+    """Whether image `name` is made by running roles on another one."""
+    return name.endswith(PREPARED)
+
+
+def base(name: str) -> str:
+    """The image that image `name` is made of; itself for one of SUITES."""
+    return name.removesuffix(PREPARED)
+
+
 def reference(name: str) -> str:
     """The podman name of image `name` in its present recipe; HostsError for an unknown image."""
-    if name not in SUITES:
-        raise HostsError(f"there is no image {name!r}: use one of {', '.join(SUITES)}")
+    if name not in NAMES:
+        raise HostsError(f"there is no image {name!r}: use one of {', '.join(NAMES)}")
+    if is_prepared(name):
+        return f"{reference(base(name))}-{ingredients.fingerprint()}"
     texts = {target: path.read_text() for target, path in certificates().items()}
     return f"{REPOSITORY}:{name}-{recipe(name, texts)}"
 
 
 def build(names: list[str]) -> None:
-    """Build those of the images that podman does not hold yet. The caller holds the lock."""
+    """Build those of SUITES among `names` that podman does not hold yet. The caller holds the lock."""
     missing = [n for n in names if attempt("podman", "image", "exists", reference(n))[0]]
     if not missing:
         return
