@@ -122,6 +122,30 @@ def test_websockets_are_upgraded(site: Any) -> None:
     assert answer.endswith(b"\r\n\r\nframes")
 
 
+def test_an_upgrade_to_anything_else_is_an_ordinary_request(site: Any) -> None:
+    for asked in ("h2c", "websocket, h2c"):
+        reply = site.ask(
+            "shop.test",
+            headers={
+                "Connection": "Upgrade, HTTP2-Settings",
+                "Upgrade": asked,
+                "HTTP2-Settings": "AAMAAABkAAQAAP__",
+            },
+        )
+        assert reply.status == 200
+        assert not {"upgrade", "http2-settings", "connection"} & reply.said["headers"].keys()
+
+
+def test_what_a_client_claims_in_the_name_of_a_proxy_is_dropped(site: Any) -> None:
+    dropped = ("Forwarded", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Ssl",
+               "X-Original-URL", "X-Rewrite-URL", "Proxy", "X-Script-Name")  # fmt: skip
+    replaced = ("X-Real-IP", "X-Forwarded-Port")
+    reply = site.ask("shop.test", headers=dict.fromkeys((*dropped, *replaced, "X-Own"), "made-up"))
+    told = reply.said["headers"]
+    assert {name for name, value in told.items() if value == "made-up"} == {"x-own"}
+    assert (told["x-real-ip"], told["x-forwarded-port"]) == (reply.client, "443")
+
+
 def test_a_body_over_the_limit_is_answered_by_413(site: Any) -> None:
     assert site.ask("shop.test", method="POST", body=b"x" * 10240).said["size"] == 10240
     reply = site.ask("shop.test", method="POST", body=b"x" * 10241)
