@@ -146,6 +146,15 @@ def test_what_a_client_claims_in_the_name_of_a_proxy_is_dropped(site: Any) -> No
     assert (told["x-real-ip"], told["x-forwarded-port"]) == (reply.client, "443")
 
 
+def test_a_path_that_the_app_could_read_differently_is_refused(site: Any) -> None:
+    """Which ones: tests/unit/nginx. `team` has said that it takes them."""
+    for path in ("/a/..%2fb", "/a/%2e%2e/b", "/a/../b", "/a/..%5cb"):
+        assert site.ask("shop.test", path).status == 400
+        assert site.ask("team.test", path, trust=given("team")).status == 200
+    for path in ("/a%2Fb", "/a//b", "/%C3%A9t%C3%A9%20%2B", "/.well-known/x", "/a?b=../c"):
+        assert site.ask("shop.test", path).said["path"] == path
+
+
 def test_a_body_over_the_limit_is_answered_by_413(site: Any) -> None:
     assert site.ask("shop.test", method="POST", body=b"x" * 10240).said["size"] == 10240
     reply = site.ask("shop.test", method="POST", body=b"x" * 10241)

@@ -7,12 +7,81 @@ from __future__ import annotations
 
 import re
 import pytest
-from unit.nginx.configuration import Maps, template
+from unit.nginx.configuration import Maps, site, template
+
+TWO = ["10.0.0.1:443", "10.0.0.2:443"]
 
 
 @pytest.fixture(scope="module")
 def maps() -> Maps:
     return Maps(template("nginx", "etc/nginx/nginx.conf"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/../public",
+        "/admin/./x",
+        "/admin/..",
+        "/admin/.",
+        "/admin/..?next=/",
+        "/admin/..%2fpublic",
+        "/admin/..%2Fpublic",
+        "/admin/%2e%2e/public",
+        "/admin/%2E./public",
+        "/admin/.%2e%2fpublic",
+        "/admin%2f..%2fpublic",
+        "/admin/x/%2e%2e/%2e%2e/p",
+        "/admin/%2e",
+        "/admin/..\\public",
+        "/admin/..%5cpublic",
+        "/admin%5c..%5cpublic",
+        "/public\\x",
+        "/public#/../admin",
+        "/public%00",
+        "//admin/..//x",
+    ],
+)
+def test_a_path_that_two_programs_read_differently_is_ambiguous(maps: Maps, path: str) -> None:
+    assert maps.value("path_spelling", {"request_uri": path}) == "ambiguous"
+
+
+@pytest.mark.parametrize(
+    ("path", "spelling"),
+    [
+        ("/", "plain"),
+        ("/a%20b/c+d/%2Be", "plain"),
+        ("/%C3%A9t%C3%A9/%E2%82%AC", "plain"),
+        ("/file.txt", "plain"),
+        ("/file..txt/x..", "plain"),
+        ("/?next=/a/../b#x", "plain"),
+        ("/page%23part%3F", "plain"),
+        ("/100%25", "plain"),
+        ("/%252e%252e/x", "plain"),
+        # of these only the index wants nothing
+        ("/.well-known/acme-challenge/x", "loose"),
+        ("/.../x", "loose"),
+        ("/projects/group%2Fproject", "loose"),
+        ("/open/https%3A%2F%2Fexample.org%2Fa", "loose"),
+        ("/web/https://example.org/", "loose"),
+        ("/static//app.css", "loose"),
+        ("/wiki/%5Cfrac", "loose"),
+        ("/v1%2e2/x", "loose"),
+    ],
+)
+def test_a_path_that_means_one_thing_is_passed_on(maps: Maps, path: str, spelling: str) -> None:
+    assert maps.value("path_spelling", {"request_uri": path}) == spelling
+
+
+@pytest.mark.parametrize(
+    ("keys", "refused"),
+    [({}, True), ({"ambiguous_paths": "refuse"}, True), ({"ambiguous_paths": "pass"}, False)],
+)
+def test_a_site_refuses_ambiguous_paths_unless_it_says_otherwise(
+    keys: dict[str, str], refused: bool
+) -> None:
+    text = site(upstream={"servers": TWO}, **keys)
+    assert bool(re.search(r"if \(\$path_spelling = ambiguous\) \{\s+return 400;", text)) == refused
 
 
 @pytest.mark.parametrize(
