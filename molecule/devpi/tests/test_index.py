@@ -173,6 +173,7 @@ def test_files_come_from_nginx_itself(client: Host, primary: Host) -> None:
     path = primary.check_output(f"find {FILES}/company/prod -name 'fortune-*.whl'")
     url = path.removeprefix(FILES)
     assert status(client, url) == "200"
+    assert status(client, "/company/prod/+simple/fortune/") == "200"
     with stopped(primary, "devpi"):
         # Who may read it was said a moment ago, and holds while devpi is restarted.
         assert status(client, url) == "200"
@@ -209,6 +210,29 @@ def test_who_may_not_read_gets_neither_pages_nor_files(client: Host, host: str) 
     assert set(answered[:7]) <= {"401", "403"}
     assert answered[7:13] == ["200"] * 6
     assert answered[13:] == ["400"] * 3
+
+
+@pytest.mark.parametrize("host", ["devpi-d12", "devpi-d13", "devpi-replica"])
+def test_a_permit_for_one_thing_opens_no_other(client: Host, host: str) -> None:
+    """What everybody may ask comes first, in the second for which a permit is kept."""
+    path = named(host).check_output(f"find {FILES}/company/closed -name 'treasure-*.whl'")
+    file = path.removeprefix(FILES)
+    page = "/company/closed/+simple/treasure/"
+    closed = [page, file, "/company/closed/+simple/", "/company/closed", "/company/closed/treasure"]
+    for way in ("--get", "--head", "--request POST"):
+        first = [asking("/company/closed/+api", way, host=host), asking("/+login", way, host=host)]
+        # The closed ones before, too: what was refused for a second opens nothing either.
+        asked = first + [asking(url, way, host=host) for url in closed]
+        answered = client.check_output("; ".join(asked + asked)).split()
+        assert len(answered) == 2 * (2 + len(closed))
+        assert set(answered[2:7] + answered[9:]) <= {"401", "403"}, (way, answered)
+    # Nor a header by which devpi reads another path than the one that was permitted.
+    for open_part in ("/company/prod/+f", "/company/prod/+simple"):
+        header = f"--header 'X-Outside-URL: https://{host}{open_part}'"
+        body = client.check_output(
+            f"{CURL} {header} https://{host}{open_part}{page}; {CURL} {header} https://{host}{open_part}{file}"
+        )
+        assert "treasure-1.0.0" not in body
 
 
 def test_what_strangers_have_no_use_for_is_closed(client: Host, replica: Host) -> None:
