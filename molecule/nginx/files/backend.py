@@ -36,7 +36,7 @@ class Backend(BaseHTTPRequestHandler):
         else:
             self.echo()
 
-    do_GET = do_HEAD = do_POST = answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
     def echo(self) -> None:
         body = self.body()
@@ -55,7 +55,7 @@ class Backend(BaseHTTPRequestHandler):
             "number": next(NUMBERS),
         }
         content = json.dumps(said).encode()
-        self.send_response(503 if self.path.startswith("/busy") else 200)
+        self.send_response(self.status())
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         if self.path == "/framed":
@@ -63,6 +63,14 @@ class Backend(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def status(self) -> int:
+        """`/busy` is answered by 503, `/sick?502@SERVER` by 502 there and `/sick?502` everywhere."""
+        if self.path.startswith("/busy"):
+            return 503
+        path, _question, query = self.path.partition("?")
+        status, _at, server = query.partition("@")
+        return int(status) if path == "/sick" and server in ("", self.server.name) else 200
 
     def body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":

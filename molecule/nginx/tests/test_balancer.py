@@ -10,6 +10,8 @@ import concurrent.futures
 import time
 from typing import Any
 
+import pytest
+
 MARKET = "market.example.org"
 APP1, APP2, APP3, APP4 = (f"127.0.1.{number}:8000" for number in (11, 12, 13, 14))
 
@@ -43,6 +45,31 @@ def test_a_dead_server_costs_nobody_an_answer_and_the_backup_comes_last(site: An
         start(site)
     back(site)
     assert set(served_by(site, 20)) == {APP1, APP2}
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_another_host_is_asked_when_the_app_of_one_is_away(site: Any, status: int) -> None:
+    path = f"/sick?{status}@{APP1}"
+    for method in ("GET", "HEAD", "PUT", "DELETE"):
+        assert {site.ask(MARKET, path, method).status for _n in range(4)} == {200}
+    # Sent once, wherever that was.
+    posts = [site.ask(MARKET, path, "POST", b"x") for _n in range(9)]
+    assert {reply.status for reply in posts} == {200, status}
+    asked = [
+        entry["nginx.upstream.address"]
+        for entry in site.log("market")
+        if (entry["url.original"], entry["http.request.method"]) == (path, "POST")
+    ]
+    assert len(asked) == 9
+    assert set(asked) == {APP1, APP2}
+    back(site)
+
+
+def test_when_all_refuse_the_answer_is_the_apps(site: Any) -> None:
+    """An app behind its own maintenance page: however often, never nginx's own `no live upstreams`."""
+    replies = [site.ask(MARKET, "/sick?503") for _n in range(20)]
+    assert {(reply.status, reply.said["path"]) for reply in replies} == {(503, "/sick?503")}
+    back(site)
 
 
 def back(site: Any) -> None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
 import pytest
 from unit.nginx.configuration import Maps, site, template
 
@@ -134,3 +136,34 @@ def test_no_template_passes_an_upgrade_on_as_it_came() -> None:
 )  # fmt: skip
 def test_the_port_is_that_of_the_client(maps: Maps, request_: dict[str, str], port: str) -> None:
     assert maps.value("forwarded_port", {"from_trusted_proxy": "0", **request_}) == port
+
+
+@pytest.mark.parametrize(
+    ("upstream", "statuses", "tries"),
+    [
+        ({"servers": ["10.0.0.1:443"]}, False, 3),
+        ({"servers": ["unix:/run/a/1.sock", "unix:/run/a/2.sock"]}, False, 3),
+        ({"servers": TWO}, True, 2),
+        ({"servers": [*TWO, "10.0.0.3:443"]}, True, 3),
+        ({"servers": [*TWO, "10.0.0.3:443", "10.0.0.4:443"]}, True, 3),
+        ({"servers": [TWO[0], {"address": TWO[1], "down": True}]}, False, 3),
+        ({"servers": TWO, "method": "ip_hash"}, True, 2),
+        ({"servers": [TWO[0], {"address": TWO[1], "backup": True}]}, True, 2),
+        ({"servers": [*TWO, {"address": "10.0.0.3:443", "backup": True}]}, True, 3),
+    ],
+)
+def test_another_host_is_asked_as_often_as_there_is_one_that_always_answers(
+    upstream: dict[str, Any], statuses: bool, tries: int
+) -> None:
+    text = site(upstream=upstream)
+    if not statuses:
+        assert "proxy_next_upstream" not in text
+        text = template("nginx", "etc/nginx/includes/proxy.conf")
+    [conditions] = re.findall(r"proxy_next_upstream ([^;]+);", text)
+    assert conditions == "error timeout" + " http_502 http_503 http_504" * statuses
+    assert f"proxy_next_upstream_tries {tries};" in text
+    assert "proxy_next_upstream_timeout 10s;" in text
+    if statuses:
+        # Otherwise the answer of the last one would be lost: "no live upstreams".
+        pool = text.partition("upstream shop {")[2].partition("}")[0]
+        assert len(re.findall(r"server [^;]*max_fails=0[^;]*;", pool)) >= tries
