@@ -284,3 +284,24 @@ def test_no_post_fails_while_the_upstreams_nginx_reloads(site: Any, tmp_path: Pa
     output = load_while_reloading(site, tmp_path, site.front, "keep-alive", backend)
     assert "Non-2xx" not in output
     assert "Socket errors" not in output
+
+
+def test_nginx_comes_back_when_its_master_dies(site: Any) -> None:
+    """Its workers do not die with it, and hold its ports."""
+    shown = "systemctl show --value --property MainPID nginx"
+    before = site.host.check_output(shown)
+    for _time in range(6):
+        killed = site.host.check_output(shown)
+        site.host.check_output(f"kill -KILL {killed}")
+        site.host.check_output(
+            f"timeout 30 sh -c 'until systemctl is-active --quiet nginx && "
+            f"test $({shown}) != {killed}; do sleep 0.1; done'"
+        )
+        assert site.ask("shop.test").status == 200
+    after = site.host.check_output(shown)
+    assert after != before
+    # Nobody of before is left to answer with an old configuration.
+    parents = site.host.check_output("ps --no-headers -o ppid -C nginx | sort -u").split()
+    assert set(parents) == {"1", after}
+    site.host.check_output("systemctl reload nginx")
+    assert site.ask("shop.test").status == 200
