@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,39 @@ ALLOWANCE = 30.0  # seconds
 # "ModuleNotFoundError: No module named 'x'", "sqlalchemy.exc.OperationalError: …"
 NAMED_ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit)\b")
 PIVOT = "/usr/local/lib/twelvefactor/pivot.py"
+INSTANCE = re.compile(r"[a-z][a-z0-9_]*-[0-9]+\Z")
+
+# What a pivot says, by key, and what each must be (roles/circus/files/pivot.py, ``tell``). The file
+# lies in a directory of the app, which may have put anything there.
+STATUS = {
+    "instance": (str,),
+    "pid": (int,),
+    "state": (str,),
+    "release": (str, None),
+    "child": (int, None),
+    "hups": (int,),
+    "generation": (int, None),
+}
+LATER_OR_AT_THE_END = {
+    "move": (dict, None),
+    "restarts": (int, None),
+    "exit_code": (int, None),
+    "output": (list, None),
+}
+MOVE = {
+    "hups": (int,),
+    "to": (str, None),
+    "outcome": (str,),
+    "step": (str,),
+    "reason": (str,),
+    "overruled": (bool,),
+    "stragglers": (int,),
+    "output": (list, None),
+    "seconds": (dict,),
+    "instead_of": (dict, None),
+}
+LARGEST_PID = 1 << 22  # proc(5), /proc/sys/kernel/pid_max
+LARGEST_NUMBER = 1 << 53
 
 
 @dataclass(frozen=True)
@@ -34,20 +68,61 @@ class Status:
     restarts: int | None = None  # None: a pivot from before they were counted
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Status:
-        """Raises KeyError or TypeError for what no pivot wrote."""
+    def parse(cls, data: bytes) -> Status:
+        """Raises ValueError, and nothing else, for what no pivot wrote."""
+        try:
+            return cls.of(json.loads(data))
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+    @classmethod
+    def of(cls, document: object) -> Status:
+        """Raises ValueError for what no pivot wrote."""
+        told = typed(document, STATUS, required=True) | typed(document, LATER_OR_AT_THE_END)
+        for key in ("pid", "child"):
+            if told[key] is not None and not 0 < told[key] <= LARGEST_PID:
+                raise ValueError(f"{key} is {told[key]!r}")
         return cls(
-            instance=str(document["instance"]),
-            pid=int(document["pid"]),
-            state=str(document["state"]),
-            release=document["release"],
-            child=None if document["child"] is None else int(document["child"]),
-            hups=int(document["hups"]),
-            generation=document["generation"],
-            restarts=None if document.get("restarts") is None else int(document["restarts"]),
-            move=dict(document.get("move") or {}),
-            end={key: document[key] for key in ("exit_code", "output") if key in document},
+            **{key: told[key] for key in STATUS},
+            restarts=told.get("restarts"),
+            move=move_of(told.get("move") or {}),
+            end={key: told[key] for key in ("exit_code", "output") if key in told},
         )
+
+
+def typed(
+    document: object, model: Mapping[str, tuple[type | None, ...]], required: bool = False
+) -> dict[str, Any]:
+    """What ``document`` has of the keys of ``model``. Raises ValueError for another type."""
+    if not isinstance(document, dict):
+        raise ValueError(f"a {type(document).__name__} instead of an object")  # noqa: TRY004 - one for all
+    missing = sorted(set(model) - set(document)) if required else []
+    if missing:
+        raise ValueError(f"{', '.join(missing)} is missing")
+    found = {key: document[key] for key in model if key in document}
+    for key, value in found.items():
+        if (None if value is None else type(value)) not in model[key] or not is_sane(value):
+            raise ValueError(f"{key} is of the type {type(value).__name__}")
+    return found
+
+
+def is_sane(value: object) -> bool:
+    """Lists hold text; numbers are neither negative, nor endless, nor none at all (NaN)."""
+    if isinstance(value, int | float):
+        return 0 <= value < LARGEST_NUMBER
+    return not isinstance(value, list) or all(isinstance(item, str) for item in value)
+
+
+def move_of(document: object) -> dict[str, Any]:
+    """What a pivot says of a move. Raises ValueError."""
+    move = typed(document, MOVE)
+    seconds = move.get("seconds", {})
+    if not all(type(value) in (int, float) and is_sane(value) for value in seconds.values()):
+        raise ValueError("seconds are no durations")
+    if move.get("instead_of"):
+        earlier = typed(move["instead_of"], MOVE)
+        move["instead_of"] = move_of(earlier | {"instead_of": None})
+    return move
 
 
 @dataclass(frozen=True)
@@ -85,8 +160,17 @@ def watchers(app: str, formation: Mapping[str, int], running: str = "") -> str:
     cost a request. Its text counts from the next start of circusd on that is no reload.
     """
     kept = sections(running)
-    made = ["# Written by twelvefactor.deploy.graceful_reload; it follows the release.\n"]
-    return "\n".join(made + [kept.get(name) or section(app, name) for name in instances(formation)])
+    return written(kept.get(name) or section(app, name) for name in instances(formation))
+
+
+def written(parts: Iterable[str]) -> str:
+    made = "# Written by twelvefactor.deploy.graceful_reload; it follows the release.\n"
+    return "\n".join([made, *parts])
+
+
+def united(one: str, other: str) -> str:
+    """The configuration of the processes of both; where they differ, ``other`` is right."""
+    return written(text for _name, text in sorted((sections(one) | sections(other)).items()))
 
 
 def section(app: str, instance: str) -> str:
@@ -154,8 +238,9 @@ def judge(status: Status | None, before: Status | None, target: str) -> Verdict:
     same_pivot = before is not None and before.pid == status.pid
     if same_pivot and before is not None and status.move.get("hups", 0) <= before.hups:
         return Verdict(reason="has not begun to move")
-    # a pivot that starts with what does not work falls back to what served last
-    for move in (status.move, status.move.get("instead_of")):
+    # a pivot that starts with what does not work falls back to what served last; that this cannot
+    # run it either, for want of the process type, is not what is wrong
+    for move in (status.move.get("instead_of"), status.move):
         if move and move.get("outcome") == "refused" and move.get("to") in (target, None):
             reason = f"{status.instance} {move.get('reason')}"
             return Verdict(

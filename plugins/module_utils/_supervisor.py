@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pathlib
 import signal
@@ -21,10 +20,12 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
+    INSTANCE,
     Status,
     Verdict,
     judge,
     runs,
+    watched,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
@@ -68,7 +69,7 @@ class Supervisor:
 
     # -- commands
 
-    def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> None:
+    def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> str:
         code, output = run(
             command,
             what,
@@ -80,6 +81,12 @@ class Supervisor:
             raise ReleaseError(
                 f"Could not {what}: {' '.join(command)} ended with {code}: {output.strip()[-1500:]}"
             )
+        return output
+
+    def _circusctl(self, command: str, what: str) -> str:
+        endpoint = f"ipc:///run/circus-{self.home.app}/control.sock"
+        words = [CIRCUSCTL, "--timeout", "10", "--endpoint", endpoint, command]
+        return self._run(words, what, as_app=True)
 
     def is_active(self) -> bool:
         try:
@@ -100,14 +107,11 @@ class Supervisor:
 
         A circusd that is busy is asked again.
         """
-        endpoint = f"ipc:///run/circus-{self.home.app}/control.sock"
         deadline = time.monotonic() + BUSY_TIMEOUT
         while True:
             try:
-                self._run(
-                    [CIRCUSCTL, "--timeout", "10", "--endpoint", endpoint, "reloadconfig"],
-                    f"tell circusd of {self.home.app} to read its configuration",
-                    as_app=True,
+                self._circusctl(
+                    "reloadconfig", f"tell circusd of {self.home.app} to read its configuration"
                 )
             except ReleaseError as error:
                 if "already running" not in str(error) or time.monotonic() > deadline:
@@ -115,6 +119,33 @@ class Supervisor:
                 time.sleep(POLL)
             else:
                 return
+
+    def watching(self) -> list[str]:
+        """The processes that circusd runs, or tries to run.
+
+        By its own word: its configuration on the disk may be newer than what it has read. Where it
+        gives none, by the configuration.
+        """
+        try:
+            output = self._circusctl("list", f"ask circusd of {self.home.app} what it runs")
+        except ReleaseError:
+            return watched(self.configuration())
+        last = output.strip().rpartition("\n")[2]
+        return [name for name in last.split(",") if INSTANCE.match(name)]
+
+    def drop(self, instances: Sequence[str]) -> None:
+        """Have processes stopped that the configuration does not name, and see them heed it.
+
+        From then on they take no part in what the others agree on. How long they take to end is
+        not waited for. A circusd that does not do it must not be in the way of those others.
+        """
+        with contextlib.suppress(ReleaseError):
+            self.take_configuration()
+            wait_for(lambda: not any(map(self._takes_part, instances)), COMMAND_TIMEOUT)
+
+    def _takes_part(self, instance: str) -> bool:
+        status = self.status(instance)
+        return status is not None and status.state not in ("stopping", "stopped")
 
     def hup(self, statuses: Iterable[Status]) -> None:
         """Tell pivots to move, each by a HUP as circusd would send it.
@@ -159,10 +190,10 @@ class Supervisor:
             with os.fdopen(handle, "rb") as file:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
                     return None
-                status = Status.of(json.loads(file.read(LARGEST_STATUS)))
-        except (OSError, ValueError, KeyError, TypeError):
+                status = Status.parse(file.read(LARGEST_STATUS))
+        except (OSError, ValueError):
             return None
-        return status if self._is_ours(status.pid) else None
+        return status if status.instance == instance and self._is_ours(status.pid) else None
 
     def _is_ours(self, pid: int) -> bool:
         try:
@@ -234,7 +265,7 @@ class Supervisor:
 
         wait_for(lambda: not left(), seconds)
         for name in set(instances) - set(left()):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # gone, or the app has put something else there
                 os.unlink(self.run_directory / f"{name}.json")
         return left()
 

@@ -10,7 +10,8 @@ module: graceful_reload
 short_description: Make an installed release the one that serves, without losing a request
 version_added: "0.1.0"
 description:
-  - Points C(/srv/<app>/current) at the release and tells the pivot of every process to move. Each
+  - Points C(/srv/<app>/current) at the release, starts the processes that only its formation has,
+    and when these have proven themselves tells the pivot of every other process to move. Each
     starts the release next to the old one and lets it prove itself on a socket of its own. When the
     last of them is through, all switch, wait for the old connections to end and stop the old
     processes.
@@ -156,12 +157,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import
     instances,
     longest_move,
     slowest_steps,
+    united,
     watched,
     watchers,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._probe import ask, check_url
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
     Record,
+    bad_releases,
     formation_of,
     history,
     provenance,
@@ -194,7 +197,7 @@ class Plan:
     old_configuration: str
     new_configuration: str
     way_back: str  # the configuration that belongs to ``before``
-    served: bool  # whether every process of the formation runs the target already
+    served: bool  # whether every process of the formation, and none besides, runs the target
     recorded: bool  # false when the run that brought it there was cut off before its entry
     timeout: float
     probe_url: str | None
@@ -236,13 +239,17 @@ def served_before(home: AppHome, supervisor: Supervisor, target: str) -> str | N
 
     ``current`` says neither when an earlier run was cut off. Of a cut-off move to the ``target``
     itself some processes may have arrived, or all of them, and the run before its entry in the
-    record.
+    record. A release that was refused and serves all the same is nothing to go back to.
     """
-    current, good = home.current(), history(home.records())
-    recorded = good[-1] if good and good[-1] in home.installed() else None
+    current, records, installed = home.current(), home.records(), home.installed()
+    good = history(records)
+    recorded = good[-1] if good and good[-1] in installed else None
     if current == target:
         return recorded or current
-    return supervisor.serving_release(watched(supervisor.configuration())) or recorded or current
+    serving = supervisor.serving_release(watched(supervisor.configuration()))
+    if serving in installed and not (recorded and serving in bad_releases(records)):
+        return serving
+    return recorded or current
 
 
 def make_plan(
@@ -256,8 +263,9 @@ def make_plan(
     if manifest:
         check_formation(formation, manifest["commands"], f"release {target}")
     before = served_before(home, supervisor, target)
-    configuration = supervisor.configuration()
-    running = configuration if supervisor.is_active() else ""
+    configuration, active = supervisor.configuration(), supervisor.is_active()
+    running = configuration if active else ""
+    strays = set(supervisor.watching() if active else []) - set(instances(formation))
     way_back = configuration
     if before is not None and before != current:
         way_back = watchers(home.app, formation_of(records, before) or formation, running)
@@ -269,7 +277,7 @@ def make_plan(
         old_configuration=configuration,
         new_configuration=watchers(home.app, formation, running),
         way_back=way_back,
-        served=not supervisor.not_serving(instances(formation), target),
+        served=not strays and not supervisor.not_serving(instances(formation), target),
         recorded=history(records)[-1:] == [target],
         timeout=params["timeout"]
         or (longest_move(manifest["processes"], formation) if manifest else 0.0),
@@ -283,27 +291,45 @@ def shown(current: str | None, runs: Mapping[str, str | None], configuration: st
     return "".join(f"{line}\n" for line in lines) + configuration
 
 
-def go(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> Failure:
-    """Make ``release`` serve with ``configuration``."""
-    running = supervisor.is_active()
-    old, names = watched(supervisor.configuration()) if running else [], watched(configuration)
+def go(
+    supervisor: Supervisor, plan: Plan, release: str, configuration: str, back: bool = False
+) -> Failure:
+    """Make ``release`` serve with ``configuration``; ``back``: again, after another one failed."""
+    running, names = supervisor.is_active(), watched(configuration)
+    supervisor.home.point_to(release)
+    if back:
+        supervisor.configure(configuration)
+    known = watched(supervisor.configuration())
+    old = supervisor.watching() if running else []
+    gone = [name for name in old if name not in names]
+    # What only a release had that was refused has no say in this, nor is anything lost with it. Of
+    # what served until now nothing ends before the release has proven itself.
+    strays = [name for name in gone if name not in known]
+    if strays:
+        supervisor.drop(strays)
+        old = known
     kept = [name for name in names if name in old]
     added = [name for name in names if name not in old]
-    gone = [name for name in old if name not in names]
     moving = {name: supervisor.status(name) for name in supervisor.not_serving(kept, release)}
-    reconfigured = configuration != supervisor.configuration()
-
-    supervisor.home.point_to(release)
-    supervisor.configure(configuration)
     if not running:
+        supervisor.configure(configuration)
         supervisor.start()
-    elif moving:
+    elif added and not back:
+        # first of all: where one of these cannot start, nobody has ever talked to the release
+        supervisor.configure(united(supervisor.configuration(), configuration))
+        supervisor.take_configuration()
+        old = [*old, *added]
+        failure = supervisor.follow(dict.fromkeys(added), release, plan.timeout)
+        if failure:
+            return failure
+    if running and moving:
         supervisor.hup([status for status in moving.values() if status])
-        # before the formation changes: while circusd stops a process, it takes no other command
+        # before anything ends: while circusd stops a process, it takes no other command
         failure = supervisor.follow(moving, release, plan.timeout)
         if failure:
             return failure
-    if running and reconfigured:
+    if running and (configuration != supervisor.configuration() or set(old) != set(names)):
+        supervisor.configure(configuration)
         supervisor.take_configuration()
     # on the way back these may never have stopped: circusd had not been told yet
     added = supervisor.not_serving(added, release)
@@ -337,11 +363,18 @@ def probe(url: str) -> Failure:
     )
 
 
-def attempt(supervisor: Supervisor, plan: Plan, release: str, configuration: str) -> Failure:
+def attempt(
+    supervisor: Supervisor, plan: Plan, release: str, configuration: str, back: bool = False
+) -> Failure:
+    """``go``, where nothing that goes wrong keeps from going back."""
     try:
-        return go(supervisor, plan, release, configuration)
-    except (ReleaseError, OSError) as error:
-        return Failure(str(error))
+        return go(supervisor, plan, release, configuration, back)
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not leave it half-way
+        return Failure(explained(error))
+
+
+def explained(error: Exception) -> str:
+    return str(error) if isinstance(error, ReleaseError | OSError) else repr(error)
 
 
 def probed(url: str | None, manifest: Mapping[str, Any] | None, names: list[str]) -> str | None:
@@ -362,10 +395,11 @@ def go_back(supervisor: Supervisor, plan: Plan) -> str:
             supervisor.stop()
             supervisor.home.point_to(None)
             supervisor.configure(plan.way_back)
-        except (ReleaseError, OSError) as error:
-            return f"Nothing served before, but stopping it did not work either: {error}"
+        except Exception as error:  # noqa: BLE001 - what was refused is to be said first
+            reason = explained(error)
+            return f"Nothing served before, but stopping it did not work either: {reason}"
         return "Nothing served before, so nothing does now."
-    failure = attempt(supervisor, plan, plan.before, plan.way_back)
+    failure = attempt(supervisor, plan, plan.before, plan.way_back, back=True)
     if failure:
         return f"Release {plan.before} did not come back either: {failure}"
     return f"Release {plan.before} serves as before."

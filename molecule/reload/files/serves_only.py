@@ -54,7 +54,7 @@ def problems(chosen: argparse.Namespace) -> Iterator[str]:
     release = chosen.release or current
     if current != (chosen.current or release):
         yield f"current names {current}, not {chosen.current or release}"
-    expected = {f"{instance}.{suffix}" for instance in instances for suffix in ("json", "lock")}
+    expected = {f"{instance}.json" for instance in instances}
     for instance in instances:
         said = json.loads((run / f"{instance}.json").read_text())
         if (said["state"], said["release"]) != ("serving", release):
@@ -65,7 +65,8 @@ def problems(chosen: argparse.Namespace) -> Iterator[str]:
             answer = ask(run / f"{instance}.sock")
             if answer["version"] != release or chosen.says not in answer.values():
                 yield f"{instance} answers {answer}"
-    left = {path.name for path in run.iterdir()} - expected
+    # a lock stays of what the formation had once
+    left = {path.name for path in run.iterdir() if path.suffix != ".lock"} - expected
     if left:
         yield f"left in {run}: {', '.join(sorted(left))}"
     for pid, state, environment, command in processes(pwd.getpwnam(app).pw_uid):
@@ -73,6 +74,8 @@ def problems(chosen: argparse.Namespace) -> Iterator[str]:
             yield f"{pid} is a zombie"
         elif environment.get("RELEASE_ID", release) != release:
             yield f"{pid} is left of {environment['RELEASE_ID']}: {command}"
+        elif "pivot.py" in command and command.split()[-1] not in instances:
+            yield f"{pid} is a pivot of the formation no more: {command}"
         elif "RELEASE_ID" not in environment and not any(name in command for name in PLATFORM):
             yield f"{pid} is of no release: {command}"
     for path in pathlib.Path(f"/var/lib/{app}").rglob("*"):

@@ -57,6 +57,7 @@ import shlex
 import shutil
 import signal
 import socket
+import stat
 import sys
 import time
 from collections import deque
@@ -72,6 +73,7 @@ DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
 DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
 KILL_TIMEOUT = 10.0  # seconds that the kernel may take to end a process
 TAIL_LINES = 40  # output kept to explain why a generation failed
+LARGEST_STATUS = 1 << 18  # bytes
 LONGEST_LINE = 1 << 20  # bytes; where each is made an object, a longer one becomes several
 PIPE_SIZE = 1 << 20  # bytes that a process may write ahead of the supervisor
 REFUSED_GRACE = 1.0  # seconds between TERM and KILL for what did not get through
@@ -95,6 +97,23 @@ SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and
     "stop_timeout": 30.0,
     "log_format": "text",
     "log_destination": "file",
+}
+
+# What is read of a status file, with its types. The directory belongs to the app, which may have put
+# anything there: nothing of that may stop a move, or a start.
+TOLD: dict[str, tuple[type | None, ...]] = {
+    "instance": (str,),
+    "pid": (int,),
+    "state": (str,),
+    "counter": (int,),
+    "restarts": (int,),
+    "move": (dict, None),
+}
+TOLD_OF_MOVE: dict[str, tuple[type | None, ...]] = {
+    "to": (str, None),
+    "outcome": (str,),
+    "proven": (bool,),
+    "ended": (int, float),
 }
 
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
@@ -304,15 +323,38 @@ def is_locked(directory: pathlib.Path) -> bool:
     return False
 
 
+def typed(document: Any, model: dict[str, tuple[type | None, ...]]) -> dict[str, Any]:
+    """What ``document`` has of the keys of ``model``. Raises ValueError for another type."""
+    if not isinstance(document, dict):
+        raise ValueError("no object")  # noqa: TRY004 - one for all that no pivot wrote
+    found = {key: document[key] for key in model if key in document}
+    for key, value in found.items():
+        endless = isinstance(value, int | float) and not 0 <= value < 1 << 53
+        if (None if value is None else type(value)) not in model[key] or endless:
+            raise ValueError(f"{key} is {type(value).__name__}")
+    return found
+
+
+def read_status(path: str | pathlib.Path) -> dict[str, Any]:
+    """What a pivot wrote into its status file; nothing where no pivot wrote it."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                told = typed(json.loads(file.read(LARGEST_STATUS)), TOLD)
+                return told | {"move": typed(told.get("move") or {}, TOLD_OF_MOVE)}
+    return {}
+
+
 def peers_of(run_dir: pathlib.Path, instance: str) -> Iterator[dict[str, Any]]:
     """What the app's other pivots say, those that are alive."""
     for path in run_dir.glob("*-*.json"):
         name = path.name.removesuffix(".json")
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-            document = json.loads(path.read_text("utf-8"))
-            words = pathlib.Path(f"/proc/{int(document['pid'])}/cmdline").read_bytes().split(b"\0")
-            if name != instance and name.encode() in words:
-                yield document
+        told = read_status(path)
+        with contextlib.suppress(OSError):
+            words = pathlib.Path(f"/proc/{told.get('pid', 0)}/cmdline").read_bytes().split(b"\0")
+            if told.get("instance") == name != instance and os.fsencode(name) in words:
+                yield told
 
 
 def vote(peer: dict[str, Any], release: str, since: float, stopping: bool) -> str:
@@ -501,6 +543,7 @@ class Pivot:
         self.serving: Generation | None = None
         self.alive: list[Generation] = []  # every generation whose process was started
         self.state: dict[str, Any] = {"counter": 0, "restarts": 0}
+        self.kinds: set[str] = set()  # process types of the release that is moved to
         self.hup = self.term = False
         self.hups = 0
         self.origin: dict[str, Any] | None = None  # of our own words; as the last generation's
@@ -798,10 +841,12 @@ class Pivot:
         return "wait" not in votes.values() and not (early and votes)
 
     def votes(self, release: str, stopping: bool) -> dict[str, str]:
+        """What each peer says; those of a process type that the release does not have say nothing."""
         since = self.state["move"]["began"] - PEERS_PAUSE
         return {
-            str(peer["instance"]): vote(peer, release, since, stopping)
+            peer["instance"]: vote(peer, release, since, stopping)
             for peer in peers_of(self.run_dir, self.instance)
+            if peer["instance"].rpartition("-")[0] in self.kinds
         }
 
     def tired(self, release: str, patience: float) -> Overruled:
@@ -992,7 +1037,7 @@ class Pivot:
         overlap = True
         try:
             release, specs = self.resolve(path)
-            spec = specs[self.kind]
+            spec, self.kinds = specs[self.kind], set(specs)
             move["to"] = release.name
             overlap = spec["overlap"] and (not old or old.spec["overlap"])
             patience = sum(
@@ -1122,11 +1167,7 @@ class Pivot:
 
     def _last_number(self) -> int:
         """Count on where an earlier pivot of this instance stopped: no socket path comes twice."""
-        numbers = [0]
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-            numbers.append(
-                int(json.loads(pathlib.Path(f"{self.base}.json").read_text())["counter"])
-            )
+        numbers = [read_status(f"{self.base}.json").get("counter", 0)]
         for path in self.run_dir.glob(f"{self.instance}.*.*"):
             with contextlib.suppress(ValueError):
                 numbers.append(int(path.name.split(".")[1]))
@@ -1134,10 +1175,10 @@ class Pivot:
 
     def _restarts(self) -> int:
         """How often an earlier pivot of this instance has ended although nobody asked for it."""
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-            last = json.loads(pathlib.Path(f"{self.base}.json").read_text())
-            return int(last["restarts"]) + (last["state"] not in ("stopping", "stopped"))
-        return 0
+        last = read_status(f"{self.base}.json")
+        if "restarts" not in last or "state" not in last:
+            return 0
+        return int(last["restarts"]) + (last["state"] not in ("stopping", "stopped"))
 
     def ended(self, serving: Generation | None) -> int:
         """The serving process died by itself: leave nothing behind and hand on its code."""

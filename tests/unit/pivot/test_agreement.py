@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -125,6 +126,75 @@ def test_one_that_moves_alone_waits_for_nobody(site: Site) -> None:
     status = web.move("r2")
     assert status["release"] == "r2"
     assert status["move"]["seconds"]["gate"] < 10
+
+
+def test_a_process_type_that_the_release_does_not_have_has_no_say(site: Site) -> None:
+    """A refused release had added it, and it is started again and again."""
+    site.formation("r1", web={}, worker={})
+    site.formation("r2", web={}, worker={}, beat={"ready_after": 60.0})
+    web, worker = site.start("r2"), site.start("r2", "worker-1")
+    site.launch("beat-1").until_state("gate")
+    site.point("r1")
+    hup(web, worker)
+    assert {web.moved()["release"], worker.moved()["release"]} == {"r1"}
+
+
+def test_what_no_pivot_wrote_keeps_nobody_from_moving(site: Site) -> None:
+    site.release("r1")
+    site.release("r2")
+    pivot = site.start("r1")
+    os.mkfifo(site.run_dir / "a-1.json")
+    (site.run_dir / "b-1.json").write_text("[" * 100_000)
+    (site.run_dir / "c-1.json").symlink_to("/dev/zero")
+    forged = {"instance": "web-2", "state": "gate", "pid": pivot.pid}
+    for number, more in enumerate(({"move": "x"}, {"move": {"ended": "x", "outcome": "refused"}})):
+        name = f"{pivot.instance}-{number}"
+        (site.run_dir / f"{name}.json").write_text(json.dumps(forged | more))
+    assert pivot.move("r2")["release"] == "r2"
+
+
+STATUS = {"instance": "web-1", "pid": 10, "state": "serving", "counter": 3, "restarts": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[" * 100_000,
+        "\0",
+        '{"pid": 1e999}',
+        *(
+            json.dumps(STATUS | changes)
+            for changes in (
+                {"pid": "x"},
+                {"pid": -1},
+                {"pid": 10**400},
+                {"counter": "x"},
+                {"counter": True},
+                {"restarts": {}},
+                {"state": []},
+                {"instance": 1},
+                {"move": "x"},
+                {"move": {"ended": "x"}},
+                {"move": {"ended": float("nan")}},
+                {"move": {"to": {}}},
+                {"move": {"outcome": []}},
+            )
+        ),
+    ],
+    ids=lambda text: text[:40] if len(text) < 20 else "",
+)
+def test_a_status_that_no_pivot_wrote(module: ModuleType, tmp_path: Any, text: str) -> None:
+    (tmp_path / "web-1.json").write_text(text)
+    assert module.read_status(tmp_path / "web-1.json") == {}
+
+
+def test_a_status(module: ModuleType, tmp_path: Any) -> None:
+    said = STATUS | {"move": {"to": "r1", "ended": 1.5, "proven": True, "health": "x"}, "hups": 1}
+    (tmp_path / "web-1.json").write_text(json.dumps(said))
+    move = {"to": "r1", "ended": 1.5, "proven": True}
+    assert module.read_status(tmp_path / "web-1.json") == STATUS | {"move": move}
 
 
 def test_what_must_not_overlap_is_not_stopped_for_a_broken_release(site: Site) -> None:

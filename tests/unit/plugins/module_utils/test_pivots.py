@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -137,6 +138,20 @@ REFUSED = {"to": NEW, "outcome": "refused", "reason": "exit 3"}
             id="restarted-and-falling-back",
         ),
         pytest.param(
+            status(
+                "failed",
+                None,
+                hups=0,
+                to=None,
+                outcome="refused",
+                reason="no type",
+                instead_of=REFUSED,
+            ),
+            None,
+            "failed: web-1 exit 3",
+            id="new-one-could-not-fall-back",
+        ),
+        pytest.param(
             status("serving", OLD, pid=20, hups=0, instead_of=REFUSED | {"to": "3.0-cccccccc"}),
             None,
             "astray",
@@ -200,21 +215,73 @@ def test_status_of_what_a_pivot_wrote() -> None:
 
 
 @pytest.mark.parametrize(
-    "document",
+    "text",
     [
-        {},
-        [],
-        None,
-        {**DOCUMENT, "pid": None},
-        {**DOCUMENT, "pid": "self"},
-        {**DOCUMENT, "child": "1/root"},
-        {**DOCUMENT, "move": [1]},
+        "",
+        "null",
+        "[]",
+        "{}",
+        "\0",
+        "[" * 100_000,
+        '{"move": ' * 50_000,
+        "\udcff",
+        *(
+            json.dumps(DOCUMENT | changes)
+            for changes in (
+                {"pid": None},
+                {"pid": "self"},
+                {"pid": True},
+                {"pid": 10.0},
+                {"pid": 0},
+                {"pid": -1},
+                {"pid": 1 << 23},
+                {"pid": float("inf")},
+                {"pid": float("nan")},
+                {"child": "1/root"},
+                {"child": 10**400},
+                {"release": {}},
+                {"state": ["serving"]},
+                {"instance": 1},
+                {"hups": "x"},
+                {"hups": float("inf")},
+                {"generation": "x"},
+                {"restarts": {}},
+                {"output": [1]},
+                {"exit_code": "3"},
+                {"move": [1]},
+                {"move": {"hups": "x"}},
+                {"move": {"outcome": {}}},
+                {"move": {"to": []}},
+                {"move": {"output": "x"}},
+                {"move": {"output": [["x"]]}},
+                {"move": {"seconds": []}},
+                {"move": {"seconds": {"gate": "x"}}},
+                {"move": {"seconds": {"gate": float("inf")}}},
+                {"move": {"seconds": {"gate": float("nan")}}},
+                {"move": {"stragglers": "x"}},
+                {"move": {"instead_of": "x"}},
+                {"move": {"instead_of": {"to": {}}}},
+            )
+        ),
+        json.dumps(DOCUMENT).replace('"pid": 10', '"pid": 1e999'),
+        json.dumps({key: value for key, value in DOCUMENT.items() if key != "pid"}),
     ],
-    ids=["empty", "list", "null", "no-pid", "pid-is-a-name", "child-is-a-path", "move-is-a-list"],
+    ids=lambda text: text[:80] if len(text) < 30 else "",
 )
-def test_status_that_no_pivot_wrote(document: Any) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        Status.of(document)
+def test_status_that_no_pivot_wrote(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Status.parse(text.encode("utf-8", "surrogateescape"))
+
+
+def test_status_with_what_a_newer_pivot_adds() -> None:
+    more = {**DOCUMENT, "new": [], "move": {"to": OLD, "child": 3, "health": "x", "new": {}}}
+    assert Status.parse(json.dumps(more).encode()).move == {"to": OLD}
+
+
+def test_status_of_a_pivot_that_fell_back() -> None:
+    refused = {"to": NEW, "outcome": "refused", "reason": "x", "output": ["a"], "seconds": {}}
+    told = Status.of({**DOCUMENT, "move": {"to": OLD, "instead_of": refused}})
+    assert told.move["instead_of"] == refused | {"instead_of": None}
 
 
 # --- formations -------------------------------------------------------------------------------
@@ -260,6 +327,17 @@ def test_watchers_that_stay_keep_their_text() -> None:
         "web-2": _pivots.section("shop", "web-2"),
     }
     assert _pivots.watchers("shop", {"web": 2}, more) == more
+
+
+def test_united() -> None:
+    old = _pivots.watchers("shop", {"web": 1, "worker": 1}).replace(
+        "max_retry", "other = 1\nmax_retry"
+    )
+    new = _pivots.watchers("shop", {"beat": 1, "web": 1}, old)
+    both = _pivots.united(old, new)
+    assert _pivots.sections(both) == _pivots.sections(old) | _pivots.sections(new)
+    assert _pivots.watched(both) == ["beat-1", "web-1", "worker-1"]
+    assert _pivots.united("", new) == _pivots.united(new, new) == new
 
 
 def test_watched_takes_no_other_section() -> None:

@@ -42,10 +42,10 @@ class Here(Supervisor):
     def run_directory(self) -> pathlib.Path:
         return self.home.root / "run"
 
-    def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> None:
+    def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> str:
         self.commands.append(list(command))
         code, output = self.answers.pop(0) if self.answers else (0, "")
-        super()._run(["sh", "-c", f"echo '{output}'; exit {code}"], what, as_app)
+        return super()._run(["sh", "-c", f"echo '{output}'; exit {code}"], what, as_app)
 
 
 @pytest.fixture
@@ -135,6 +135,51 @@ def test_circusd_that_says_no(here: Here) -> None:
     with pytest.raises(ReleaseError, match=r"to read its configuration: .* no such watcher"):
         here.take_configuration()
     assert len(here.commands) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        pytest.param((0, "beat-1,web-1,web-10"), ["beat-1", "web-1", "web-10"], id="some"),
+        pytest.param((0, ""), [], id="none"),
+        pytest.param((0, "warning: x\nweb-1"), ["web-1"], id="after-a-warning"),
+        pytest.param((0, "circusd-stats,web-1"), ["web-1"], id="not-of-ours"),
+        pytest.param((3, "error: timed out"), ["on_disk-1"], id="no-answer"),
+    ],
+)
+def test_what_circusd_runs(answer: tuple[int, str], names: list[str], here: Here) -> None:
+    here.configure("[watcher:on_disk-1]\n")
+    here.answers.append(answer)
+    assert here.watching() == names
+    assert here.commands[0][-1] == "list"
+
+
+def test_drop(here: Here) -> None:
+    tell(here, "beat-1", state="gate")
+
+    class Obeyed(Here):
+        def take_configuration(self) -> None:
+            tell(here, "beat-1", state="stopping")
+
+    Obeyed(here.home).drop(["beat-1", "gone-1"])
+    here.answers.append((1, "no"))
+    here.drop(["beat-1"])  # a circusd that does not listen is in nobody's way
+
+
+def test_drop_of_what_does_not_heed_it(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_supervisor, "COMMAND_TIMEOUT", 5.0)
+    tell(here, "beat-1", state="gate")
+    looks: list[str] = []
+
+    class Slow(Here):
+        def status(self, instance: str) -> Any:
+            looks.append(instance)
+            if len(looks) == 5:
+                tell(here, "beat-1", state="stopping")
+            return super().status(instance)
+
+    Slow(here.home).drop(["beat-1"])
+    assert len(looks) == 5
 
 
 @pytest.fixture
@@ -367,6 +412,8 @@ def test_wait_until_gone(here: Here) -> None:
     tell(here, "web-2")
     assert here.wait_until_gone(["web-1", "web-2", "web-3"], 0.02) == ["web-2"]
     assert [path.name for path in here.run_directory.iterdir()] == ["web-2.json"]
+    (here.run_directory / "web-4.json").mkdir()  # by the app
+    assert here.wait_until_gone(["web-4"], 0.02) == []
 
 
 def test_zombie() -> None:

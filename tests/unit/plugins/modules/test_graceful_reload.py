@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,7 +73,17 @@ class Memory:
     def hup(self, statuses: Iterable[Status]) -> None:
         names = [status.instance for status in statuses]
         self._do(f"hup {' '.join(names)}".strip())
-        self._begin(names)
+        # the pivots ask each other, and one that circusd starts again and again says no
+        if not [name for name in self.loaded if name not in self.runs and name not in names]:
+            self._begin(names)
+
+    def watching(self) -> list[str]:
+        return list(self.loaded)
+
+    def drop(self, instances: Sequence[str]) -> None:
+        assert not set(instances) & set(watched(self.text))
+        with contextlib.suppress(ReleaseError):
+            self.take_configuration()
 
     def take_configuration(self) -> None:
         self._do("reloadconfig")
@@ -405,7 +416,7 @@ def test_probe_url_that_is_none(deploy: Any, host: Memory) -> None:
             {"web": 1, "worker": 2}, {"web": 1, "worker": 1}, ["reloadconfig"], id="fewer"
         ),
         pytest.param({"web": 1, "worker": 1}, {"web": 1}, ["reloadconfig"], id="type-removed"),
-        pytest.param({"web": 1}, {"worker": 1}, ["reloadconfig"], id="exchanged"),
+        pytest.param({"web": 1}, {"worker": 1}, ["reloadconfig"] * 2, id="exchanged"),
         pytest.param({"web": 1}, {"web": 0}, ["reloadconfig"], id="none"),
         pytest.param({"web": 0}, {"web": 1}, ["reloadconfig"], id="from-none"),
         pytest.param({"web": 1}, {"web": 1, "worker": 0}, [], id="the-same-in-other-words"),
@@ -439,8 +450,9 @@ def test_watchers_written_by_an_older_version_are_left_alone(deploy: Any, host: 
 def test_formation_and_release_change_together(deploy: Any, host: Memory) -> None:
     deploy(A, {"web": 1, "worker": 1})
     deploy(C, {"web": 1, "beat": 1})
-    # the release first: a circusd that stops a process takes no other command
-    assert host.did == ["hup web-1", "reloadconfig"]
+    # what is new first: if that cannot start, nobody has ever talked to the release; what goes
+    # last: a circusd that stops a process takes no other command
+    assert host.did == ["reloadconfig", "hup web-1", "reloadconfig"]
     assert state(host) == (C, {"web-1": C, "beat-1": C}, ["beat-1", "web-1"])
 
 
@@ -457,6 +469,124 @@ def test_formation_that_does_not_start(deploy: Any, host: Memory) -> None:
     host.refused = set()
     deploy(B)
     assert host.home.rollback_target(B) == A
+
+
+@pytest.fixture
+def stray(deploy: Any, host: Memory) -> Any:
+    """A serves with one web process. C adds a beat, and that cannot start, whatever the release."""
+    deploy(A, {"web": 1})
+    begin = host._begin
+    host._begin = lambda names: begin([n for n in names if n != "beat-1"])  # type: ignore[method-assign]
+    return deploy
+
+
+def test_new_process_type_that_does_not_start(stray: Any, host: Memory) -> None:
+    done = stray(C, {"web": 1, "beat": 1})
+    assert "beat-1 exit 3" in done.result["msg"]
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert host.did == ["reloadconfig", "reloadconfig"], "nothing else has ever run the release"
+    assert state(host) == (A, {"web-1": A}, ["web-1"])
+    assert host.loaded == ["web-1"]
+    assert stray("previous").code == 1
+    assert stray(B).result["previous"] == A
+    assert stray("previous").result["release"] == A
+
+
+def test_new_process_that_fails_later_has_no_say_in_the_way_back(
+    deploy: Any, host: Memory, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(A, {"web": 1})
+
+    def ask(url: str, _seconds: float) -> str:
+        host.runs.pop("beat-1", None)
+        asked.append(host.runs["web-1"])
+        return "502" if asked[-1] == C else ""
+
+    monkeypatch.setattr(graceful_reload, "ask", ask)
+    done = deploy(C, {"web": 1, "beat": 1}, probe_url=URL)
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert asked == [C, A]
+    assert host.did == ["reloadconfig", "hup web-1", "reloadconfig", "hup web-1"]
+    assert state(host) == (A, {"web-1": A}, ["web-1"])
+
+
+def test_way_back_of_a_circusd_that_does_not_listen_any_more(
+    deploy: Any, host: Memory, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(A, {"web": 1})
+
+    def ask(url: str, _seconds: float) -> str:
+        host.broken.add("reloadconfig")
+        return "502"
+
+    monkeypatch.setattr(graceful_reload, "ask", ask)
+    done = deploy(C, {"web": 1, "beat": 1}, probe_url=URL)
+    assert host.did[-1] == "hup web-1", "the others are told to go back all the same"
+    assert host.runs["web-1"] == A
+    assert f"Release {A} did not come back either: beat-1 did not end" in done.result["msg"]
+
+
+@pytest.fixture
+def left(deploy: Any, host: Memory) -> Any:
+    """What an older version has left: the refused C serves, circusd runs a beat, the file has none."""
+    deploy(A, {"web": 1})
+    host.home.remember(Record("now", "deploy", C, "bad", before=A, formation={"web": 1, "beat": 1}))
+    host.runs["web-1"] = C
+    host.loaded = ["beat-1", "web-1"]
+    return deploy
+
+
+def test_refused_release_that_serves_all_the_same_is_nothing_to_go_back_to(
+    left: Any, host: Memory
+) -> None:
+    host.refused = {B}
+    done = left(B, {"web": 1})
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert state(host) == (A, {"web-1": A}, ["web-1"])
+
+
+def test_deploy_after_a_stray_was_left(left: Any, host: Memory) -> None:
+    done = left(B, {"web": 1})
+    assert done.result["previous"] == A
+    assert host.did == ["reloadconfig", "hup web-1"]
+    assert host.loaded == ["web-1"]
+    assert left("previous").result["release"] == A
+
+
+def test_stray_alone_is_a_reason_to_do_something(left: Any, host: Memory) -> None:
+    host.runs["web-1"] = A
+    assert left(A, {"web": 1}).result["changed"] is True
+    assert host.did == ["reloadconfig"]
+    assert left(A, {"web": 1}).result["changed"] is False
+
+
+def test_any_error_on_the_way_is_a_failure_that_goes_back(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    begin = host._begin
+
+    def stumble(names: Sequence[str]) -> None:
+        begin(names)
+        if host.home.current() == B:
+            raise RecursionError("too deep")
+
+    host._begin = stumble  # type: ignore[method-assign]
+    done = deploy(B)
+    assert "does not serve: RecursionError('too deep')" in done.result["msg"]
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert state(host)[:2] == (A, {"web-1": A})
+    assert host.home.records()[-1].outcome == "bad"
+
+
+def test_any_error_while_the_first_release_is_stopped(deploy: Any, host: Memory) -> None:
+    host.refused = {A}
+
+    def stop() -> None:
+        raise OverflowError("endless")
+
+    host.stop = stop  # type: ignore[method-assign]
+    done = deploy(A)
+    assert "does not serve: web-1 exit 3" in done.result["msg"]
+    assert "stopping it did not work either: OverflowError('endless')" in done.result["msg"]
 
 
 def test_refused_before_the_formation_changed(deploy: Any, host: Memory) -> None:
