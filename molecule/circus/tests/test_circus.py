@@ -153,6 +153,20 @@ def test_the_unit_exposes_little(host):
     assert float(re.search(r": (\d+\.\d+) ", score)[1]) <= 1.5, score
 
 
+def test_a_process_may_open_many_files(host):
+    limits = host.file(f"/proc/{status(host)['child']}/limits").content_string
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    soft, hard = map(int, line.split()[3:5])
+    # a container may have been given less
+    most = int(host.file("/proc/1/limits").content_string.split("Max open files")[1].split()[1])
+    assert soft == min(65536, most)
+    assert hard == min(524288, most)
+
+
+def test_one_process_without_memory_does_not_end_the_others(host):
+    assert host.check_output("systemctl show --value -p OOMPolicy circus@bell") == "continue"
+
+
 def test_stopping_leaves_nothing_behind(host):
     host.check_output("systemctl stop circus@bell")
     assert host.run("pgrep --uid bell").stdout == ""
