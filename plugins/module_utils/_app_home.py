@@ -23,7 +23,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._command impor
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._flock import Busy, flocked
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
     Record,
-    parse_records,
+    read_records,
     rollback_target,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
@@ -235,10 +235,7 @@ class AppHome:
         return self.root / "releases.jsonl"
 
     def records(self) -> list[Record]:
-        try:
-            return parse_records(self.record_path.read_text())
-        except FileNotFoundError:
-            return []
+        return read_records(self.record_path)
 
     def remember(self, record: Record) -> None:
         handle = os.open(self.record_path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)

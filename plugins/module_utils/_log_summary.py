@@ -41,7 +41,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files imp
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range, iso
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import Groups, Tally
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import parse_records
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import read_records
 
 STEPS = (1, 5, 15, 60, 300, 900, 3600, 21600, 86400, 604800)  # seconds
 MOST_STEPS = 120  # of a timeline
@@ -192,10 +192,7 @@ class Summary:
         }
 
     def served(self, app: str) -> Served:
-        try:
-            return Served(parse_records((self.places.apps / app / "releases.jsonl").read_text()))
-        except (FileNotFoundError, NotADirectoryError):
-            return Served([])
+        return Served(read_records(self.places.apps / app / "releases.jsonl"))
 
     def files(self, directory: pathlib.Path, log: str) -> Iterator[tuple[LogFile, float]]:
         """The files in which lines of the range may be, and the end of the file before each."""

@@ -6,9 +6,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+import pathlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import IO, Any
+
+LONGEST_LINE = 1 << 20  # bytes
+LARGEST_NUMBER = 1 << 53
+TEXT, OPTIONAL_TEXT, NUMBER = (str,), (str, type(None)), (int, float, type(None))
+TYPES = {
+    "at": TEXT,
+    "event": TEXT,
+    "release": TEXT,
+    "outcome": TEXT,
+    "before": OPTIONAL_TEXT,
+    "reason": OPTIONAL_TEXT,
+    "formation": (dict,),
+    "seconds": NUMBER,
+    "durations": (dict,),
+    "by": OPTIONAL_TEXT,
+    "commit": OPTIONAL_TEXT,
+    "wheel_sha256": OPTIONAL_TEXT,
+    "lock_sha256": OPTIONAL_TEXT,
+}
 
 
 @dataclass(frozen=True)
@@ -41,18 +61,56 @@ def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {key: str(manifest[key]) for key in ("wheel_sha256", "lock_sha256") if manifest.get(key)}
 
 
-def parse_records(text: str) -> list[Record]:
-    """Read the record; a line that a full disk cut short is passed over.
+def read_records(path: pathlib.Path) -> list[Record]:
+    """What ``parse_records`` makes of a file; nothing of one that is not there."""
+    try:
+        with path.open("rb") as file:
+            return parse_records(lines_of(file))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file, without those that are longer than any that we write."""
+    begun = False  # a line that is too long
+    while part := file.readline(LONGEST_LINE):
+        ended = part.endswith(b"\n") or len(part) < LONGEST_LINE
+        if ended and not begun:
+            yield part
+        begun = not ended
+
+
+def record_of(line: bytes) -> Record:
+    """Raises ValueError or TypeError for what is no record."""
+    try:
+        entry = json.loads(line.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(entry, dict):
+        raise TypeError("no object")
+    told = {key: value for key, value in entry.items() if key in TYPES}
+    if not all(type(value) in TYPES[key] for key, value in told.items()):
+        raise TypeError("a value of another type")
+    sizes = [*told.get("formation", {}).values(), *told.get("durations", {}).values()]
+    sizes.append(told.get("seconds") or 0)
+    if not all(type(size) in (int, float) and 0 <= size < LARGEST_NUMBER for size in sizes):
+        raise ValueError("no count, or no number of seconds")
+    return Record(**told)
+
+
+def parse_records(lines: Iterable[bytes]) -> list[Record]:
+    """Read the record; a line that is no record is passed over.
+
+    A full disk cuts a line short, and a power cut or a bad disk leaves whatever it leaves. None of
+    that may be in the way of a deploy, least of all of a rollback.
 
     Every attempt has a line from before it began, which is left out once it has its outcome.
     """
     records: list[Record] = []
-    known = set(Record.__dataclass_fields__)
-    for line in text.splitlines():
+    for line in lines:
         try:
-            entry: dict[str, Any] = json.loads(line)
-            record = Record(**{k: v for k, v in entry.items() if k in known})
-        except (ValueError, TypeError, AttributeError):
+            record = record_of(line)
+        except (ValueError, TypeError):
             continue
         if records and records[-1].outcome == "pending":
             cut_off = records[-1].release != record.release or record.outcome == "pending"

@@ -298,13 +298,14 @@ def marks(prefix: str) -> dict[int, str]:
 def read_record(path: pathlib.Path) -> tuple[str | None, str | None]:
     """By the record of deploys: which release served last, and which one's deploy never ended."""
     good, pending = None, None
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        for line in path.read_text("utf-8").splitlines():
-            with contextlib.suppress(
-                ValueError, LookupError, TypeError
-            ):  # cut short by a full disk
-                entry = json.loads(line)
-                release, outcome = str(entry["release"]), entry["outcome"]
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        while line := file.readline(LONGEST_LINE):
+            # what is no entry was cut short by a full disk, or is what a power cut has left
+            with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
+                entry = json.loads(line.decode("utf-8"))
+                release, outcome = entry["release"], entry["outcome"]
+                if not isinstance(release, str) or not isinstance(outcome, str):
+                    continue
                 good = release if outcome == "good" else good
                 pending = release if outcome == "pending" else None
     return good, pending

@@ -100,6 +100,31 @@ def one(look: Any, name: str) -> float:
     return value
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "\0" * 100,
+        "\ufffd",
+        '"at"',
+        "[1]",
+        '{"at": 5, "outcome": "bad"}',
+        '{"at": "2026-01-03T03:04:05Z", "outcome": {}}',
+        '{"at": "2026-01-03T03:04:05Z", "outcome": "good", "seconds": "x"}',
+        '{"at": "2026-01-03T03:04:05Z", "outcome": "good", "seconds": 1e999}',
+        '{"at": "2026-01-03T03:04:05Z", "outcome": "good", "seconds": NaN}',
+        '{"at": "2026-01-03T03:04:05Z", "outcome": "good", "seconds": -1}',
+        "1" * 5000,
+    ],
+    ids=lambda broken: repr(broken[-50:]),
+)
+def test_a_broken_line_of_the_record_is_passed_over(broken: str) -> None:
+    line = '{"at": "2026-01-02T03:04:05Z", "release": "1.0-aaaaaaaa", "outcome": "good"}'
+    (found,) = metrics.attempts(f"{broken}\n{line}\n{broken}")
+    assert found["release"] == "1.0-aaaaaaaa"
+
+
 def test_an_app_that_is_well(shop: Host) -> None:
     shop.put(
         "srv/shop/releases.jsonl",

@@ -66,6 +66,39 @@ def test_read_env(module: ModuleType, text: str, expected: dict[str, str]) -> No
     assert module.read_env(text) == expected
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"\xff",
+        b'{"release": "\xff", "outcome": "good"}',
+        bytes(4096),
+        b'{"release": "r9", "outc',
+        b'outcome": "good"}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"1" * 5000,
+        b"x" * (3 << 20),
+        b'{"release": [], "outcome": "good"}',
+        b'{"release": "r9", "outcome": {}}',
+        b'"text"',
+        b"null",
+        '{"release": "r9", "outcome": "good"}'.encode("utf-16"),
+    ],
+    ids=lambda broken: repr(broken[:20]),
+)
+def test_read_record_passes_over_what_is_broken(
+    module: ModuleType, tmp_path: pathlib.Path, broken: bytes
+) -> None:
+    path = tmp_path / "releases.jsonl"
+    good, pending = (
+        json.dumps({"release": name, "outcome": outcome}).encode() + b"\n"
+        for name, outcome in (("r1", "good"), ("r2", "pending"))
+    )
+    path.write_bytes(good + broken + b"\n" + pending + broken)
+    assert module.read_record(path) == ("r1", "r2")
+    assert module.read_record(tmp_path / "nothing") == (None, None)
+
+
 @pytest.mark.parametrize("text", ["hush", "A=1\nhush\n", "=hush\n", "A='hush\n"])
 def test_read_env_never_shows_a_value(module: ModuleType, text: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the next line says which

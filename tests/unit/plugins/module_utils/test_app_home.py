@@ -258,6 +258,17 @@ def test_line_that_was_cut_short_does_not_take_the_next_one_with_it(home: AppHom
     assert home.records() == [entry(A), entry(B)]
 
 
+@pytest.mark.parametrize("broken", [b"\xff", bytes(100), b"[" * 100_000, b'{"rel'])
+def test_broken_bytes_do_not_stop_a_rollback(home: AppHome, broken: bytes) -> None:
+    put(home, A)
+    put(home, B)
+    home.remember(entry(A))
+    with home.record_path.open("ab") as file:
+        file.write(broken)
+    home.remember(entry(B))
+    assert home.rollback_target(B) == A
+
+
 # --- bin/run ----------------------------------------------------------------------------------
 
 

@@ -142,7 +142,12 @@ def test_releases(places: Places) -> None:
             "durations": {"gate": 5.0, "switch": 0.0, "drain": 2.0},
         },
     ]
-    put(places.apps / "shop" / "releases.jsonl", "".join(json.dumps(r) + "\n" for r in records))
+    put(
+        places.apps / "shop" / "releases.jsonl",
+        "[" * 100_000 + "\n" + "".join(json.dumps(r) + "\n" for r in records),
+    )
+    with (places.apps / "shop" / "releases.jsonl").open("ab") as file:
+        file.write(b'{"release": "\xff\0')
     put(
         places.nginx / "shop.access.log",
         entry(10)

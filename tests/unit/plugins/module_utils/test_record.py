@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _record
@@ -216,6 +217,10 @@ OLD = (
 )
 
 
+def parsed(text: str) -> list[Record]:
+    return _record.parse_records(text.encode().splitlines(keepends=True))
+
+
 @pytest.mark.parametrize(
     ("text", "records"),
     [
@@ -237,7 +242,51 @@ OLD = (
     ],
 )
 def test_parse(text: str, records: list[Record]) -> None:
-    assert _record.parse_records(text) == records
+    assert parsed(text) == records
+
+
+BROKEN = {
+    "no-utf-8": b'{"at": "x", "event": "deploy", "release": "\xff", "outcome": "good"}',
+    "zeros": bytes(4096),
+    "a-zero": FULL.line().encode().replace(b"B", b"\0"),
+    "half-a-line": FULL.line().encode()[:40],
+    "the-other-half": FULL.line().encode()[40:-1],
+    "deep": b"[" * 100_000,
+    "deep-object": b'{"a":' * 100_000,
+    "huge": b"x" * (3 * _record.LONGEST_LINE),
+    "huge-and-right": FULL.line().encode().replace(b"joe", b"j" * _record.LONGEST_LINE),
+    "many-digits": FULL.line().encode().replace(b"1.5", b"1" * 5000),
+    "endless": FULL.line().encode().replace(b"1.5", b"1e999"),
+    "not-a-number": FULL.line().encode().replace(b"1.5", b"NaN"),
+    "negative": FULL.line().encode().replace(b"1.5", b"-1"),
+    "release-is-a-list": FULL.line().encode().replace(b'"B"', b"[]"),
+    "release-is-null": FULL.line().encode().replace(b'"B"', b"null"),
+    "outcome-is-an-object": FULL.line().encode().replace(b'"bad"', b"{}"),
+    "formation-is-text": FULL.line().encode().replace(b'{"web": 2}', b'"web"'),
+    "formation-of-text": FULL.line().encode().replace(b'{"web": 2}', b'{"web": "2"}'),
+    "durations-is-a-list": FULL.line().encode().replace(b'{"gate": 0.3, "drain": 2.0}', b"[1]"),
+    "utf-16": FULL.line().encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("line", BROKEN.values(), ids=BROKEN)
+def test_what_is_no_record_is_passed_over(line: bytes, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "releases.jsonl"
+    lines = (record("A").line().encode(), line + b"\n", record("C").line().encode())
+    path.write_bytes(b"".join(lines))
+    assert _record.read_records(path) == [record("A"), record("C")]
+    path.write_bytes(lines[0] + line)
+    assert _record.read_records(path) == [record("A")]
+
+
+def test_no_file_has_no_records(tmp_path: pathlib.Path) -> None:
+    assert _record.read_records(tmp_path / "releases.jsonl") == []
+    (tmp_path / "file").touch()
+    assert _record.read_records(tmp_path / "file" / "releases.jsonl") == []
+
+
+def test_every_field_has_a_type() -> None:
+    assert list(_record.TYPES) == [field.name for field in dataclasses.fields(Record)]
 
 
 def test_a_record_is_one_line() -> None:
@@ -267,7 +316,7 @@ def test_an_attempt_that_has_ended_is_one_entry() -> None:
     begun = Record("1", "deploy", "B", "pending", before="A")
     ended = dataclasses.replace(begun, outcome="good")
     text = "".join(record.line() for record in (begun, ended))
-    assert _record.parse_records(text) == [ended]
+    assert parsed(text) == [ended]
 
 
 @pytest.mark.parametrize("outcome", ["pending", "good"])
@@ -275,7 +324,7 @@ def test_an_attempt_that_was_cut_off_stays(outcome: str) -> None:
     begun = Record("1", "deploy", "B", "pending", before="A")
     later = Record("2", "deploy", "B" if outcome == "pending" else "C", outcome, before="A")
     text = "".join(record.line() for record in (begun, later))
-    records = _record.parse_records(text)
+    records = parsed(text)
     assert records == [begun, later]
     assert _record.bad_releases(records) == set()
     assert _record.history(records) == ([] if outcome == "pending" else ["C"])

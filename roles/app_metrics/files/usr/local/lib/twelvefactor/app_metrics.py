@@ -164,15 +164,25 @@ def formation(text: str) -> list[str]:
 
 
 def attempts(text: str) -> list[dict[str, Any]]:
-    """The deploys and rollbacks of releases.jsonl that have ended; cut lines are passed over."""
+    """The deploys and rollbacks of releases.jsonl that have ended; broken lines are passed over."""
     found = []
     for line in text.splitlines():
         try:
             record = json.loads(line)
             at = datetime.datetime.fromisoformat(record["at"]).timestamp()
             if record["outcome"] in ("good", "bad"):
+                seconds = record.get("seconds")
+                if seconds is not None and not 0 <= seconds < float("inf"):
+                    raise ValueError("seconds")
                 found.append({**record, "time": at})
-        except (ValueError, LookupError, TypeError):
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ):
             continue
     return found
 
