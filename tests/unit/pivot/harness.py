@@ -29,7 +29,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # the interpreter itself: one in a virtualenv reads a few files more at each start
 PYTHON = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 SERVER = f"{PYTHON} -I -S {HERE / 'server.py'}"
-PATIENCE = 30.0  # seconds until a test gives up; far more than anything here takes
+PATIENCE = 120.0  # seconds until a test gives up; far more than anything here takes
 PR_SET_CHILD_SUBREAPER = 36
 FINAL = ("done", "refused")
 
@@ -71,6 +71,16 @@ def children_of(pid: int) -> set[int]:
             with contextlib.suppress(OSError):
                 found |= {int(word) for word in (task / "children").read_text().split()}
     return found
+
+
+def accepts(path: pathlib.Path) -> bool:
+    """Whether somebody listens there: a socket's file is made a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def is_free_of_zombies(pid: int) -> bool:
@@ -139,6 +149,11 @@ class Pivot:
     def until_state(self, state: str) -> dict[str, Any]:
         return self.until(f"state {state}", lambda status: status["state"] == state)
 
+    def ready_timeout(self) -> float:
+        """Seconds in which a server gets ready on this machine, for one that must not stay well."""
+        gate: float = self.status()["move"]["seconds"]["gate"]
+        return round(1.5 + 10 * gate, 1)
+
     def hup(self) -> None:
         self.process.send_signal(signal.SIGHUP)
         self.hups += 1
@@ -176,6 +191,22 @@ class Pivot:
     def ask(self, what: str = "/") -> str:
         """Which release answers through the link."""
         return ask(self.link, what).split(" ")[0]
+
+
+class Load(dict[str, Any]):
+    """What came of the load, once it has ended."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__()
+        self._process = process
+
+    def more(self, count: int = 1) -> None:
+        """Wait until each kind of client has had so many more answers, or one has failed."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{count}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "done\n"
 
 
 @dataclasses.dataclass
@@ -308,7 +339,7 @@ class Site:
         wait_for(none_left, "the end of adopted processes")
 
     @contextlib.contextmanager
-    def load(self, instance: str = "web-1", **clients: int) -> Iterator[dict[str, Any]]:
+    def load(self, instance: str = "web-1", **clients: int) -> Iterator[Load]:
         """Load through the link while the block runs; the result is filled in at its end."""
         options = [f"--{kind}={count}" for kind, count in clients.items()]
         process = subprocess.Popen(
@@ -320,7 +351,7 @@ class Site:
         self.others.append(process)
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
-        result: dict[str, Any] = {}
+        result = Load(process)
         yield result
         output, _errors = process.communicate(timeout=PATIENCE)
         result |= json.loads(output)

@@ -5,10 +5,11 @@
 
     load.py SOCKET [--close N] [--keep N] [--slow N] [--once 1]
 
-Says "ready" when all clients have connected. Runs until its stdin is closed (or every client has
-asked once), lets every request end, and prints what happened as JSON. ``close`` clients make a
+Says "ready" when all clients have connected. Answers a number on its stdin with "done" once each
+kind of client has had so many more answers, or one has failed. Runs until its stdin is closed (or
+every client has asked once), lets every request end, and prints what happened as JSON. ``close`` clients make a
 connection for each request, ``keep`` clients use one for 0.3 s and never retry, ``slow`` clients
-ask for an answer that takes 2 s. An answer that is not a complete 200 has failed.
+ask for an answer that takes its time. An answer that is not a complete 200 has failed.
 """
 
 import argparse
@@ -77,7 +78,7 @@ class Load:
         while not self.over.is_set():
             if connection is None:
                 connection, since = socket.socket(socket.AF_UNIX), time.monotonic()
-                connection.settimeout(30)
+                connection.settimeout(120)
                 fresh = True
             try:
                 if fresh:
@@ -102,6 +103,12 @@ class Load:
         if connection is not None:
             connection.close()
 
+    def more(self, kinds, count):
+        with self.lock:
+            wanted = {kind: self.counts[kind] + count for kind in kinds}
+        while not self.counts["failed"] and any(self.counts[k] < wanted[k] for k in kinds):
+            time.sleep(0.01)
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -120,7 +127,9 @@ def main():
     for _each in threads:
         load.connected.acquire()
     print("ready", flush=True)
-    sys.stdin.read()
+    for line in sys.stdin:
+        load.more([kind for kind in ("close", "keep", "slow") if arguments[kind]], int(line))
+        print("done", flush=True)
     load.over.set()
     for thread in threads:
         thread.join()

@@ -16,6 +16,7 @@ HEALTH         the status line that the health check gets, instead of 200 OK
 HEALTH_WHEN    the health check gets 503 until this file exists
 HEALTH_UNTIL   the health check gets 503 once this file exists
 HEALTH_SILENT  the health check gets no answer
+SLOW_UNTIL     /slow is answered once this file exists, instead of after 2 s
 TERM           ignore it
 TERM_WHEN      heed TERM only once this file exists
 LISTEN         listen here instead of at SOCKET
@@ -110,7 +111,11 @@ class App:
                     status = "200 OK"
                     if path == b"/slow":
                         note("slow")
-                        time.sleep(2)
+                        if "SLOW_UNTIL" in ENV:
+                            while not has("SLOW_UNTIL"):
+                                time.sleep(0.01)
+                        else:
+                            time.sleep(2)
                     elif path == b"/healthz":
                         if "HEALTH_SILENT" in ENV:
                             continue

@@ -290,18 +290,20 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def test_the_wall_clock_jumps(site: Site) -> None:
     """By years, at each look."""
     pivot = site.start(
-        site.release("r1", ready_timeout=5.0, drain_timeout=1.0, stop_timeout=5.0),
+        site.release("r1"),
         through=[PYTHON, "-I", "-c", JUMPY],
     )
     seen = set()
     for number in range(3):
+        began = time.monotonic()
         status = pivot.move(site.release(f"r{number + 2}"))
         assert status["move"]["outcome"] == "done"
-        assert 0 < status["move"]["seconds"]["total"] < 5
+        assert 0 < status["move"]["seconds"]["total"] < time.monotonic() - began
         seen.add(round(status["updated"], -7))
     assert len(seen) == 3
     bad = site.release("bad", env={"HEALTH": "500 Oops"}, ready_timeout=0.3)
-    assert 0.3 <= pivot.move(bad)["move"]["seconds"]["gate"] < 5
+    began = time.monotonic()
+    assert 0.3 <= pivot.move(bad)["move"]["seconds"]["gate"] < time.monotonic() - began
 
 
 def test_a_foreign_socket_with_an_odd_name(site: Site) -> None:
@@ -319,7 +321,7 @@ def test_a_process_that_ignores_term_is_killed(site: Site) -> None:
     pivot = site.start(site.release("r1", env={"TERM": "ignore"}, stop_timeout=0.5))
     child = pivot.status()["child"]
     status = pivot.move(site.release("r2"))
-    assert 0.5 <= status["move"]["seconds"]["stop"] < 5
+    assert status["move"]["seconds"]["stop"] >= 0.5
     assert not is_running(child)
     assert status["move"]["outcome"] == "done"
 
@@ -328,7 +330,7 @@ def test_a_process_that_ignores_term_is_killed_at_the_end(site: Site) -> None:
     pivot = site.start(site.release("r1", env={"TERM": "ignore"}, stop_timeout=0.5))
     began = time.monotonic()
     assert pivot.term() == 0
-    assert 0.5 <= time.monotonic() - began < 10
+    assert time.monotonic() - began >= 0.5
 
 
 CHILDREN = ["group", "stubborn", "session", "naked"]
@@ -368,19 +370,22 @@ def test_orphans_end_when_the_process_dies(site: Site, kind: str) -> None:
 def test_orphans_of_a_refused_release(site: Site, kind: str) -> None:
     pivot = site.start(site.release("r1"))
     env = {"CHILD": kind, "HEALTH": "500 Oops"}
-    status = pivot.move(site.release("r2", env=env, ready_timeout=1.5))
+    status = pivot.move(site.release("r2", env=env, ready_timeout=pivot.ready_timeout()))
     assert status["move"]["outcome"] == "refused"
     assert family(pivot.pid) == {status["child"]}
 
 
 def test_a_command_that_leaves_a_shell_in_between(site: Site) -> None:
     """TERM ends the shell at once; what it started gets its own and may finish its requests."""
-    journal = site.flag("journal")
-    env = {"JOURNAL": journal}
+    journal, end = site.flag("journal"), site.flag("slow requests may end")
+    env = {"JOURNAL": journal, "SLOW_UNTIL": end}
     pivot = site.start(site.release("r1", f"true && {SERVER}; true", env=env))
     with site.load(slow=1, once=1) as slow:
         wait_for(lambda: "slow" in journal.read_text(), "a slow request")
-        assert pivot.term() == 0
+        pivot.process.terminate()
+        wait_for(lambda: "term" in journal.read_text(), "TERM to the server")
+        end.touch()
+        assert pivot.wait() == 0
     assert (slow["slow"], slow["failed"]) == (1, 0)
 
 

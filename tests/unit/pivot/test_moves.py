@@ -22,6 +22,7 @@ from unit.pivot.harness import (
     PYTHON,
     SERVER,
     Site,
+    accepts,
     ask,
     children_of,
     connected,
@@ -75,33 +76,20 @@ def test_reload_of_the_same_release(site: Site) -> None:
     assert (status["move"]["from"], status["move"]["to"]) == ("r1", "r1")
 
 
+TOO_LATE: dict[str, Any] = {"ready_timeout": ...}  # as long as a good one needs, and no longer
+
 BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any], str, int | None]] = {
     # env, spec, reason, exit code
     "exits at boot": ({"EXIT": 3}, {}, "ended with exit code 3 while starting", 3),
     "exits with 0": ({"EXIT": 0}, {}, "ended with exit code 0 while starting", 0),
     "fails to import": ({"IMPORT": "raise"}, {}, "ended with exit code 1 while starting", 1),
-    "hangs at import": (
-        {"IMPORT": "hang"},
-        {"ready_timeout": 1.5},
-        "not ready within 1.5 s; GET /healthz on its own socket: it has not made its socket",
-        None,
-    ),
-    "answers 500": (
-        {"HEALTH": "500 Oops"},
-        {"ready_timeout": 1.5},
-        "not ready within 1.5 s; GET /healthz on its own socket: HTTP/1.1 500 Oops",
-        None,
-    ),
-    "answers 302": ({"HEALTH": "302 Found"}, {"ready_timeout": 1.5}, "HTTP/1.1 302 Found", None),
-    "does not answer": (
-        {"HEALTH_SILENT": 1},
-        {"ready_timeout": 1.5},
-        "not ready within 1.5 s; GET /healthz on its own socket: no answer in time",
-        None,
-    ),
+    "hangs at import": ({"IMPORT": "hang"}, TOO_LATE, "it has not made its socket", None),
+    "answers 500": ({"HEALTH": "500 Oops"}, TOO_LATE, "HTTP/1.1 500 Oops", None),
+    "answers 302": ({"HEALTH": "302 Found"}, TOO_LATE, "HTTP/1.1 302 Found", None),
+    "does not answer": ({"HEALTH_SILENT": 1}, TOO_LATE, "no answer in time", None),
     "listens elsewhere": (
         {"LISTEN": "elsewhere.sock"},
-        {"ready_timeout": 1.5},
+        TOO_LATE,
         "it has not made its socket",
         None,
     ),
@@ -116,6 +104,10 @@ def test_a_broken_release_is_refused(site: Site, broken: str) -> None:
     env, spec, reason, code = BROKEN[broken]
     pivot = site.start(site.release("r1"))
     before = pivot.status()
+    if spec == TOO_LATE:
+        timeout = pivot.ready_timeout()
+        spec = {"ready_timeout": timeout}
+        reason = f"not ready within {timeout:g} s; GET /healthz on its own socket: {reason}"
     status = pivot.move(site.release("r2", env={"PRINT": "famous last words"} | env, **spec))
     move = status["move"]
     assert reason in move["reason"]
@@ -149,7 +141,7 @@ def test_a_refused_release_may_tidy_up(site: Site) -> None:
     journal = site.flag("journal")
     pivot = site.start(site.release("r1"))
     env = {"JOURNAL": journal, "HEALTH": "500 Oops"}
-    pivot.move(site.release("r2", env=env, ready_timeout=4.0))
+    pivot.move(site.release("r2", env=env, ready_timeout=pivot.ready_timeout()))
     assert [line.split()[0] for line in journal.read_text().splitlines()] == [
         "start",
         "term",
@@ -177,10 +169,10 @@ def test_a_release_that_dies_soon_after_it_was_ready(site: Site) -> None:
     pivot = site.start(site.release("r1"))
     before = pivot.status()
     with site.load(close=2, keep=2) as result:
-        site.point(site.release("r2", env={"DIE_WHEN": site.flag("die")}, ready_after=20.0))
+        site.point(site.release("r2", env={"DIE_WHEN": site.flag("die")}, ready_after=600.0))
         pivot.hup()
         own = site.run_dir / "web-1.2.sock"
-        wait_for(own.exists, "the socket of generation 2")
+        wait_for(lambda: accepts(own), "the socket of generation 2")
         assert ask(own, "/healthz").startswith("r2 ")
         site.flag("die").touch()
         status = pivot.moved()
@@ -194,10 +186,12 @@ def test_a_release_that_falls_ill_soon_after_it_was_ready(site: Site) -> None:
     well = site.flag("well")
     well.touch()
     pivot = site.start(site.release("r1"))
-    site.point(site.release("r2", env={"HEALTH_WHEN": well}, ready_after=20.0, ready_timeout=5.0))
+    timeout = pivot.ready_timeout()
+    env = {"HEALTH_WHEN": well}
+    site.point(site.release("r2", env=env, ready_after=600.0, ready_timeout=timeout))
     pivot.hup()
     own = site.run_dir / "web-1.2.sock"
-    wait_for(own.exists, "the socket of generation 2")
+    wait_for(lambda: accepts(own), "the socket of generation 2")
     assert ask(own, "/healthz").startswith("r2 ")
     well.unlink()
     move = pivot.moved()["move"]
@@ -209,7 +203,7 @@ def test_a_release_that_falls_ill_soon_after_it_was_ready(site: Site) -> None:
 def test_ready_after_is_waited_for_before_the_switch(site: Site) -> None:
     pivot = site.start(site.release("r1"))
     seconds = pivot.move(site.release("r2", ready_after=1.0))["move"]["seconds"]
-    assert 1.0 <= seconds["gate"] < 5
+    assert seconds["gate"] >= 1.0
 
 
 def test_nothing_is_waited_for_when_the_old_one_has_died(site: Site) -> None:
@@ -502,9 +496,9 @@ def test_term_during_a_move_stops_both(site: Site, step: str, number: signal.Sig
 
 def test_term_lets_requests_end_on_both(site: Site) -> None:
     """A request in flight on the old one and one on the new one, then TERM."""
-    journal = site.flag("journal")
+    journal, end = site.flag("journal"), site.flag("slow requests may end")
     for name in ("r1", "r2"):
-        site.release(name, env={"JOURNAL": journal})
+        site.release(name, env={"JOURNAL": journal, "SLOW_UNTIL": end})
     pivot = site.start("r1")
     with site.load(slow=1, once=1) as on_old:
         wait_for(lambda: "slow r1" in journal.read_text(), "a slow request")
@@ -513,7 +507,10 @@ def test_term_lets_requests_end_on_both(site: Site) -> None:
         pivot.until_state("drain")
         with site.load(slow=1, once=1) as on_new:
             wait_for(lambda: "slow r2" in journal.read_text(), "a slow request to the new one")
-            assert pivot.term() == 0
+            pivot.process.terminate()
+            wait_for(lambda: journal.read_text().count("term") == 2, "TERM to both")
+            end.touch()
+            assert pivot.wait() == 0
     assert (on_old["slow"], on_old["bodies"]) == (1, {"r1": 1})
     assert (on_new["slow"], on_new["bodies"]) == (1, {"r2": 1})
 
@@ -536,14 +533,15 @@ def test_a_storm_of_hups(site: Site) -> None:
     pivot = site.start("r0")
     for _each in range(20):
         site.point(chance.choice(names))
+        hups = pivot.status()["hups"]
         pivot.hup()
         moment = chance.choice(["gate", "switch", "drain", "stop", "serving", None])
-        counter = pivot.status()["counter"]
-        if moment:  # or, where that has passed already, the next generation
+        if moment:  # or, where that was too short to be seen, the end of the move
             pivot.until(
                 moment,
-                lambda status, moment=moment, counter=counter: (
-                    status["state"] == moment or status["counter"] > counter
+                lambda status, moment=moment, hups=hups: (
+                    status["state"] == moment
+                    or (status["state"] == "serving" and status["hups"] > hups)
                 ),
             )
     site.point(site.release("last"))
@@ -578,7 +576,7 @@ def test_term_while_a_failed_start_pauses(site: Site) -> None:
 
 def test_term_at_the_very_moment_of_a_start(site: Site) -> None:
     """The new process has not reset its signal handlers yet: it must get its TERM all the same."""
-    site.point(site.release("r1", env={"IMPORT": "hang"}, stop_timeout=20.0))
+    site.point(site.release("r1", env={"IMPORT": "hang"}, stop_timeout=600.0))
     for _each in range(10):
         pivot = site.launch()
         wait_for(lambda: any(name.endswith(".d") for name in site.files()), "a generation")
@@ -656,7 +654,7 @@ def test_the_old_one_dies_after_the_switch(site: Site, step: str) -> None:
 
 def test_the_new_one_dies_during_the_drain(site: Site) -> None:
     """The old one is still there and well: it takes over again, and nothing is restarted."""
-    held = Held(site, "drain", drain_timeout=20.0)
+    held = Held(site, "drain")
     child = held.pivot.until("r2", lambda status: status["release"] == "r2")["child"]
     os.kill(child, signal.SIGKILL)
     status = held.pivot.moved()
@@ -716,7 +714,7 @@ def test_a_straggler_is_cut_off_after_the_drain_timeout(site: Site) -> None:
         status = pivot.move(site.release("r2"))
         assert status["move"]["stragglers"] == 1
         assert status["move"]["outcome"] == "done"
-        assert 0.5 <= status["move"]["seconds"]["drain"] < 5
+        assert status["move"]["seconds"]["drain"] >= 0.5
         assert connection.recv(1) == b""
 
 
@@ -745,12 +743,14 @@ def test_ten_moves_under_load_lose_nothing(site: Site) -> None:
             for name in names[1:3]:
                 move = pivot.move(name)["move"]
                 assert (move["outcome"], move["stragglers"]) == ("done", 0)
+                result.more(10)
         for name in names[3:]:
             assert pivot.move(name)["move"]["outcome"] == "done"
+            result.more(10)
     assert (result["failed"], result["errors"]) == (0, {})
     assert (slow["failed"], slow["errors"]) == (0, {})
     assert set(result["bodies"]) == set(names)
-    assert min(result["close"], result["keep"]) > 100
+    assert min(result["close"], result["keep"]) >= 100
     assert slow["slow"] >= 4
     print(f"{result['close']} + {result['keep']} + {slow['slow']} requests, 0 failed")
 

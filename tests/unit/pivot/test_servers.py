@@ -50,6 +50,7 @@ def test_moves_under_load(site: Site, server: str) -> None:
         for number in range(1, 4):
             move = pivot.move(release(site, f"r{number}", LINES[server]))["move"]
             assert (move["outcome"], move["stragglers"]) == ("done", 0), pivot.log()[-4000:]
+            result.more()
     assert (result["failed"], result["errors"]) == (0, {}), pivot.log()[-4000:]
     assert set(result["bodies"]) == {"r0", "r1", "r2", "r3"}
     assert result["slow"] >= 2
@@ -65,7 +66,7 @@ def test_a_broken_release_is_refused(site: Site, server: str) -> None:
     apps = site.root / "releases" / "r1" / "apps.py"
     apps.unlink()
     apps.write_text("import nothere\n")
-    site.release(broken, LINES[server], ready_timeout=10.0)
+    site.release(broken, LINES[server], ready_timeout=pivot.ready_timeout())
     move = pivot.move(broken)["move"]
     assert move["outcome"] == "refused"
     assert any("nothere" in line for line in move["output"]), move
