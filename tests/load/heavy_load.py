@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).with_name("requests.lua")
 LONGEST_SECONDS = 3600
 # wrk counts what takes longer as an error. Its default of 2 s would count patience.
 TIMEOUT_SECONDS = 30
-STOP_SECONDS = 15
+STOP_SECONDS = 120
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -24,7 +24,7 @@ INVENTORY = os.environ["MOLECULE_PROJECT_DIRECTORY"] + "/build/hosts/molecule-ap
 def deployed(host, tmp_path_factory):
     """What ansible-playbook printed at -vvv, while the host's processes were watched."""
     tarball = tmp_path_factory.mktemp("shelf") / "shelf.tar.gz"
-    subprocess.run([sys.executable, SCENARIO / "files/shelf.py", tarball], check=True, timeout=30)
+    subprocess.run([sys.executable, SCENARIO / "files/shelf.py", tarball], check=True, timeout=120)
     for name in ("shelf.py", "arguments.py"):
         script = (SCENARIO / "files" / name).read_text()
         host.run_expect([0], f"cat > /root/{name} << 'END_OF_IT'\n{script}\nEND_OF_IT")

@@ -14,14 +14,25 @@ ASK = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/bell/we
 ASK += " s.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n'); print(s.makefile().read())"
 
 
+INSTANCES = ("web-1", "beat-1", "scribe-1")
+
+
 def status(host, instance="web-1"):
     return json.loads(host.file(f"/run/bell/{instance}.json").content_string)
 
 
-def until(condition, seconds=30):
+def statuses(host):
+    """What every process says, by one look."""
+    files = " ".join(f"/run/bell/{instance}.json" for instance in INSTANCES)
+    told = host.check_output(f"sed -s '$s/$/\\n/' {files}")
+    return [json.loads(line) for line in told.splitlines() if line]
+
+
+def until(condition, seconds=120):
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (seen := condition()):
         assert time.monotonic() < deadline
+    return seen
 
 
 def answer(host):
@@ -29,14 +40,32 @@ def answer(host):
     return done.stdout.strip().rpartition("\n")[2] if done.rc == 0 else ""
 
 
+def reload(host, target, command="systemctl reload circus@bell"):
+    """Let every process move to the release, as an operator does it; what each says at the end."""
+    before = {told["instance"]: told["hups"] for told in statuses(host)}
+    host.check_output(f"ln -sfn releases/{target} /srv/bell/current && {command}")
+
+    def ended():
+        told = statuses(host)
+        over = [
+            each["state"] == "serving"
+            and each["hups"] > before[each["instance"]]
+            and each["move"]["hups"] == each["hups"]
+            for each in told
+        ]
+        return all(over) and told
+
+    return until(ended)
+
+
+def serving(host):
+    """Whether every process serves."""
+    return all(told["state"] == "serving" for told in statuses(host))
+
+
 def move(host, target, command="systemctl reload circus@bell"):
-    """Let every process run the release, as an operator does it."""
-    host.check_output(f"ln -sfn releases/{target} /srv/bell/current")
-    host.check_output(command)
-    until(lambda: answer(host) == f"ding {target} {target}")
-    for instance in ("beat-1", "scribe-1"):
-        until(lambda name=instance: status(host, name)["release"] == target)
-        until(lambda name=instance: status(host, name)["state"] == "serving")
+    assert {told["release"] for told in reload(host, target, command)} == {target}
+    assert answer(host) == f"ding {target} {target}"
 
 
 def test_the_unit_is_enabled_and_runs_as_the_app(host):
@@ -84,10 +113,10 @@ def test_no_line_is_lost_while_logs_are_rotated(host, release, rotate, read):
     told = host.check_output(
         f"""set -e; cd /var/lib/bell; rm -f written; touch write
         for number in $(seq 40); do sleep 0.1; {rotate}; done
-        while test $({lines} | wc -l) -lt {os.environ.get("LINES", "1")}; do sleep 1; done
+        while test $({lines} | wc -l) -lt {os.environ.get("LINES", "10001")}; do sleep 1; done
         rm write; until test -e written; do sleep 0.1; done
         # what was written last is still on its way
-        for look in $(seq 30); do
+        for look in $(seq 120); do
             test $({lines} | wc -l) -lt $(cat written) || break
             sleep 1
         done
@@ -103,22 +132,21 @@ def test_a_release_that_does_not_start_is_refused(host):
     served = answer(host)
     host.check_output("cp -r /srv/bell/releases/one /srv/bell/releases/broken")
     host.check_output("echo 'import nothing_like_this' > /srv/bell/releases/broken/bell.py")
-    host.check_output("ln -sfn releases/broken /srv/bell/current")
-    host.check_output("systemctl reload circus@bell")
-    until(lambda: status(host)["move"].get("outcome") == "refused")
-    assert "exit code 1" in status(host)["move"]["reason"]
-    assert "No module named 'nothing_like_this'" in str(status(host)["move"]["output"])
+    web, *_others = reload(host, "broken")
+    assert web["move"]["outcome"] == "refused"
+    assert "exit code 1" in web["move"]["reason"]
+    assert "No module named 'nothing_like_this'" in str(web["move"]["output"])
     assert answer(host) == served
-    host.check_output(f"ln -sfn releases/{served.split()[-1]} /srv/bell/current")
-    host.check_output("rm -r /srv/bell/releases/broken && systemctl reload circus@bell")
-    until(lambda: status(host, "beat-1")["state"] == "serving")
+    move(host, served.split()[-1])
+    host.check_output("rm -r /srv/bell/releases/broken")
 
 
 @pytest.mark.parametrize("victim", ["child", "pid"])
 def test_a_process_that_was_killed_comes_back(host, victim):
     before = status(host)
     host.check_output(f"kill -KILL {before[victim]}")
-    until(lambda: answer(host) and status(host)["child"] != before["child"])
+    until(lambda: status(host)["child"] not in (None, before["child"]) and serving(host))
+    assert answer(host)
 
 
 def test_nobody_else_reaches_the_control_socket(host):
@@ -172,4 +200,5 @@ def test_stopping_leaves_nothing_behind(host):
     assert host.run("pgrep --uid bell").stdout == ""
     assert host.check_output("find /run/bell -type s -o -type l") == ""
     host.check_output("systemctl start circus@bell")
-    until(lambda: answer(host))
+    until(lambda: serving(host))
+    assert answer(host)

@@ -57,7 +57,7 @@ class Proxy(BaseHTTPRequestHandler):
         return 200, json.dumps({"errors": True, "items": items}).encode()
 
     def ask(self, body: bytes) -> tuple[int, bytes]:
-        receiver = http.client.HTTPConnection("127.0.0.1", 9200, timeout=30)
+        receiver = http.client.HTTPConnection("127.0.0.1", 9200, timeout=120)
         try:
             kind = self.headers.get("Content-Type", "application/json")
             receiver.request(self.command, self.path, body or None, {"Content-Type": kind})

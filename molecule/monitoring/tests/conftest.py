@@ -76,7 +76,7 @@ def ask(connect):
 def until():
     """What is seen once it is wanted; it fails when that never comes."""
 
-    def look(seen, wanted=bool, seconds=60):
+    def look(seen, wanted=bool, seconds=300):
         end = time.monotonic() + seconds
         while not wanted(last := seen()):
             assert time.monotonic() < end, last

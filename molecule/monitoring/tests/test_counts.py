@@ -26,7 +26,7 @@ import socket, time
 client = socket.socket(type=socket.SOCK_DGRAM)
 
 def known():
-    with socket.create_connection(("127.0.0.1", 8126), 30) as asked:
+    with socket.create_connection(("127.0.0.1", 8126), 120) as asked:
         asked.sendall(b"counters\\n")
         with asked.makefile("rb") as told:
             return b"".join(iter(told.readline, b"END\\n"))
@@ -329,7 +329,7 @@ def test_without_carbon_the_app_serves_and_statsd_stays_small(
         assert (restarts, kilobytes < 200 << 10) == ("0", True)
     finally:
         keeper.check_output("systemctl start carbon-cache")
-    up = "timeout 60 sh -c 'until ss -Hltn sport = :2003 | grep -q .; do sleep 0.5; done'"
+    up = "timeout 300 sh -c 'until ss -Hltn sport = :2003 | grep -q .; do sleep 0.5; done'"
     keeper.check_output(up)
     assert request(connect, name, {"418": 7}, served.word) == {"418": 7}
     seen = until(statuses, lambda seen: seen.get("418") == 7)
@@ -344,7 +344,7 @@ def test_without_statsd_the_app_serves(host, name, connect, served, statuses, un
         assert request(connect, name, wanted, served.word) == wanted
     finally:
         listens = "until ss -Hlun sport = :8125 | grep -q .; do sleep 0.2; done"
-        host.check_output(f"systemctl start statsd && timeout 60 sh -c '{listens}'")
+        host.check_output(f"systemctl start statsd && timeout 300 sh -c '{listens}'")
     # of what it says first, the kernel drops one datagram, see above
     assert request(connect, name, {"204": 1}, served.word) == {"204": 1}
     assert request(connect, name, {"429": 4}, served.word) == {"429": 4}

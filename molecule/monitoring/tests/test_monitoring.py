@@ -100,7 +100,7 @@ def test_the_numbers_are_the_truth(host, name, until):
         "node-exporter",
     }
     assert value(found, "metrics_problems") == 0
-    assert abs(value(found, "metrics_run_time_seconds") - began) < 30
+    assert began - 1 < value(found, "metrics_run_time_seconds") < time.time() + 1
     assert host.check_output(f"promtool check metrics < {STATE}/apps.prom") == ""
 
 
@@ -208,10 +208,10 @@ def test_answers_of_nginx_are_counted_by_status(host, name, ask):
 
 def test_the_node_answers_nobody_but_its_masters(host, name, hosts, addresses):
     # the controller is no master, the other host is one
-    with socket.create_connection((addresses[name], 4949), 30) as raw:
+    with socket.create_connection((addresses[name], 4949), 120) as raw:
         assert raw.recv(100) == b""
     [other] = set(hosts) - {name}
-    greeting = f"timeout 30 bash -c 'head --lines=1 < /dev/tcp/{addresses[name]}/4949'"
+    greeting = f"timeout 120 bash -c 'head --lines=1 < /dev/tcp/{addresses[name]}/4949'"
     assert hosts[other].check_output(greeting) == f"# munin node at {name}"
     listening = host.check_output("ss -Htln 'sport = 4949' | awk '{print $4}'")
     assert listening == f"{addresses[name]}:4949"
@@ -234,7 +234,7 @@ def test_the_master_draws_shows_and_tells(host, name, ask, until):
             of_this = [part for part in text.split("\n\n") if f":: {name} ::" in part]
             return all(any(re.search(word, part) for part in of_this) for word in words)
 
-        until(seen, seconds=120)
+        until(seen)
 
     # from the first round on: certificates do not last long enough for the limit of the inventory
     told(r"WARNINGs?: .*shop is 3\d\d\d", by=run)

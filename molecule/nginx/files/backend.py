@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 NUMBERS = itertools.count(1)
+NEXT = threading.Semaphore(0)
 
 
 class Backend(BaseHTTPRequestHandler):
@@ -41,7 +42,10 @@ class Backend(BaseHTTPRequestHandler):
     def echo(self) -> None:
         body = self.body()
         if self.path.startswith("/stuck"):
-            time.sleep(60)
+            print(self.path, flush=True)
+            time.sleep(600)
+        if self.path == "/next":
+            NEXT.release()
         if self.path.startswith("/slow"):
             time.sleep(1.5)
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -91,15 +95,16 @@ class Backend(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def stream(self, headers: dict[str, str]) -> None:
-        """Say when each part is sent, so that a client can tell when it came."""
+        """Send each part but the first when it was asked for: by who has got the one before."""
         self.send_response(200)
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Connection", "close")
         self.end_headers()
         for number in range(3):
+            if number and not NEXT.acquire(timeout=60):
+                break
             self.wfile.write(f"data: {number}\n\n".encode())
-            time.sleep(0.5)
         self.close_connection = True
 
     def address_string(self) -> str:

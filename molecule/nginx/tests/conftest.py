@@ -55,7 +55,7 @@ class Site:
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         if alpn:
             context.set_alpn_protocols([alpn])
-        raw = socket.create_connection((self.address, 443), timeout=20)
+        raw = socket.create_connection((self.address, 443), timeout=120)
         try:
             return context.wrap_socket(raw, server_hostname=name or self.address)
         except BaseException:
@@ -71,7 +71,7 @@ class Site:
         headers: dict[str, str] | None = None,
         trust: str = "",
     ) -> Reply:
-        connection = http.client.HTTPSConnection(name, timeout=20)
+        connection = http.client.HTTPSConnection(name, timeout=120)
         connection.sock = self.tls(name, trust)
         client = connection.sock.getsockname()[0]
         connection.request(method, path, body, headers or {})
@@ -81,7 +81,7 @@ class Site:
         return reply
 
     def ask_plain(self, name: str) -> Reply:
-        connection = http.client.HTTPConnection(self.address, timeout=20)
+        connection = http.client.HTTPConnection(self.address, timeout=120)
         connection.request("GET", "/path?query", headers={"Host": name})
         response = connection.getresponse()
         return Reply(response.status, response.headers, response.read(), "")

@@ -44,7 +44,7 @@ INDEX = f"https://{find_address(HOSTS)}/company/prod/+simple"
 
 def get(url: str) -> bytes:
     context = ssl.create_default_context(cafile=str(STATE / "index-ca.pem"))
-    with urllib.request.urlopen(url, timeout=30, context=context) as response:
+    with urllib.request.urlopen(url, timeout=120, context=context) as response:
         return response.read()
 
 

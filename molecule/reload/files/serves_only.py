@@ -40,7 +40,7 @@ def processes(uid: int) -> Iterator[tuple[int, str, dict[str, str], str]]:
 
 def ask(path: pathlib.Path) -> dict[str, str]:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(5)
+        connection.settimeout(60)
         connection.connect(str(path))
         connection.sendall(b"GET /version HTTP/1.0\r\nHost: subject.test\r\n\r\n")
         answer = connection.makefile("rb").read()

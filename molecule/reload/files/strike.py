@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-DEADLINE = 60.0  # seconds
+DEADLINE = 600.0  # seconds
 POLL = 0.005
 
 
@@ -49,7 +49,7 @@ def find(victim: str, app: str, said: dict) -> int:
     if victim == "server":
         return int(said["child"])
     words = ["systemctl", "show", "--value", "--property=MainPID", f"circus@{app}.service"]
-    return int(subprocess.run(words, check=True, capture_output=True, timeout=10).stdout)
+    return int(subprocess.run(words, check=True, capture_output=True, timeout=60).stdout)
 
 
 def main() -> int:
@@ -65,7 +65,7 @@ def main() -> int:
             return 1
         time.sleep(POLL)
     if chosen.victim == "host":
-        subprocess.run(["systemctl", "reboot", "--force"], check=True, timeout=10)
+        subprocess.run(["systemctl", "reboot", "--force"], check=True, timeout=60)
         return 0
     pid = find(chosen.victim, chosen.app, said)
     os.kill(pid, signal.SIGKILL)

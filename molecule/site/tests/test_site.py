@@ -86,7 +86,7 @@ def test_only_ssh_and_nginx_listen_to_the_network(host):
 def answer(host, domain, path):
     app = "guestbook" if domain == "guestbook.test" else "radicale"
     return host.check_output(
-        f"curl --silent --show-error --fail --max-time 10 --resolve {domain}:443:127.0.0.1"
+        f"curl --silent --show-error --fail --max-time 60 --resolve {domain}:443:127.0.0.1"
         f" --cacert /etc/nginx/certificates/{app}.trust.pem https://{domain}{path}"
     )
 
@@ -103,7 +103,7 @@ def test_both_app_hosts_answer_through_the_proxy(proxy):
 
 
 def test_an_unknown_name_is_turned_away(proxy):
-    refused = proxy.run("curl --insecure --silent --max-time 5 https://127.0.0.1/")
+    refused = proxy.run("curl --insecure --silent --max-time 60 https://127.0.0.1/")
     assert refused.rc == 35
 
 
