@@ -32,6 +32,33 @@ def test_directories(host, path, owner, group, mode):
     assert (found.user, found.group, found.mode) == (owner, group, mode)
 
 
+@pytest.mark.parametrize("name", ["shop", "older"])
+def test_accounts_are_marked_as_the_apps(host, name):
+    assert host.user(name).gecos == "twelvefactor.deploy app"
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("backup", "backup:x:34:34:backup:/var/backups:/usr/sbin/nologin"),
+        ("games", "games:x:5:60:games:/usr/games:/usr/sbin/nologin"),
+        ("alice", None),
+        ("crew", None),
+        ("ledger", None),
+    ],
+)
+def test_what_the_role_did_not_make_stays_as_it_is(host, name, entry):
+    if entry:
+        assert host.check_output(f"getent passwd {name}") == entry
+    assert host.user("alice").home == "/home/alice"
+    assert host.user("alice").shell == "/bin/bash"
+    assert host.file("/var/lib/ledger").user == "root"
+    assert not host.user("crew").exists
+    assert not host.user("ledger").exists
+    assert not host.file(f"/etc/tmpfiles.d/{name}.conf").exists
+    assert not host.file(f"/srv/{name}").exists
+
+
 def test_what_was_changed_is_put_right_at_boot(host):
     host.check_output("rm -rf /run/shop && chmod 777 /srv/shop")
     host.check_output("systemd-tmpfiles --create --boot shop.conf")
