@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from typing import Any
 
 import pytest
@@ -78,13 +79,71 @@ def test_lines_are_the_same_wherever_reading_begins_anew(limit: int) -> None:
     ],
 )
 def test_document(raw: bytes, expected: dict[str, Any]) -> None:
-    found = document(raw, {"f": "given"}, NOON)
+    stored, timestamp = document(raw, {"f": "given"}, NOON)
+    found = json.loads(stored)
+    assert timestamp == found["@timestamp"]
     wanted = {"f": "given", "@timestamp": "2026-03-05T12:00:00.000+00:00"} | expected
-    time, wanted_time = (
+    moment, wanted_moment = (
         datetime.datetime.fromisoformat(d.pop("@timestamp")) for d in (found, wanted)
     )
-    assert (found, time) == (wanted, wanted_time)
-    json.dumps(found, allow_nan=False)
+    assert (found, moment) == (wanted, wanted_moment)
+
+
+def nested(levels: int) -> bytes:
+    """An object in which so many lie in each other, itself among them."""
+    return b'{"a":' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        pytest.param(nested(64), False, id="deep"),
+        pytest.param(nested(65), True, id="too deep"),
+        pytest.param(nested(989), True, id="almost too deep for 3.11"),
+        pytest.param(nested(9997), True, id="almost too deep for 3.13"),
+        pytest.param(nested(100_000), True, id="too deep for all"),
+        pytest.param(b'{"a": "' + b"[{" * 999 + b'"}', False, id="brackets in a text"),
+        pytest.param(b'{"a\\"": "' + b'\\"[' * 99 + b'"}', False, id="quotes in a text"),
+        pytest.param(b'{"a": "' + b'\\"' * 120_000, True, id="a text without an end"),
+        pytest.param(b'{"a": ' + b"9" * 4300 + b"}", False, id="many digits"),
+        pytest.param(b'{"a": ' + b"9" * 4301 + b"}", True, id="too many digits"),
+        pytest.param(b'{"a": -Infinity, "b": NaN}', False, id="infinity"),
+        pytest.param(b'{"a": "\\ud800"}', False, id="half a character"),
+        pytest.param(b'{"\\udfff": "\\u0000"}', False, id="half a character in a name, and NUL"),
+        pytest.param(b'{"a": "\0"}', True, id="NUL"),
+        pytest.param(b"\xff\0{", True, id="bytes"),
+        pytest.param(b'{"@timestamp": {"a": [1e400]}}', True, id="a time that is none"),
+        pytest.param(b'{"@timestamp": 5}', False, id="a time that is a number"),
+    ],
+)  # fmt: skip
+def test_whatever_a_line_holds_it_is_json(raw: bytes, message: bool) -> None:
+    """And no brackets are read one in the other so often that a reader may give up."""
+    stored, timestamp = document(raw, {}, NOON, {"event.id": "1"})
+    found = json.loads(stored)
+    assert b"\n" not in stored
+    assert ("message" in found) is message
+    assert found["event.id"] == "1"
+    index_day(timestamp, NOON, 7)
+
+
+@pytest.mark.parametrize(
+    ("own", "left"),
+    [
+        ({"service.name": "bank"}, {}),
+        ({"service": {"name": "bank", "version": "1"}}, {"service": {"version": "1"}}),
+        ({"service": [{"name": "bank"}, [{"name": "bank"}], 1]}, {"service": [{}, [{}], 1]}),
+        ({"log.file": {"path": "/x", "line": 1}}, {"log.file": {"line": 1}}),
+        ({"log": {"file.path": "/x"}}, {"log": {}}),
+        ({"log": {"file": {"path": "/x"}}}, {"log": {"file": {}}}),
+        ({"name": "x", "labels": {"service.name": "x"}}, {"name": "x", "labels": {"service.name": "x"}}),
+        ({"client.ip": "192.0.2.1", "service.named": 1}, {"client.ip": "192.0.2.1", "service.named": 1}),
+    ],
+)  # fmt: skip
+def test_what_a_line_cannot_say(own: dict[str, Any], left: dict[str, Any]) -> None:
+    fixed = {"service.name": "shop", "log.file.path": "/var/log/shop/web-1.log"}
+    when = {"@timestamp": "2026-01-01T00:00:00Z"}
+    stored, _timestamp = document(json.dumps(own | when).encode(), fixed, NOON, fixed)
+    assert json.loads(stored) == left | when | fixed
 
 
 @pytest.mark.parametrize(
@@ -102,6 +161,23 @@ def test_document(raw: bytes, expected: dict[str, Any]) -> None:
 )
 def test_index_day(timestamp: str, day: str) -> None:
     assert index_day(timestamp, NOON, 7) == day
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "UTC"])
+@pytest.mark.parametrize(
+    "text", ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "0000-00-00 00:00:00"]
+)
+def test_index_day_of_the_first_and_the_last_year(
+    text: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert index_day(text, NOON, 7) == "2026.03.05"
+        document(text.encode(), {}, NOON)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_ids_tell_lines_apart() -> None:

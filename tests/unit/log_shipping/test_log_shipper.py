@@ -25,6 +25,10 @@ import pytest
 from log_receivers import Line, LogstashHttp, LogstashTcp, Outcome, Receiver, Refused, Unavailable
 
 
+def message(line: Line) -> str:
+    return str(json.loads(line.document)["message"])
+
+
 class Memory(Receiver):
     """Keeps lines by index and id, in the order in which they came."""
 
@@ -47,7 +51,7 @@ class Memory(Receiver):
 
     @property
     def texts(self) -> list[str]:
-        return [line.document["message"] for line in self.kept.values()]
+        return [message(line) for line in self.kept.values()]
 
 
 class Host:
@@ -66,7 +70,7 @@ class Host:
             "url": "http://unused", "output": "logstash_http", "ca_file": "",
             "authorization_file": "", "state": str(self.state), "index": "l", "days": 7,
             "files": [{"paths": [str(self.logs / "*.log")], "fields": {}}], "prepare": {},
-            "batch_bytes": 1000, "line_bytes": 100, "retry_seconds": 1, "deleted_bytes": 1000,
+            "batch_bytes": 1000, "line_bytes": 100, "retry_seconds": 1, "deleted_bytes": 100_000,
             "dead_bytes": 1000,
         }  # fmt: skip
         self.shipper = log_shipper.Shipper(config | settings)
@@ -195,15 +199,121 @@ def test_what_deleted_logs_hold_of_the_disk_is_bounded(
 ) -> None:
     for number in range(3):
         path = host.logs / f"{number}.log"
-        host.write(str(number) * 599, path=path)
+        fill(path, str(number) * 65_535)
         os.utime(path, (number, number))
         host.shipper.look()
         path.unlink()
     host.shipper.look()
-    assert sum(log.size for log in host.shipper.logs.values()) == 600
-    assert host.shipper.counts["lost_bytes"] == 1200
-    assert capfd.readouterr().err.count("<3>lost 600 bytes") == 2
+    assert sum(log.size for log in host.shipper.logs.values()) == 65_536
+    assert host.shipper.counts["lost_bytes"] == 131_072
+    assert capfd.readouterr().err.count("<3>lost 65536 bytes") == 2
     assert {text[0] for text in host.ship()} == {"2"}
+
+
+def fill(path: pathlib.Path, text: str) -> None:
+    """A line that takes its blocks of the disk at once."""
+    with path.open("w") as file:
+        file.write(f"{text}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def test_deleted_logs_of_an_app_cost_no_others(host: Host, tmp_path: pathlib.Path) -> None:
+    """Neither by holes nor by what they hold, and however old those of others are."""
+    (tmp_path / "nginx").mkdir()
+    nginx, shop = tmp_path / "nginx" / "access.log", host.logs / "shop.log"
+    sources = [{"paths": [str(d / "*.log")], "fields": {}} for d in (tmp_path / "nginx", host.logs)]
+    host.start(files=sources)
+    fill(nginx, "n" * 40_000)
+    os.utime(nginx, (1, 1))
+    with shop.open("w") as file:
+        file.truncate(2 << 30)
+    host.shipper.look()
+    nginx.unlink()
+    shop.unlink()
+    host.shipper.look()
+    assert host.shipper.counts["lost_bytes"] == 0
+    for number in range(3):
+        fill(shop, str(number) * 65_535)
+        host.shipper.look()
+        shop.unlink()
+    host.shipper.look()
+    left = [log.path for log in host.shipper.logs.values() if log.deleted]
+    assert str(nginx) in left
+    assert host.shipper.counts["lost_bytes"] > 2 * 65_536
+
+
+def test_files_of_one_source_starve_no_other(host: Host, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "nginx").mkdir()
+    sources = [{"paths": [str(d / "*.log")], "fields": {}} for d in (host.logs, tmp_path / "nginx")]
+    host.start(files=sources)
+    for number in range(30):
+        host.write(*["a" * 90] * 20, path=host.logs / f"{number}.log")
+    host.write(*["n" * 90] * 20, path=tmp_path / "nginx" / "access.log")
+    host.shipper.look()
+    batches = 0
+    while sum(message(line)[0] == "n" for line in host.memory.kept.values()) < 20:
+        host.shipper.deliver(host.shipper.collect())
+        batches += 1
+    assert batches <= 5
+
+
+def test_a_line_that_makes_it_fail_is_dead_and_blocks_nobody(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(line: Line) -> str:
+        if "poison" in message(line):
+            raise RecursionError("too deep")
+        return "done"
+
+    host.memory.answer = answer
+    host.write("1", "2", "poison", "3")
+    assert host.ship() == ["1", "2", "3"]
+    dead = json.loads((host.state / "dead.jsonl").read_text())
+    assert (dead["line"], dead["reason"]) == ("poison\n", "RecursionError: too deep")
+    # where it fails whatever is sent, it is not the lines
+    host.write("poison 1", "poison 2")
+    host.shipper.look()
+    [*lines] = host.shipper.collect()
+    with pytest.raises(Unavailable, match=r"cannot send to .*: RecursionError: too deep"):
+        host.shipper.attempt(lines)
+
+
+def test_birth_as_stat_writes_it(host: Host) -> None:
+    """It is part of the ids of lines that were shipped when stat(1) was asked."""
+    host.write("1")
+    host.shipper.look()
+    command = ["stat", "--format=%i %w", host.log]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+    assert [log.inode for log in host.shipper.logs.values()] == [said.strip()]
+
+
+def test_more_files_than_may_be_open(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+    """Those that are shipped and idle make room; one that is written to again has its turn again."""
+    host.shipper.files = 3
+    long_ago = time.time() - 100
+    for number in range(8):
+        path = host.logs / f"{number}.log"
+        host.write(str(number), path=path)
+        os.utime(path, (long_ago + number, long_ago + number))
+    for _round in range(3):
+        host.ship()
+        assert len(host.shipper.logs) <= 3
+    assert host.memory.texts == [str(number) for number in range(8)]
+    said = capfd.readouterr().err.splitlines()
+    assert [line[:3] for line in said] == ["<4>", "<5>"]
+    assert (
+        "*.log: only 3 files can be open at a time, and there are more; the others wait" in said[0]
+    )
+    attempts = host.memory.attempts
+    host.ship()
+    assert host.memory.attempts == attempts
+    host.write("again", path=host.logs / "0.log")
+    assert host.ship()[8:] == ["again"]
+    for path in host.logs.iterdir():
+        path.unlink()
+    host.ship()
+    assert (host.shipper.parked, host.shipper.known) == ({}, {})
 
 
 def test_the_next_file_with_the_same_inode_is_another(host: Host) -> None:
@@ -275,7 +385,7 @@ def test_only_what_was_put_off_is_sent_again(host: Host) -> None:
     refusals = {"2": 3}
 
     def answer(line: Line) -> str:
-        text = line.document["message"]
+        text = message(line)
         refusals[text] = refusals.get(text, 0) - 1
         return "again" if refusals[text] >= 0 else "done"
 
@@ -288,7 +398,7 @@ def test_only_what_was_put_off_is_sent_again(host: Host) -> None:
 def test_a_dead_line_is_kept_aside_and_blocks_nobody(
     host: Host, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    host.memory.answer = lambda line: "dead" if "poison" in line.document["message"] else "done"
+    host.memory.answer = lambda line: "dead" if "poison" in message(line) else "done"
     host.write("1", "poison", "2")
     assert host.ship() == ["1", "2"]
     [dead] = [json.loads(text) for text in (host.state / "dead.jsonl").read_text().splitlines()]
@@ -318,7 +428,7 @@ def test_every_log_gets_its_turn(host: Host) -> None:
         )
     host.shipper.look()
     batch = host.shipper.collect()
-    assert {line.document["message"][0] for line in batch} == set("abc")
+    assert {message(line)[0] for line in batch} == set("abc")
     assert sum(len(line.raw) for line in batch) <= 1000
 
 
@@ -355,7 +465,8 @@ def test_what_is_no_log_is_let_alone(host: Host, tmp_path: pathlib.Path) -> None
 
 
 def line(text: str) -> Line:
-    return Line("f", "1", 0, 1, b"", f"id-{text}", "2026.01.01", {"message": text})
+    document = json.dumps({"message": text, "event.id": f"id-{text}"}).encode()
+    return Line("f", "1", 0, 1, b"", f"id-{text}", "2026.01.01", document)
 
 
 def config(url: str) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from typing import Any
 TIME = re.compile(
     r"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,6})\d*)?(Z|[+-]\d\d:?\d\d)?"
 )
+# A string, which may lack its end, or a bracket; in time that grows with the text alone.
+BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+DEEPEST = 64  # levels of an object; Elasticsearch takes 20, and Python ever other numbers
 # Answers with 400 that say something of the index or the cluster, and nothing of the line.
 NOT_OF_THE_LINE = {"index_closed_exception", "invalid_index_name_exception", "validation_exception"}
 
@@ -45,27 +48,71 @@ def line_time(text: str) -> datetime.datetime | None:
     return None
 
 
-def document(raw: bytes, fields: dict[str, Any], at: float) -> dict[str, Any]:
-    """What is stored of a line: the object that it is, or its text, with ``fields`` where it does
-    not speak of them itself, and ``at`` for its time where it has none."""
+def deep(text: str) -> bool:
+    """Whether more than DEEPEST arrays and objects of JSON lie in each other; it is not read as
+    JSON for that, which would go as deep."""
+    depth = 0
+    for found in BRACKET.finditer(text):
+        if found[0] in ("{", "["):
+            depth += 1
+            if depth > DEEPEST:
+                return True
+        elif found[0] in ("}", "]"):
+            depth -= 1
+    return False
+
+
+def without(value: Any, name: str) -> Any:
+    """An object without a field, which may be written ``a.b`` or as an object in ``a``, or in each
+    of several: they are one field to Elasticsearch."""
+    if isinstance(value, list):
+        return [without(item, name) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {}
+    for key, item in value.items():
+        if key != name:
+            kept[key] = without(item, name[len(key) + 1 :]) if name.startswith(f"{key}.") else item
+    return kept
+
+
+def document(
+    raw: bytes, fields: dict[str, Any], at: float, fixed: dict[str, Any] | None = None
+) -> tuple[bytes, str]:
+    """What is stored of a line, as it is sent, and its time: the object that it is, or its text,
+    with ``fields`` where it does not speak of them itself, ``fixed`` whatever it says, and ``at``
+    for its time where it has none."""
     text = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-    own: dict[str, Any] = {"message": text}
-    if text.startswith("{"):
+    found: Any = None
+    if text.startswith("{") and not deep(text):
         with contextlib.suppress(ValueError, RecursionError):
             found = json.loads(text, parse_constant=str)
-            json.dumps(found, allow_nan=False)  # 1e999 is JSON, and too much for a number
-            own = found
+    # 1e999 is JSON, and too much for a number
+    with contextlib.suppress(ValueError, RecursionError):
+        if isinstance(found, dict):
+            return _stored(found, fields, text, at, fixed or {})
+    return _stored({"message": text}, fields, text, at, fixed or {})
+
+
+def _stored(
+    own: dict[str, Any], fields: dict[str, Any], text: str, at: float, fixed: dict[str, Any]
+) -> tuple[bytes, str]:
+    for name in fixed:
+        own = without(own, name)
     if own.get("@timestamp") is None:
         moment = line_time(text) or datetime.datetime.fromtimestamp(at, datetime.UTC)
         own["@timestamp"] = moment.isoformat(timespec="milliseconds")
-    return fields | own
+    whole = fields | own | fixed
+    return json.dumps(whole, allow_nan=False).encode(), str(whole["@timestamp"])
 
 
 def index_day(timestamp: str, at: float, days: int) -> str:
     """The day whose index a line belongs to: its own, in UTC; the day of ``at`` where that is none
     of the last ``days``, for lines must not make indices without number."""
     now = datetime.datetime.fromtimestamp(at, datetime.UTC)
-    moment = (line_time(timestamp) or now).astimezone(datetime.UTC)
+    moment = now
+    with contextlib.suppress(ValueError, OverflowError):  # the year 1, east of Greenwich
+        moment = (line_time(timestamp) or now).astimezone(datetime.UTC)
     if not -1 <= (now.date() - moment.date()).days <= days:
         moment = now
     return moment.strftime("%Y.%m.%d")

@@ -39,7 +39,7 @@ class Line(NamedTuple):
     raw: bytes
     id: str
     day: str  # of its index
-    document: dict[str, Any]
+    document: bytes  # JSON
 
 
 class Outcome(NamedTuple):
@@ -53,6 +53,8 @@ DONE = Outcome("done", "")
 class Receiver:
     """Every request has a connection of its own: there is about one a second at most, and none is
     met by the end of a connection that was kept."""
+
+    named = False  # whether a document holds the id of its line
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -89,7 +91,8 @@ class Receiver:
             connection.request(method, self.url.path.rstrip("/") + path, body or None, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
+        # ValueError: of what a header or an address may hold; it is not for a line to answer for
+        except (OSError, http.client.HTTPException, ValueError) as error:
             said = str(error) or type(error).__name__
             raise Unavailable(f"{method} {self.name}{path.partition('?')[0]}: {said}") from None
         finally:
@@ -104,7 +107,7 @@ class Receiver:
         reason = f"{method} {self.name}{path.partition('?')[0]} answered {status}: {said}"
         # A 400 without a word of its own is one of something in between, which knows no lines.
         error = None
-        with contextlib.suppress(ValueError, TypeError, KeyError):
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
             error = json.loads(answer)["error"]
         if status == 413 or (status == 400 and error and verdict(status, error) == "dead"):
             raise Refused(reason)
@@ -122,17 +125,16 @@ class Elasticsearch(Receiver):
                 raise Unavailable(str(error)) from None
 
     def send(self, lines: list[Line]) -> list[Outcome]:
-        parts: list[dict[str, Any]] = []
+        body = bytearray()
         for line in lines:
-            index = f"{self.config['index']}-{line.day}"
-            parts += {"create": {"_index": index, "_id": line.id}}, line.document
-        body = "".join(json.dumps(part) + "\n" for part in parts).encode()
+            action = {"create": {"_index": f"{self.config['index']}-{line.day}", "_id": line.id}}
+            body += json.dumps(action).encode() + b"\n" + line.document + b"\n"
         path = "/_bulk?filter_path=items.*.status,items.*.error"
-        answer = self.demand("POST", path, body, NDJSON)
+        answer = self.demand("POST", path, bytes(body), NDJSON)
         try:
             items = [item["create"] for item in json.loads(answer)["items"]]
             outcomes = [outcome(item["status"], item.get("error")) for item in items]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             outcomes = []
         if len(outcomes) != len(lines):
             said = f"{len(outcomes)} answers to {len(lines)} lines: {answer[:200]!r}"
@@ -150,18 +152,20 @@ def outcome(status: int, error: Any) -> Outcome:
 class LogstashHttp(Receiver):
     """Its http input: an array of objects in a request, acknowledged by the status."""
 
+    named = True
+
     def send(self, lines: list[Line]) -> list[Outcome]:
-        documents = [line.document | {"event.id": line.id} for line in lines]
-        self.demand("POST", "/", json.dumps(documents).encode())
+        self.demand("POST", "/", b"[" + b",".join(line.document for line in lines) + b"]")
         return [DONE] * len(lines)
 
 
 class LogstashTcp(Receiver):
     """Its tcp input: an object a line. That it closes after us is the only word that it has."""
 
+    named = True
+
     def send(self, lines: list[Line]) -> list[Outcome]:
-        documents = (line.document | {"event.id": line.id} for line in lines)
-        body = "".join(json.dumps(document) + "\n" for document in documents).encode()
+        body = b"".join(line.document + b"\n" for line in lines)
         host, port = self.url.hostname or "", self.url.port or 0
         try:
             with socket.create_connection((host, port), TIMEOUT) as plain:

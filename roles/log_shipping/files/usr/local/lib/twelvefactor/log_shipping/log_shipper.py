@@ -16,20 +16,24 @@ deleted stays open until it is read; how much of the disk deleted ones may hold 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import fnmatch
 import glob
 import itertools
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import stat
-import subprocess
+import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from log_lines import document, index_day, line_id, split
 from log_receivers import RECEIVERS, Line, Outcome, Refused, Unavailable
@@ -37,43 +41,83 @@ from log_receivers import RECEIVERS, Line, Outcome, Refused, Unavailable
 POLL = 1.0  # seconds between two looks at the files, and between two attempts at first
 IDLE = 60.0  # seconds without a write after which a file that was renamed gets no more
 LINES = 2000  # in a request: short ones take far more memory than they are long
+FILES = 1024  # of a source that are open at a time
+RESERVE = 32  # descriptors for everything but logs
+ENTRIES = 20_000  # of a directory that are looked at
 REMIND = 600.0  # seconds after which a trouble that lasts is said again
 ROTATED = re.compile(r"[.-]\d+$")
 COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 
 
-def paths(pattern: str) -> list[str]:
+def paths(pattern: str) -> Iterator[str]:
     """The logs that a pattern names, and what they were renamed to; not what was compressed."""
-    rotated = [path for path in glob.glob(f"{pattern}[.-][0-9]*") if ROTATED.search(path)]
-    return [path for path in glob.glob(pattern) if not path.endswith(COMPRESSED)] + rotated
+    directory, name = os.path.split(pattern)
+    log = re.compile(fnmatch.translate(name)).match
+    renamed = re.compile(fnmatch.translate(f"{name}[.-][0-9]*")).match
+    for place in glob.glob(directory):
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
+            for entry in itertools.islice(entries, ENTRIES):
+                if entry.name.startswith(".") and not name.startswith("."):
+                    continue
+                current = log(entry.name) and not entry.name.endswith(COMPRESSED)
+                if current or (renamed(entry.name) and ROTATED.search(entry.name)):
+                    yield entry.path
 
 
 def open_log(path: str) -> int | None:
     """Open what is a file itself: a link may lead to what is no log, and a pipe to nowhere."""
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        if stat.S_ISREG(os.fstat(fd).st_mode):
-            return fd
-        os.close(fd)
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
     return None
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+AT_EMPTY_PATH, STATX_BTIME, BTIME = 0x1000, 0x800, 80  # linux/stat.h; the last is a place
+
+
+def birth(fd: int) -> str:
+    """When a file was made, as stat(1) writes it; ``-`` where its file system does not know."""
+    found = ctypes.create_string_buffer(256)
+    if LIBC.statx(fd, b"", AT_EMPTY_PATH, STATX_BTIME, found):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    if not struct.unpack_from("I", found)[0] & STATX_BTIME:
+        return "-"
+    seconds, nanoseconds = struct.unpack_from("qI", found, BTIME)
+    when = time.localtime(seconds)
+    return time.strftime(f"%Y-%m-%d %H:%M:%S.{nanoseconds:09} %z", when)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Logs that share a number of open files and a part of each request."""
+
+    paths: tuple[str, ...]
+    fields: dict[str, Any]
+    fixed: bool  # whether a line cannot say the fields differently
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.paths)
 
 
 class Log:
     """An open log file. As long as it is open its inode is not used for another."""
 
-    def __init__(self, fd: int, path: str, fields: dict[str, Any]) -> None:
-        self.fd, self.path, self.fields = fd, path, fields
+    def __init__(self, fd: int, path: str, source: Source) -> None:
+        self.fd, self.path, self.source = fd, path, source
         self.listed = True
         self.offset = self.cut = 0
         # Once it is closed, only its birth tells it from the next file with that inode.
-        command = ["stat", "--dereference", "--format=%w", f"/proc/{os.getpid()}/fd/{fd}"]
-        born = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-        self.inode = f"{os.fstat(fd).st_ino} {born.stdout.strip()}"
+        self.inode = f"{os.fstat(fd).st_ino} {birth(fd)}"
         self.look()
 
     def look(self) -> None:
         found = os.fstat(self.fd)
         self.size, self.modified = found.st_size, found.st_mtime
+        self.held = found.st_blocks * 512  # bytes of the disk, of which a file with holes has few
         self.deleted = found.st_nlink == 0
 
     @property
@@ -100,6 +144,14 @@ class Log:
             at += len(raw)
 
 
+class Parked(NamedTuple):
+    """A log that was closed for others to be opened, as it was when all of it was shipped."""
+
+    inode: str
+    size: int
+    modified: float
+
+
 class Shipper:
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -107,8 +159,16 @@ class Shipper:
         self.host = socket.gethostname()
         self.stop = threading.Event()
         self.troubles: dict[str, tuple[str, float, float]] = {}
+        self.sources = [
+            Source(tuple(found["paths"]), found["fields"], found.get("fixed", False))
+            for found in config["files"]
+        ]
+        descriptors, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        share = (descriptors - RESERVE) // max(len(self.sources), 1)
+        self.files = max(min(FILES, share), 1)
         self.logs: dict[tuple[int, int], Log] = {}
-        self.served: dict[str, int] = {}  # log: the last batch that had lines of it
+        self.parked: dict[tuple[int, int], Parked] = {}
+        self.served: dict[str, int] = {}  # source or log: the last batch that had lines of it
         self.batches = 0
         self.state_file = os.path.join(config["state"], "state.json")
         self.dead_file = os.path.join(config["state"], "dead.jsonl")
@@ -152,10 +212,11 @@ class Shipper:
         """Find new files, and see what became of those that are open."""
         for log in self.logs.values():
             log.listed = False
-        for source in self.config["files"]:
-            for pattern in source["paths"]:
-                for path in paths(pattern):
-                    self.meet(path, source["fields"])
+        listed: set[tuple[int, int]] = set()
+        for source in self.sources:
+            listed |= self.survey(source)
+        for identity in self.parked.keys() - listed:
+            self.known.pop(self.parked.pop(identity).inode, None)
         for identity, log in list(self.logs.items()):
             before = log.size
             log.look()
@@ -164,27 +225,97 @@ class Shipper:
                 log.offset, log.cut = 0, log.cut + 1
             if log.over and log.offset >= log.size and (log.deleted or not log.listed):
                 self.forget(identity)
-        deleted = sorted((log.modified, key) for key, log in self.logs.items() if log.deleted)
-        while sum(self.logs[key].size for _age, key in deleted) > self.config["deleted_bytes"]:
-            _age, key = deleted.pop(0)
-            self.lose(
-                self.logs[key].path, self.logs[key].size - self.logs[key].offset, "it was deleted"
-            )
+        self.spare()
+
+    def spare(self) -> None:
+        """Give up deleted logs that hold too much of the disk: of the source that holds most of it
+        the oldest, so that none of another has to go for it."""
+        deleted: dict[Source, list[tuple[int, int]]] = {}
+        for key, log in sorted(self.logs.items(), key=lambda item: item[1].modified):
+            if log.deleted:
+                deleted.setdefault(log.source, []).append(key)
+        held = {s: sum(self.logs[key].held for key in keys) for s, keys in deleted.items()}
+        while sum(held.values()) > self.config["deleted_bytes"]:
+            most = max(held, key=lambda source: held[source])
+            key = deleted[most].pop(0)
+            log = self.logs[key]
+            held[most] -= log.held
+            self.lose(log.path, log.size - log.offset, "it was deleted")
             self.forget(key)
 
-    def meet(self, path: str, fields: dict[str, Any]) -> None:
+    def survey(self, source: Source) -> set[tuple[int, int]]:
+        """Open the new files of a source, as many as it may have open; all that there are."""
+        listed: set[tuple[int, int]] = set()
+        fresh: list[tuple[bool, float, str]] = []
+        known = {inode.partition(" ")[0] for inode in self.known}
+        for path in itertools.chain.from_iterable(map(paths, source.paths)):
+            with contextlib.suppress(OSError):
+                found = os.stat(path, follow_symlinks=False)
+                if not stat.S_ISREG(found.st_mode):
+                    continue
+                identity = found.st_dev, found.st_ino
+                seen, parked = identity in listed, self.parked.get(identity)
+                listed.add(identity)
+                if log := self.logs.get(identity):
+                    log.path, log.listed = path, True
+                elif not seen and (
+                    parked is None
+                    or (parked.size, parked.modified) != (found.st_size, found.st_mtime)
+                ):
+                    fresh.append((str(found.st_ino) not in known, found.st_mtime, path))
+        room = self.files - sum(log.source is source for log in self.logs.values())
+        if len(fresh) > room:
+            room += self.park(source, len(fresh) - room)
+        trouble = ""
+        if len(fresh) > room:
+            trouble = (
+                f"{source.name}: only {self.files} files can be open at a time, and there are more; "
+                "the others wait until some of these are shipped and idle"
+            )
+        for _new, _modified, path in sorted(fresh)[: max(room, 0)]:
+            try:
+                self.meet(path, source)
+            except OSError as error:
+                trouble = f"cannot open {path}: {error.strerror}"
+        self.report(f"opening {source.name}", trouble)
+        return listed
+
+    def park(self, source: Source, number: int) -> int:
+        """Close logs of a source which are shipped and to which nobody has written for a while."""
+        idle = [
+            (log.modified, key)
+            for key, log in self.logs.items()
+            if log.source is source and log.offset >= log.size and not log.deleted
+            and time.time() - log.modified > IDLE
+        ]  # fmt: skip
+        for _modified, key in (parted := sorted(idle)[:number]):
+            log = self.logs[key]
+            self.parked[key] = Parked(log.inode, log.size, log.modified)
+            self.known[log.inode] = {
+                "path": log.path, "offset": log.offset, "size": log.size, "cut": log.cut
+            }  # fmt: skip
+            self.forget(key)
+        return len(parted)
+
+    def meet(self, path: str, source: Source) -> None:
         with contextlib.suppress(FileNotFoundError):
-            found = os.stat(path, follow_symlinks=False)
-            log = self.logs.get((found.st_dev, found.st_ino))
-            if log is None:
-                if (fd := open_log(path)) is None:
-                    return
-                log = Log(fd, path, fields)
-                if entry := self.known.pop(log.inode, None):
-                    log.offset, log.cut = entry["offset"], entry["cut"]
-                found = os.fstat(fd)
-                self.logs[(found.st_dev, found.st_ino)] = log
-            log.path, log.listed = path, True
+            if (fd := open_log(path)) is None:
+                return
+            try:
+                log = Log(fd, path, source)
+            except OSError:
+                os.close(fd)
+                raise
+            if entry := self.known.pop(log.inode, None):
+                log.offset, log.cut = entry["offset"], entry["cut"]
+            found = os.fstat(fd)
+            if (double := self.logs.get((found.st_dev, found.st_ino))) is not None:
+                os.close(fd)  # renamed while it was looked for
+                double.path, double.listed = path, True
+                return
+            if parked := self.parked.pop((found.st_dev, found.st_ino), None):
+                self.known.pop(parked.inode, None)
+            self.logs[(found.st_dev, found.st_ino)] = log
 
     def forget(self, identity: tuple[int, int]) -> None:
         os.close(self.logs.pop(identity).fd)
@@ -211,9 +342,13 @@ class Shipper:
     def lines(self, log: Log, at: float, size: int, end: int | None = None) -> Iterator[Line]:
         fields = {"ecs.version": "8.11.0", "host.name": self.host, "log.file.path": log.base}
         for start, raw in log.read(size, self.config["line_bytes"], end):
-            found = document(raw, fields | log.fields, at)
             identity = line_id(self.host, log.key, start, raw)
-            day = index_day(str(found["@timestamp"]), at, self.config["days"])
+            given = fields | log.source.fields
+            fixed = given if log.source.fixed else {}
+            if self.receiver.named:
+                fixed = fixed | {"event.id": identity}
+            found, timestamp = document(raw, given, at, fixed)
+            day = index_day(timestamp, at, self.config["days"])
             yield Line(log.path, log.key, start, start + len(raw), raw, identity, day, found)
 
     def interrupted(self) -> list[Line]:
@@ -226,38 +361,75 @@ class Shipper:
         return batch
 
     def collect(self) -> list[Line]:
-        """The next lines: the logs in turn, of each the oldest file first."""
-        groups: dict[str, list[Log]] = {}
+        """The next lines: the sources in turn, of each its logs, of each the oldest file first."""
+        sources: dict[str, dict[str, list[Log]]] = {}
         for log in sorted(self.logs.values(), key=lambda log: log.modified):
             if log.offset < log.size:
-                groups.setdefault(log.base, []).append(log)
+                sources.setdefault(log.source.name, {}).setdefault(log.base, []).append(log)
         whole, at = self.config["batch_bytes"], time.time()
-        share = max(whole // max(len(groups), 1), self.config["line_bytes"])
-        batch: list[Line] = []
+        present = {*sources, *itertools.chain.from_iterable(sources.values())}
+        self.served = {name: last for name, last in self.served.items() if name in present}
         self.batches += 1
-        for base in sorted(groups, key=lambda base: self.served.get(base, 0)):
+        batch: list[Line] = []
+        for name in self.in_turn(sources):
             if sum(len(line.raw) for line in batch) >= whole:
                 break
-            for log in groups[base]:
-                if found := list(
-                    itertools.islice(self.lines(log, at, share), LINES // len(groups) + 1)
-                ):
-                    batch += found
-                    self.served[base] = self.batches
-                    break
+            part = self.collect_of(
+                sources[name], at, whole // len(sources), LINES // len(sources) + 1
+            )
+            batch += part
+            if part:
+                self.served[name] = self.batches
         if batch:
             self.save({"at": at, "ends": {line.key: line.end for line in batch}})
         return batch
 
+    def in_turn(self, names: Iterable[str]) -> list[str]:
+        return sorted(names, key=lambda name: self.served.get(name, 0))
+
+    def collect_of(
+        self, logs: dict[str, list[Log]], at: float, size: int, number: int
+    ) -> list[Line]:
+        """The next lines of a source: about ``number`` and ``size`` bytes, or one of each log."""
+        share = max(size // len(logs), self.config["line_bytes"])
+        part: list[Line] = []
+        for base in self.in_turn(logs):
+            if sum(len(line.raw) for line in part) >= size or len(part) >= number:
+                break
+            for log in logs[base]:
+                lines = self.lines(log, at, share)
+                if found := list(itertools.islice(lines, number // len(logs) + 1)):
+                    part += found
+                    self.served[base] = self.batches
+                    break
+        return part
+
     def attempt(self, lines: list[Line]) -> list[Outcome]:
-        """Send lines; what is refused as a whole in halves, down to the line."""
+        """Send lines; what is refused as a whole in halves, down to the line.
+
+        So is what makes the program fail: it would fail again after a restart, and every line
+        would wait for one. Where no line gets through it is none of them, and they wait.
+        """
+        failed: list[str] = []
+        outcomes = self.halve(lines, failed)
+        if len(failed) == len(lines) > 1:
+            raise Unavailable(f"cannot send to {self.receiver.name}: {failed[0]}")
+        return outcomes
+
+    def halve(self, lines: list[Line], failed: list[str]) -> list[Outcome]:
         try:
             return self.receiver.send(lines)
-        except Refused as error:
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop all the others
             if len(lines) == 1:
-                return [Outcome("dead", str(error))]
+                reason = str(error)
+                if not isinstance(error, Refused):
+                    reason = f"{type(error).__name__}: {error}"
+                    failed.append(reason)
+                return [Outcome("dead", reason)]
             half = len(lines) // 2
-            return self.attempt(lines[:half]) + self.attempt(lines[half:])
+            return self.halve(lines[:half], failed) + self.halve(lines[half:], failed)
 
     def deliver(self, lines: list[Line]) -> None:
         """Send until every line is there or dead, and write that down; or until told to stop."""
@@ -337,7 +509,8 @@ class Shipper:
 
 def say(level: int, text: str) -> None:
     """Into the journal, with syslog's level."""
-    print(f"<{level}>{text}", file=sys.stderr, flush=True)
+    # a name of a file may hold a line of its own
+    print(f"<{level}>{' '.join(text.splitlines())}", file=sys.stderr, flush=True)
 
 
 def notify(text: str) -> None:
@@ -345,7 +518,7 @@ def notify(text: str) -> None:
     if address := os.environ.get("NOTIFY_SOCKET"):
         address = "\0" + address[1:] if address.startswith("@") else address
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way:
-            way.sendto(text.encode(), address)
+            way.sendto(text.encode("utf-8", "backslashreplace"), address)
 
 
 def main(path: str) -> None:
