@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 import time
 import urllib.error
 from typing import Any
 
 CHUNK = 256 << 10  # bytes
+# how uv, and how pip and git say that a certificate is not trusted
+UNTRUSTED = re.compile(r"invalid peer certificate|certificate[_ ]verify[_ ]failed", re.IGNORECASE)
 
 
 def read_body(response: Any, deadline: float, largest: int) -> bytes:
@@ -45,3 +48,13 @@ def why_not(url: str, error: Exception, seconds: float) -> str:
     if isinstance(reason, BrokenPipeError | ConnectionResetError | http.client.HTTPException):
         return f"{url} broke the connection ({reason or type(reason).__name__})."
     return f"{url} cannot be reached ({reason}). Is it running there?"
+
+
+def trust_remedy(output: str) -> str:
+    """What to do about the output of a tool that does not trust an index; empty if it is not that."""
+    if not UNTRUSTED.search(output):
+        return ""
+    return (
+        "\nThe certificate of the index is not trusted. Give the CA that signed it: index_ca_file in "
+        "the inventory, publish_ca_path for the role publish, ca_path for a module."
+    )

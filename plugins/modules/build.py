@@ -215,6 +215,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils import (
     _locking,
     _source,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
+    trust_remedy,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
@@ -315,7 +318,7 @@ class Build:
 
     def uv(self, words: Sequence[str], what: str) -> tuple[int, str]:
         program = self.params["uv"] or self.tool("uv")
-        return run(
+        code, said = run(
             [program, *words],
             what,
             TIMEOUT,
@@ -323,6 +326,7 @@ class Build:
             directory=self.work,
             remedy="it comes from PyPI: pip install uv",
         )
+        return code, said.rstrip() + trust_remedy(said) if code else said
 
     # --- the wheel
 

@@ -81,6 +81,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
+    trust_remedy,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
@@ -166,6 +169,7 @@ def make(params: dict[str, Any], venv: pathlib.Path, pins: Sequence[Pin]) -> Non
             if code:
                 raise ReleaseError(
                     f"Could not {what}: {command[0]} ended with {code}:\n{said.strip()[-3000:]}"
+                    f"{trust_remedy(said)}"
                 )
 
 

@@ -134,3 +134,30 @@ def test_credentials_of_the_index_are_not_shown(
     assert "canary" not in call(publish_tools.main, **params).printed
     pathlib.Path(params["requirements"]).write_text(f"gone==1 --hash=sha256:{'0' * 64}\n")
     assert "canary" not in call(publish_tools.main, **params).printed
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_certificate_that_is_not_trusted_names_the_variables(
+    installer: str,
+    call: Any,
+    tmp_path: pathlib.Path,
+    server: Any,
+    certificate: tuple[pathlib.Path, pathlib.Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    if installer == "pip":
+        monkeypatch.setattr(publish_tools, "find_uv", lambda _given: None)
+    server.start(certificate)
+    lock = tmp_path / "tools.txt"
+    lock.write_text(f"twine==7.0 --hash=sha256:{'0' * 64}\n")
+    done = call(
+        publish_tools.main,
+        requirements=str(lock),
+        directory=str(tmp_path / "cache"),
+        index_url=server.url,
+    )
+    assert done.code == 1
+    assert "Give the CA that signed it: index_ca_file in the inventory" in done.result["msg"]
