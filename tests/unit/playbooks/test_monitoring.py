@@ -17,6 +17,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
+from ansible_collections.twelvefactor.deploy.plugins.filter import addresses
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TWO = {"app": ["a1", "a2"]}
@@ -51,7 +52,11 @@ class Plan:
         given = self.inventory.get_host(host) if host else None
         known = self.manager.get_vars(host=given)
         known |= self.variables | {"hostvars": self.hosts}
-        return Templar(self.loader, variables=known).template(self.variables[name])
+        templar = Templar(self.loader, variables=known)
+        # without the collection loader of Ansible, which would replace Python's for all tests
+        for filter_name, function in addresses.FilterModule().filters().items():
+            templar._engine.environment.filters[f"twelvefactor.deploy.{filter_name}"] = function
+        return templar.template(self.variables[name])
 
 
 @pytest.fixture
