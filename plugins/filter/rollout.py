@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which order the hosts of a fleet get a release."""
+"""In which order the hosts of a fleet get a release, and whether they should."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from packaging.version import InvalidVersion, Version
 
 
 def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -> list[list[str]]:
@@ -33,6 +34,19 @@ def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -
     return [first, *made] if first else made
 
 
+def newer_version(release: str, version: str) -> str:
+    """The version of ``release`` where that is newer than ``version``, else an empty string.
+
+    ``release`` is an id, <version>-<hash>, or a path that ends with one. Order is that of PEP 440;
+    what is not a version of it is not newer than anything.
+    """
+    serving = release.rpartition("/")[2].rpartition("-")[0]
+    try:
+        return serving if Version(serving) > Version(str(version)) else ""
+    except InvalidVersion:
+        return ""
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"batches": batches}
+        return {"batches": batches, "newer_version": newer_version}
