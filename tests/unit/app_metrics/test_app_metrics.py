@@ -427,7 +427,7 @@ def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
 def test_one_run_tells_everybody(shop: Host, tmp_path: pathlib.Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.settimeout(10)
+        listener.settimeout(120)
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         options = ["collect", "--root", shop.root, "--textfile", "--statsd", address]
         done = run("--state", tmp_path, *options)

@@ -28,7 +28,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 LOCK = REPOSITORY / "roles" / "devpi" / "files" / "requirements.txt"
 PLUGINS = REPOSITORY / "roles" / "devpi" / "files" / "opt" / "devpi" / "plugins"
 PASSWORD = "root's own\\pass word"  # nothing that a shell would leave alone
-START_TIMEOUT = 60  # seconds
+START_TIMEOUT = 300  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,11 +99,11 @@ def virtualenv() -> pathlib.Path:
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
     home = REPOSITORY / "build" / "devpi" / digest
     if not (home / "complete").exists():
-        subprocess.run(["uv", "venv", "--quiet", "--clear", home], check=True, timeout=60)
+        subprocess.run(["uv", "venv", "--quiet", "--clear", home], check=True, timeout=300)
         subprocess.run(
             ["uv", "pip", "sync", "--quiet", "--require-hashes", "--python", home, LOCK],
             check=True,
-            timeout=300,
+            timeout=900,
         )
         (home / "complete").touch()
     return home
@@ -158,13 +158,13 @@ def devpi(virtualenv: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) ->
         yield Devpi(url)
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=120)
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes], log: pathlib.Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/+api", timeout=5):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/+api", timeout=60):
             return
         time.sleep(0.1)
     pytest.fail(f"devpi does not answer:\n{log.read_text()}")

@@ -42,7 +42,7 @@ def wheel(folder: pathlib.Path, name: str, version: str, saying: str = "hello") 
 
 def seen(devpi: Devpi, path: str) -> Any:
     request = urllib.request.Request(devpi.url + path, headers={"Accept": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)["result"]
 
 
@@ -214,7 +214,7 @@ def test_package_is_uploaded_once(devpi: Devpi, company: None, tmp_path: pathlib
     done = devpi.both("devpi_package", index="company/prod", path=str(path), **COMPANY)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     assert done.result["sha256"] == sha256
-    with urllib.request.urlopen(done.result["url"], timeout=10) as response:
+    with urllib.request.urlopen(done.result["url"], timeout=60) as response:
         assert response.read() == path.read_bytes()
     metadata = seen(devpi, "/company/prod/fortune/1.0.0")
     assert metadata["summary"] == "Grüße"
@@ -317,7 +317,7 @@ def status(devpi: Devpi, path: str, user: str = "", password: str = "") -> int:
         secret = base64.b64encode(f"{user}:{password}".encode()).decode()
         request.add_header("Authorization", f"Basic {secret}")
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -201,7 +201,7 @@ def play(path: pathlib.Path, tree: dict[str, Any]) -> subprocess.CompletedProces
         env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 

@@ -43,7 +43,7 @@ def play(tmp_path: pathlib.Path) -> Any:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
     return run

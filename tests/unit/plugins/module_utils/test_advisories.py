@@ -126,7 +126,7 @@ def test_no_archive(tmp_path: pathlib.Path) -> None:
 
 def ask(url: str, query: Any) -> Any:
     request = urllib.request.Request(url, json.dumps(query).encode(), method="POST")
-    with urllib.request.urlopen(request, timeout=5) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)
 
 

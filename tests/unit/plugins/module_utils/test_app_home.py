@@ -144,7 +144,7 @@ def test_lock_keeps_a_second_process_out(home: AppHome) -> None:
         assert other.stdout.readline() == b"locked\n"
         with pytest.raises(ReleaseError, match="Another run is working on the releases of shop"):
             home.locked().__enter__()
-        other.communicate(timeout=10)
+        other.communicate(timeout=120)
     with home.locked():
         pass
 
@@ -292,7 +292,7 @@ def test_run_gives_a_command_the_config_and_the_packages_of_the_release(home: Ap
         capture_output=True,
         text=True,
         check=True,
-        timeout=10,
+        timeout=120,
     )
     words, _bar, rest = done.stdout.rpartition("|")
     env = dict(line.split("=", 1) for line in rest.split("\0") if line)
@@ -308,4 +308,4 @@ def test_run_ends_as_the_command_does(home: AppHome) -> None:
     (path / "bin").mkdir()
     (path / "bin" / "run").write_text(_app_home.RUN)
     command = ["sh", path / "bin" / "run", "sh", "-c", "exit 7"]
-    assert subprocess.run(command, check=False, timeout=10).returncode == 7
+    assert subprocess.run(command, check=False, timeout=120).returncode == 7

@@ -57,10 +57,10 @@ def test_program_that_cannot_be_run(tmp_path: pathlib.Path) -> None:
 
 def test_deadline_ends_the_whole_family(tmp_path: pathlib.Path) -> None:
     script = f"sleep 600 & echo $! > {tmp_path}/pid; wait"
-    with pytest.raises(ReleaseError, match=r"Could not wait: sh had not ended after 0\.3 s"):
-        run(["sh", "-c", script], "wait", 0.3)
+    with pytest.raises(ReleaseError, match=r"Could not wait: sh had not ended after 2 s"):
+        run(["sh", "-c", script], "wait", 2)
     pid = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 120
     while is_running(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not is_running(pid)
@@ -71,10 +71,10 @@ def test_a_program_does_not_outlive_who_started_it(tmp_path: pathlib.Path) -> No
     pid = os.fork()
     if not pid:
         try:
-            run(["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 600"], "wait", 60)
+            run(["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 600"], "wait", 600)
         finally:
             os._exit(1)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 120
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -43,7 +43,7 @@ class Impatient(Installer):
 
     def _environment(self) -> dict[str, str]:
         environment = super()._environment() | {"UV_HTTP_RETRIES": "0", "PIP_RETRIES": "1"}
-        return environment | {"PIP_TIMEOUT": "5"}
+        return environment | {"PIP_TIMEOUT": "60"}
 
 
 def sdist(directory: pathlib.Path, name: str) -> pathlib.Path:

@@ -360,7 +360,7 @@ def as_sh_reads_it(env_file: pathlib.Path) -> dict[str, str]:
         env={"PATH": "/usr/bin:/bin"},
         capture_output=True,
         check=True,
-        timeout=10,
+        timeout=120,
     )
     return dict(entry.split("=", 1) for entry in done.stdout.decode().split("\0") if entry)
 

@@ -20,7 +20,7 @@ def git(directory: pathlib.Path, *words: str, when: int = COMMITTED) -> str:
     dates = {"GIT_COMMITTER_DATE": f"{when} +0000", "GIT_AUTHOR_DATE": f"{when} +0000"}
     command = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *words]
     done = subprocess.run(
-        command, cwd=directory, env=os.environ | dates, check=True, capture_output=True, timeout=30
+        command, cwd=directory, env=os.environ | dates, check=True, capture_output=True, timeout=120
     )
     return done.stdout.decode().strip()
 

@@ -201,7 +201,7 @@ def test_hup(here: Here, pivot: subprocess.Popen[str]) -> None:
     status = here.status("web-1")
     assert status
     here.hup([status])
-    assert pivot.communicate(timeout=10)[1] == "moved\n"
+    assert pivot.communicate(timeout=120)[1] == "moved\n"
     here.hup([status])  # it has ended: nothing to be done
     assert here.commands == []
 
@@ -213,7 +213,7 @@ def test_hup_spares_somebody_elses_process(here: Here, pivot: subprocess.Popen[s
     stranger = Here(AppHome("shop", here.home.root, here.home.uid + 1, here.home.gid))
     stranger.hup([status])
     pivot.terminate()
-    assert pivot.communicate(timeout=10)[1] == ""
+    assert pivot.communicate(timeout=120)[1] == ""
 
 
 # --- files ------------------------------------------------------------------------------------

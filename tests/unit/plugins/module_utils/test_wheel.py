@@ -140,7 +140,7 @@ def test_wheel_unpack_finds_every_hash_right(make_wheel: Any, tmp_path: pathlib.
         str(tmp_path / "out"),
         str(target),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "out" / "shop-1.0" / "shop-1.0.dist-info" / "twelvefactor"
     assert (folder / "Procfile").read_text() == FILES[PROCFILE]

@@ -106,7 +106,7 @@ def git(source: pathlib.Path, *words: str, when: str = "2026-03-04T05:06:08Z") -
     dated = {"GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when}
     command = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *words]
     done = subprocess.run(
-        command, cwd=source, env=os.environ | dated, check=True, capture_output=True, timeout=30
+        command, cwd=source, env=os.environ | dated, check=True, capture_output=True, timeout=120
     )
     return done.stdout.decode().strip()
 

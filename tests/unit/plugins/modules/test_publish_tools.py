@@ -35,7 +35,7 @@ def params(
 def version_of(path: str) -> str:
     script = "import twine; print(twine.version)"
     command = [f"{path}/python", "-c", script]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 @pytest.mark.parametrize("installer", ["uv", "pip"])

@@ -116,7 +116,7 @@ def test_install(call: Any, home: AppHome, params: dict[str, Any], published: An
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=120,
     )
     assert said.stdout == "1.0 80\n"
 
