@@ -112,6 +112,13 @@ build/tls/.complete: requirements/tls.txt | $(VENV)/.complete
 	uv pip sync --quiet --require-hashes --python $(@D)/bin/python $<
 	touch $@
 
+# What repetition and endurance show. A smaller form of each is in `make test`.
+PROVEN := circus log_shipping logrotate nginx operate reload
+
+.PHONY: proof
+proof: images build/tls/.complete ## repetition and endurance: hours; the scenarios with PROOF=1, the proof of the reload, the benchmarks
+	@PROOF=1 $(PARTS) $(addprefix molecule-,$(PROVEN)) prove-reload bench-nginx bench-index
+
 .PHONY: prove-reload
 prove-reload: hosts-ready ## deploy every app server under load, count what is lost (SERVERS=uvicorn DEPLOYS=3: less of it)
 	tests/load/prove-reload $(if $(SERVERS),--servers '$(SERVERS)') $(if $(DEPLOYS),--deploys $(DEPLOYS)) \

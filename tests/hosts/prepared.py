@@ -40,7 +40,9 @@ def build(names: collections.abc.Iterable[str], state: pathlib.Path, mtu: int) -
     wanted = sorted(name for name in set(names) if image.is_prepared(name))
     with _exclusive():
         missing = [
-            name for name in wanted if attempt("podman", "image", "exists", image.reference(name))[0]
+            name
+            for name in wanted
+            if attempt("podman", "image", "exists", image.reference(name))[0]
         ]
         if missing:
             _build(missing, state, mtu)

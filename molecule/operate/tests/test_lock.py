@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+# `make proof` has more of them
+RUNS = 10 if os.environ.get("PROOF") else 4
 PATH = "/var/lib/twelvefactor/locks/greeter.json"
 
 
@@ -36,11 +38,11 @@ def wait_for_locks(hosts):
     return found
 
 
-def test_of_ten_runs_at_once_one_wins(start, hosts, tmp_path):
+def test_of_many_runs_at_once_one_wins(start, hosts, tmp_path):
     until = tmp_path / "until"
-    runs = {n: start("hold.yml", reason=f"deploy {n}", until_file=str(until)) for n in range(10)}
+    runs = {n: start("hold.yml", reason=f"deploy {n}", until_file=str(until)) for n in range(RUNS)}
     deadline = time.monotonic() + 600
-    while sum(run.poll() is not None for run in runs.values()) < 9:
+    while sum(run.poll() is not None for run in runs.values()) < RUNS - 1:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     (winner,) = [n for n, run in runs.items() if run.poll() is None]
@@ -52,7 +54,7 @@ def test_of_ten_runs_at_once_one_wins(start, hosts, tmp_path):
     (run,) = {lock["run"] for lock in held.values()}
     told = f"(run {run}) since {held['operate-d12']['since']}, for 'deploy {winner}'"
     refusals = [said[n] for n in runs if n != winner]
-    assert [told in refusal for refusal in refusals] == [True] * 9
+    assert [told in refusal for refusal in refusals] == [True] * (RUNS - 1)
     assert set(locks(hosts).values()) == {None}
 
 
