@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import time
 from typing import Any
 
 import pytest
@@ -161,23 +160,6 @@ def test_what_a_line_cannot_say(own: dict[str, Any], left: dict[str, Any]) -> No
 )
 def test_index_day(timestamp: str, day: str) -> None:
     assert index_day(timestamp, NOON, 7) == day
-
-
-@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "UTC"])
-@pytest.mark.parametrize(
-    "text", ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "0000-00-00 00:00:00"]
-)
-def test_index_day_of_the_first_and_the_last_year(
-    text: str, zone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
-    try:
-        assert index_day(text, NOON, 7) == "2026.03.05"
-        document(text.encode(), {}, NOON)
-    finally:
-        monkeypatch.undo()
-        time.tzset()
 
 
 def test_ids_tell_lines_apart() -> None:

@@ -282,10 +282,32 @@ def test_a_line_that_makes_it_fail_is_dead_and_blocks_nobody(
 def test_birth_as_stat_writes_it(host: Host) -> None:
     """It is part of the ids of lines that were shipped when stat(1) was asked."""
     host.write("1")
+    os.utime(host.log, ns=(0, 1_780_000_000_000_000_005))
     host.shipper.look()
-    command = ["stat", "--format=%i %w", host.log]
+    command = ["stat", "--format=%i %w\n%y", host.log]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
-    assert [log.inode for log in host.shipper.logs.values()] == [said.strip()]
+    [log] = host.shipper.logs.values()
+    modified = log_shipper.as_stat_writes(1_780_000_000, 5)
+    assert [log.inode, modified] == said.splitlines()
+
+
+def test_a_restart_opens_first_what_was_open(host: Host) -> None:
+    """The place up to which it is shipped would be forgotten, and the rest be said to be lost."""
+    host.write("1")
+    host.ship()
+    host.write("2")
+    host.shipper.look()
+    host.shipper.save({})
+    for number in range(3):
+        path = host.logs / f"{number}.log"
+        host.write("old", path=path)
+        os.utime(path, (number, number))
+    host.kill()
+    host.shipper.files = 1
+    host.shipper.stop.set()
+    host.shipper.run()
+    assert host.shipper.counts["lost_bytes"] == 0
+    assert [log.path for log in host.shipper.logs.values()] == [str(host.log)]
 
 
 def test_more_files_than_may_be_open(host: Host, capfd: pytest.CaptureFixture[str]) -> None:

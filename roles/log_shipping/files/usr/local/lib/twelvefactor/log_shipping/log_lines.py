@@ -110,9 +110,7 @@ def index_day(timestamp: str, at: float, days: int) -> str:
     """The day whose index a line belongs to: its own, in UTC; the day of ``at`` where that is none
     of the last ``days``, for lines must not make indices without number."""
     now = datetime.datetime.fromtimestamp(at, datetime.UTC)
-    moment = now
-    with contextlib.suppress(ValueError, OverflowError):  # the year 1, east of Greenwich
-        moment = (line_time(timestamp) or now).astimezone(datetime.UTC)
+    moment = (line_time(timestamp) or now).astimezone(datetime.UTC)
     if not -1 <= (now.date() - moment.date()).days <= days:
         moment = now
     return moment.strftime("%Y.%m.%d")

@@ -77,6 +77,11 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 AT_EMPTY_PATH, STATX_BTIME, BTIME = 0x1000, 0x800, 80  # linux/stat.h; the last is a place
 
 
+def as_stat_writes(seconds: int, nanoseconds: int) -> str:
+    when = time.localtime(seconds)
+    return time.strftime(f"%Y-%m-%d %H:%M:%S.{nanoseconds:09} %z", when)
+
+
 def birth(fd: int) -> str:
     """When a file was made, as stat(1) writes it; ``-`` where its file system does not know."""
     found = ctypes.create_string_buffer(256)
@@ -85,9 +90,7 @@ def birth(fd: int) -> str:
         raise OSError(number, os.strerror(number))
     if not struct.unpack_from("I", found)[0] & STATX_BTIME:
         return "-"
-    seconds, nanoseconds = struct.unpack_from("qI", found, BTIME)
-    when = time.localtime(seconds)
-    return time.strftime(f"%Y-%m-%d %H:%M:%S.{nanoseconds:09} %z", when)
+    return as_stat_writes(*struct.unpack_from("qI", found, BTIME))
 
 
 @dataclass(frozen=True, eq=False)
