@@ -102,7 +102,11 @@ molecule: images build/tls/.complete ## every Molecule scenario
 	@$(PARTS) $(addprefix molecule-,$(SCENARIOS))
 
 molecule-%: hosts-ready ## molecule-NAME: one scenario, on real hosts of both Debian versions
-	molecule --base-config .config/molecule/config.yml test --scenario-name $*
+	@# What Molecule remembers of an earlier run is forgotten, and `create` takes hosts that are left away:
+	@# that saves a playbook.
+	rm -rf build/molecule/$*
+	MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/build/molecule/$* \
+		molecule --base-config .config/molecule/config.yml test --scenario-name $*
 
 # The scanners of TLS and of nginx's configuration: made before two parts need them at once.
 molecule-nginx molecule-nginx_acme: build/tls/.complete

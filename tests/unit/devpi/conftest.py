@@ -132,7 +132,8 @@ def devpi(virtualenv: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) ->
     )
     environment = os.environ | {
         "DEVPISERVER_ROOT_PASSWD": PASSWORD,
-        "PYTHONDONTWRITEBYTECODE": "1",
+        # Compiled once, and nothing is left beside the plugins, which the role copies.
+        "PYTHONPYCACHEPREFIX": str(virtualenv / "pycache"),
         "PYTHONPATH": str(PLUGINS),
         "PYTHONWARNINGS": "ignore",
     }
