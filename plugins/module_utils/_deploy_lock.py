@@ -212,7 +212,7 @@ def lost(lock: Lock | None, wish: Wish, now: Moment) -> str:
     return (
         f"This run, {wish.run} of {wish.owner}, does not hold the lock of {wish.app} on this host "
         f"any more. {happened} Somebody else may have deployed since: look at what serves, and "
-        "start again. Nothing was changed."
+        "start again. This run changes nothing more on this host."
     )
 
 

@@ -132,6 +132,44 @@ def test_scaling_waits_for_no_deploy(play, hosts):
     assert {lock["run"] for lock in locks(hosts).values()} == {"815x"}
 
 
+def test_a_run_that_has_lost_its_lock_changes_nothing_more(play, start, hosts, status):
+    """It is between the canary and the other host when somebody takes its lock and deploys."""
+    scratch = "/var/lib/greeter"
+    held = {
+        "after_switch": [
+            {"command": f"touch {scratch}/began; until test -e {scratch}/go; do sleep 0.2; done"}
+        ],
+        "on_failure": [{"command": f"touch {scratch}/on_failure"}],
+    }
+    for host in hosts.values():
+        host.check_output(f"rm -f {scratch}/began {scratch}/go {scratch}/on_failure")
+    canary = hosts["operate-d12"]
+    run = start("deploy", app="greeter", greeting="held", greeter_hooks=held)
+    deadline = time.monotonic() + 180
+    while not canary.file(f"{scratch}/began").exists:
+        assert time.monotonic() < deadline
+        assert run.poll() is None
+        time.sleep(0.2)
+    play("unlock", app="greeter", steal=True)
+    play("deploy", app="greeter", greeting="taken")
+    before = status()["hosts"]
+    canary.check_output(f"touch {scratch}/go")
+    said = run.communicate(timeout=180)[0]
+    assert run.returncode == 2
+    assert "does not hold the lock of greeter on this host any more" in said
+    for name in hosts:
+        assert f"{name} was left as it is, and no hook was run there" in said
+    after = status()["hosts"]
+    for name, host in hosts.items():
+        assert after[name]["records"] == before[name]["records"]
+        assert after[name]["current"] == before[name]["current"]
+        assert (after[name]["state"], after[name]["drift"]) == ("serving", [])
+        assert "GREETING=taken" in host.file("/srv/greeter/current/env").content_string
+        assert not host.file(f"{scratch}/on_failure").exists
+    assert set(locks(hosts).values()) == {None}
+    play("deploy", app="greeter")
+
+
 def test_unlocking_by_hand(play, start, hosts, tmp_path):
     until = tmp_path / "until"
     run = start("hold.yml", reason="deploy 1", until_file=str(until))
