@@ -1,0 +1,87 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an inventory says of its apps, for the playbooks and for the role app."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.twelvefactor.deploy.plugins.module_utils import _app_settings as judge
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_settings import (
+    Groups,
+    Options,
+    Settings,
+    apps_on,
+    hosts_of,
+    placement_problems,
+)
+
+SPECIFICATION = pathlib.Path(__file__).parents[2] / "roles" / "app" / "meta" / "argument_specs.yml"
+
+
+@functools.cache
+def options() -> Options:
+    """The keys of an app's settings, as the role app declares them."""
+    entries = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["argument_specs"]
+    known: Options = entries["main"]["options"]["app_settings"]["options"]
+    return known
+
+
+def app_complete(settings: Settings, app: str, keys: Iterable[str] | None = None) -> dict[str, Any]:
+    return judge.complete(settings, app, options(), keys)
+
+
+def app_has_site(settings: Settings) -> bool:
+    return judge.has_site(settings, options())
+
+
+def app_settings_problems(
+    settings: Settings, app: str, prefix: str = "", keys: list[str] | None = None
+) -> list[str]:
+    """What is wrong with the settings of one app; only the values of ``keys`` are read, if given."""
+    problems = judge.settings_problems(settings, app, options(), keys=keys, prefix=prefix)
+    if keys is None and not problems:
+        # types, choices and what is required, in Ansible's own words
+        result = ArgumentSpecValidator(dict(options())).validate(plain(settings))
+        problems = [f"{prefix or 'apps.' + app}: {text}." for text in result.error_messages]
+    return judge.app_name_problems(settings, app, options()) + problems
+
+
+def app_placement_problems(
+    apps: Mapping[str, Settings], groups: Groups, names: Iterable[str] | None = None
+) -> list[str]:
+    if not isinstance(apps, Mapping) or not all(
+        isinstance(each, Mapping) for each in apps.values()
+    ):
+        raise AnsibleFilterError(
+            "apps must be a dictionary: names of apps, each with its settings."
+        )
+    return placement_problems(apps, groups, names)
+
+
+def plain(value: Any) -> Any:
+    """The same without Ansible's templates in between."""
+    if isinstance(value, Mapping):
+        return {key: plain(value[key]) for key in value}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "app_complete": app_complete,
+            "app_has_site": app_has_site,
+            "app_hosts": hosts_of,
+            "app_placement_problems": app_placement_problems,
+            "app_settings_problems": app_settings_problems,
+            "apps_on_host": apps_on,
+        }
