@@ -74,6 +74,15 @@ def test_the_apps_run_as_users_of_their_own(app_host):
     assert app_host.run("runuser -u radicale -- ls /run/circus-guestbook").rc != 0
 
 
+def test_a_worker_runs_on_its_one_host_and_is_nothing_to_nginx(host):
+    assert not host.file("/etc/nginx/certificates/ticker.pem").exists
+    runs = host.ansible.get_variables()["inventory_hostname"] == "app2"
+    assert host.user("ticker").exists is runs
+    if runs:
+        said = json.loads(host.file("/run/ticker/worker-1.json").content_string)
+        assert (said["state"], said["release"]) == ("serving", serving(host, "ticker"))
+
+
 def test_only_ssh_and_nginx_listen_to_the_network(host):
     found = host.check_output("ss -Htln").splitlines()
     outside = {line.split()[3].rpartition(":")[2] for line in found if "127.0.0.1" not in line}
