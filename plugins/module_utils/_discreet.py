@@ -34,6 +34,10 @@ class DiscreetModule(AnsibleModule):  # type: ignore[misc]  # ansible-core is no
                 keys = isinstance(value, dict)
                 self.params[name] = dict.fromkeys(value, HIDDEN) if keys else HIDDEN
         self.no_log_values.clear()
+        # From ansible-core 2.22 on a module names such values to the controller, which from then on
+        # replaces each occurrence in all that it prints, be the value "1".
+        if hasattr(self, "_new_secrets"):
+            self._new_secrets.flush()
 
     def fail_json(self, msg: str, **results: Any) -> NoReturn:
         # arguments that are wrong come here before anybody could take the parameters

@@ -23,9 +23,11 @@ def call(capsys: pytest.CaptureFixture[str]) -> Any:
         given = {"dsn": DSN, "token": "t" * 40} | params
         with patch_module_args(given), pytest.raises(SystemExit):
             module.main()
-        output = capsys.readouterr().out
-        assert KEY not in output
-        return json.loads(output)  # type: ignore[no-any-return]
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        # by which ansible-core 2.22 names to itself what it must not show
+        result.pop("_ansible_new_secrets", None)
+        assert KEY not in str(result)
+        return result
 
     return run
 
