@@ -70,6 +70,13 @@ def write_atomically(path: pathlib.Path, text: str, mode: int, gid: int = 0) -> 
         raise
 
 
+def make_directory(path: pathlib.Path, mode: int, uid: int, gid: int) -> None:
+    """Make a directory with this mode, whatever the umask is."""
+    path.mkdir(mode=0o700)
+    os.chown(path, uid, gid)
+    path.chmod(mode)
+
+
 @dataclass(frozen=True)
 class AppHome:
     """The directory of one app on this host, ``/srv/<app>``."""
@@ -242,6 +249,7 @@ class AppHome:
         try:
             if os.geteuid() == 0:
                 os.fchown(handle, 0, self.gid)
+            os.fchmod(handle, 0o640)  # pivots read it, whatever the umask is
             size = os.fstat(handle).st_size
             # a line that a full disk cut short must not take this one with it
             whole = size == 0 or os.pread(handle, 1, size - 1) == b"\n"

@@ -39,7 +39,9 @@ class LockFile:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Nobody else reads or changes a lock of this host meanwhile."""
-        self.directory.parent.mkdir(mode=0o755, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            self.directory.parent.mkdir()
+            self.directory.parent.chmod(0o755)
         self.directory.mkdir(mode=0o700, exist_ok=True)
         try:
             with flocked(self.directory, PATIENCE) as handle:

@@ -111,6 +111,8 @@ def run_command(argv: Sequence[str], seconds: float) -> Answer:
             stderr=subprocess.STDOUT,
             env=environment,
             timeout=seconds,
+            # a test of the configuration makes log files that are not there yet
+            umask=0o022,
         )
     except subprocess.TimeoutExpired as error:
         raise NginxError(f"`{' '.join(argv)}` gave no answer within {seconds:.0f} s.") from error

@@ -276,7 +276,7 @@ class Transaction:
         record = json.loads((self._undo / "undo.json").read_text("utf-8"))
         for number, path in enumerate(record["back"]):
             live = self._root / path
-            live.parent.mkdir(parents=True, exist_ok=True)
+            _make_parents(live.parent)
             beside = live.with_name(f".{live.name}.previous")
             beside.unlink(missing_ok=True)
             _copy(self._undo / str(number), beside)
@@ -328,7 +328,8 @@ class Transaction:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One transaction at a time on a host."""
-        self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_parents(self._state.parent)
+        self._state.mkdir(mode=0o700, exist_ok=True)
         try:
             with flocked(self._state, LOCK_SECONDS):
                 yield

@@ -102,8 +102,9 @@ class Wheelhouse:
     def unpack(self, pins: Collection[Pin], directory: pathlib.Path, gid: int) -> None:
         """Put the wheels that ``pins`` name where members of the group ``gid`` may read them."""
         wanted = {(pin.name, pin.version) for pin in pins}
-        directory.mkdir(mode=0o750)
+        directory.mkdir(mode=0o700)
         os.chown(directory, os.geteuid(), gid)
+        directory.chmod(0o750)
         with self._wheels() as wheels:
             for name, content in wheels:
                 # of two files of one name the first counts, as above

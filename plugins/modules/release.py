@@ -243,6 +243,7 @@ from typing import Any
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
     RUN,
     AppHome,
+    make_directory,
     write_atomically,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
@@ -386,10 +387,8 @@ def install(
     path = home.releases / release
     processes = build.procfile or {}
     began = time.monotonic()
-    path.mkdir(mode=0o750)
-    os.chown(path, os.geteuid(), home.gid)
-    (path / "bin").mkdir(mode=0o750)
-    os.chown(path / "bin", os.geteuid(), home.gid)
+    make_directory(path, 0o750, os.geteuid(), home.gid)
+    make_directory(path / "bin", 0o750, os.geteuid(), home.gid)
     lock = complete_lock(build)
     write_atomically(path / "env", format_env(config.env), 0o640, home.gid)
     write_atomically(path / "Procfile", format_procfile(processes), 0o640, home.gid)
@@ -398,8 +397,7 @@ def install(
     if isinstance(source, Wheelhouse):
         source.unpack(pins, path / WHEELS, home.gid)
     venv = path / "venv"
-    venv.mkdir(mode=0o750)
-    os.chown(venv, home.uid, home.gid)
+    make_directory(venv, 0o750, home.uid, home.gid)
     yanked = installer.install(venv, path / "requirements.txt")
     own = f"{canonical_name(build.package)} {build.version}"
     if own in yanked:

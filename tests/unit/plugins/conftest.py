@@ -230,6 +230,14 @@ def home(tmp_path: pathlib.Path) -> AppHome:
     return AppHome("shop", root, os.geteuid(), os.getegid())
 
 
+@pytest.fixture
+def strict_umask() -> Iterator[None]:
+    """That of a hardened host: what is made is for its owner only, unless it is said otherwise."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a module ended: what it returned, and everything that it printed."""

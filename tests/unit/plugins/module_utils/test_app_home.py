@@ -250,6 +250,12 @@ def test_record(home: AppHome) -> None:
     assert home.rollback_target(B) == A
 
 
+@pytest.mark.usefixtures("strict_umask")
+def test_the_app_may_read_its_record_whatever_the_umask_of_root_is(home: AppHome) -> None:
+    home.remember(entry(A))
+    assert stat.S_IMODE(home.record_path.stat().st_mode) == 0o640
+
+
 def test_line_that_was_cut_short_does_not_take_the_next_one_with_it(home: AppHome) -> None:
     home.remember(entry(A))
     with home.record_path.open("a") as file:

@@ -55,6 +55,11 @@ def test_messages(output: str, levels: list[str], expected: tuple[str, ...]) -> 
     assert service.messages(output, levels) == expected
 
 
+@pytest.mark.usefixtures("strict_umask")
+def test_log_files_that_a_test_makes_can_be_read_by_whoever_ships_them() -> None:
+    assert service.run_command(["sh", "-c", "umask"], 30.0).output == "0022\n"
+
+
 def test_hint_only_where_it_helps() -> None:
     assert "do not belong together" in service.hint("... key values mismatch)")
     assert service.hint('unknown directive "x"') == ""

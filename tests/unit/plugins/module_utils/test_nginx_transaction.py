@@ -10,6 +10,7 @@ import shutil
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _nginx_transaction
@@ -225,6 +226,32 @@ def test_replaced_and_absent_files_of_the_distribution(tree: Tree) -> None:
     assert [change.action for change in outcome.changes] == ["updated", "removed"]
     assert (tree.root / "sites-available/default").exists()
     assert not tree.request(request).changed
+
+
+@pytest.mark.usefixtures("strict_umask")
+def test_directories_are_for_everybody_to_enter(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.state = tree.state / "deeper" / "nginx"
+    tree.request(Request("s", {"new/a.conf": text("a\n")}))
+    shared = (tree.root / "new", tree.state.parent)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in shared] == [0o755, 0o755]
+    # and where one was removed by hand before a change is undone
+    tree.nginx.reload_errors = ["no", ""]
+    tree.nginx.reload = remove_first(tree, tree.nginx.reload)  # type: ignore[method-assign]
+    with pytest.raises(NginxError):
+        tree.request(Request("s", {"new/a.conf": text("b\n")}))
+    assert (tree.root / "new" / "a.conf").read_text() == "a\n"
+    assert stat.S_IMODE((tree.root / "new").stat().st_mode) == 0o755
+
+
+def remove_first(tree: Tree, reload: Any) -> Any:
+    def done(served: Iterable[Vhost]) -> None:
+        if tree.nginx.reload_errors[:1] == ["no"]:
+            shutil.rmtree(tree.root / "new")
+        reload(served)
+
+    return done
 
 
 def test_secrets_are_written_for_root_only(tree: Tree) -> None:

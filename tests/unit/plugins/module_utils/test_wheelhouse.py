@@ -43,6 +43,7 @@ def test_find_and_read(house: Wheelhouse) -> None:
     assert hashlib.sha256(house.read(found)).hexdigest() == found.sha256
 
 
+@pytest.mark.usefixtures("strict_umask")
 def test_unpack(house: Wheelhouse, tmp_path: pathlib.Path) -> None:
     """What the lock names, readable for the app's group and nobody else."""
     house.require([SHOP, FLASK])

@@ -44,6 +44,13 @@ def ask(call: Any, directory: pathlib.Path) -> Any:
     return run
 
 
+@pytest.mark.usefixtures("strict_umask")
+def test_the_directory_above_is_not_only_for_locks(ask: Any, directory: pathlib.Path) -> None:
+    ask("r1")
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert directory.parent.stat().st_mode & 0o777 == 0o755
+
+
 def test_taken_renewed_and_released(ask: Any, directory: pathlib.Path) -> None:
     first = ask("r1", reason="deploy 1.5.0", ttl=60)
     assert first.result["changed"] is True

@@ -73,6 +73,25 @@ LINES = [
 # --- present ----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("strict_umask")
+def test_the_app_reads_its_release_whatever_the_umask_of_root_is(
+    call: Any, home: AppHome, params: dict[str, Any]
+) -> None:
+    path = home.releases / call(release.main, **params).result["release"]
+    modes = {
+        str(child.relative_to(path)): f"{stat.S_IMODE(child.stat().st_mode):o}"
+        for child in (path, *path.iterdir(), path / "bin" / "run")
+        if child.name != "release.json"
+    }
+    assert modes == {
+        ".": "750", "bin": "750", "bin/run": "750", "venv": "750", "env": "640", "Procfile": "640",
+        "requirements.txt": "640",
+    }  # fmt: skip
+    # of group and others those that the umask of the installer leaves
+    venv = [child for child in (path / "venv").rglob("*") if not child.is_symlink()]
+    assert [child for child in venv if not child.stat().st_mode & stat.S_IRGRP] == []
+
+
 def test_install(call: Any, home: AppHome, params: dict[str, Any], published: Any) -> None:
     before = snapshot(home)
     foreseen = call(release.main, check=True, **params)
