@@ -183,6 +183,18 @@ def test_what_publish_needs(
 
 
 @pytest.mark.parametrize(
+    ("playbook", "arguments", "place"),
+    [("backup", [], "index[0]"), ("restore", ["-e", "index_host=typo"], "typo")],
+)
+def test_without_an_index_there_is_nothing_to_back_up(
+    judge: Judge, playbook: str, arguments: list[str], place: str
+) -> None:
+    done = judge(playbook, inventory({}), *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"There is no host {place} in the inventory" in words(done)
+
+
+@pytest.mark.parametrize(
     ("playbook", "arguments"),
     [
         ("deploy", ["-e", "app=bot", "--limit=a1"]),
