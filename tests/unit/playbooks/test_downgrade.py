@@ -1,0 +1,94 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deploy of the inventory's version does not go back from a newer one that serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PLAY = {
+    "hosts": "all",
+    "gather_facts": False,
+    "vars_files": [str(ROOT / "playbooks" / "vars" / file) for file in ("apps.yml", "release.yml")],
+    "vars": {"app_name": "shop", "deploy_free_mb": 0, "deploy_clock_skew": 3600},
+    "tasks": [
+        {
+            "block": [
+                {
+                    "ansible.builtin.include_tasks": str(
+                        ROOT / "playbooks" / "tasks" / "rollout_preflight.yml"
+                    )
+                }
+            ],
+            "rescue": [
+                {
+                    "ansible.builtin.copy": {
+                        "content": "{{ ansible_failed_result.msg }}",
+                        "dest": "{{ output }}/{{ inventory_hostname }}",
+                        "mode": "0600",
+                    }
+                }
+            ],
+        }
+    ],
+}
+
+
+def serving(release: str | None, **more: Any) -> dict[str, Any]:
+    link = {"exists": True, "lnk_target": f"releases/{release}"} if release else {"exists": False}
+    return {"__rollout_current": {"stat": link}, **more}
+
+
+def test_which_deploys_are_refused(tmp_path: pathlib.Path) -> None:
+    hosts = {
+        "empty": serving(None),
+        "older": serving("1.3.9-3f2a9c01"),
+        "same": serving("1.4.0-3f2a9c01"),
+        "newer": serving("1.5.0-3f2a9c01"),
+        "newer-and-meant": serving("1.5.0-3f2a9c01", version="1.4.0"),
+        "newer-and-told": serving("1.5.0-3f2a9c01", downgrade="true"),
+    }
+    apps = {"shop": {"version": "1.4.0", "nginx": False}}
+    inventory = {
+        "hosts": hosts,
+        "vars": {
+            "apps": apps,
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "output": str(tmp_path),
+        },
+    }
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": inventory}), encoding="utf-8")
+    (tmp_path / "play.json").write_text(json.dumps([PLAY]), encoding="utf-8")
+    # /srv and nginx are not what this is about
+    program = tmp_path / "bin"
+    program.mkdir()
+    for name, output in (("systemctl", "active"), ("stat", "4096 1000000")):
+        (program / name).write_text(f"#!/bin/sh\necho {output}\n", encoding="utf-8")
+        (program / name).chmod(0o755)
+    done = subprocess.run(
+        ["ansible-playbook", f"--inventory={tmp_path / 'hosts.yml'}", str(tmp_path / "play.json")],
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{program}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    refused = {name: path.read_text() for name in hosts if (path := tmp_path / name).exists()}
+    assert list(refused) == ["newer"], refused
+    assert refused["newer"] == (
+        "1.5.0 serves and the inventory says 1.4.0, which would be a downgrade. To keep 1.5.0, write "
+        "version: 1.5.0 into the inventory; to go back, run rollback, or this with "
+        "-e downgrade=true. Nothing was changed"
+    )
