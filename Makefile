@@ -22,13 +22,13 @@ else
 $(error CORE is 2.19, or not given for the newest ansible-core)
 endif
 
-# The first of PYTHON that works, from PATH or else from pyenv, and of that the interpreter itself:
+# The first of the given names that works, from PATH or else from pyenv, and of that the interpreter itself:
 # version managers put wrappers of that name on PATH, and a virtualenv made from a wrapper, or from
 # a virtualenv, breaks when that goes.
 REAL := import ensurepip, sys; print("%s/bin/python%d.%d" % (sys.base_prefix, *sys.version_info[:2]))
-INTERPRETER = $(eval INTERPRETER := $$(shell $$(FIND)))$(INTERPRETER)
-FIND = for name in $(PYTHON); do for python in $$name $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin/$$name; do \
-	$$python -c '$(REAL)' 2> /dev/null && exit; done; done
+find = $(shell for name in $(1); do for python in $$name $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin/$$name; do \
+	$$python -c '$(REAL)' 2> /dev/null && exit; done; done)
+INTERPRETER = $(eval INTERPRETER := $$(call find,$$(PYTHON)))$(INTERPRETER)
 COLLECTION := build/collections/ansible_collections/twelvefactor/deploy
 SCENARIOS := $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 # Parts at a time, and seconds after which no part of a run may go on: none by default.
@@ -86,11 +86,19 @@ demo-clean: ## remove the demo's hosts and what was kept of them
 
 .PHONY: test
 test: images build/tls/.complete ## every behaviour: the parts below, two at a time, and a table of them (JOBS=1, LIMIT=seconds)
-	@$(PARTS) lint unit $(addprefix molecule-,$(SCENARIOS))
+	@$(PARTS) lint unit $(if $(call find,python3.11),unit-2.19) $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit
 unit: ready build/servers/.complete ## unit tests, those of the pivot with real app servers among them
 	pytest --numprocesses 2 tests/unit
+
+.PHONY: unit-ansible
+unit-ansible: ready ## those of the unit tests that meet Ansible itself
+	pytest --numprocesses 2 tests/unit/{devpi,playbooks} tests/unit/plugins/{action,callback,filter}
+
+.PHONY: unit-2.19
+unit-2.19: ## the same on ansible-core 2.19, where there is a python3.11
+	@$(MAKE) unit-ansible CORE=2.19 VENV=.venv-2.19 PYTHON=python3.11
 
 build/servers/.complete: tests/unit/pivot/servers.txt | $(VENV)/.complete
 	uv venv --quiet --clear --python $(INTERPRETER) $(@D)
@@ -251,4 +259,4 @@ clean: ## remove every test host, build/ and the virtualenv
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9.%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
