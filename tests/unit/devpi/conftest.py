@@ -130,10 +130,11 @@ def devpi(virtualenv: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) ->
         # Nothing in these tests may leave the machine.
         "  offline-mode: true\n"
     )
-    environment = os.environ | {
+    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {
         "DEVPISERVER_ROOT_PASSWD": PASSWORD,
-        # Compiled once, and nothing is left beside the plugins, which the role copies.
-        "PYTHONPYCACHEPREFIX": str(virtualenv / "pycache"),
+        # compiled once, and not beside the plugins
+        "PYTHONPYCACHEPREFIX": str(virtualenv / "compiled"),
         "PYTHONPATH": str(PLUGINS),
         "PYTHONWARNINGS": "ignore",
     }

@@ -19,6 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Devpi
 
+pytestmark = pytest.mark.xdist_group("devpi")  # with --dist loadgroup one server is enough
 
 COMPANY = {"login_user": "company", "login_password": "hush company"}
 

@@ -20,6 +20,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import Installer
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
+pytestmark = pytest.mark.xdist_group("pip")  # with --dist loadgroup one environment is enough
+
 UV = shutil.which(
     "uv", path=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
 )
