@@ -90,11 +90,11 @@ test: images build/tls/.complete ## every behaviour: the parts below, two at a t
 
 .PHONY: unit
 unit: ready build/servers/.complete ## unit tests, those of the pivot with real app servers among them
-	pytest --numprocesses 2 tests/unit
+	pytest --numprocesses 2 --dist loadgroup tests/unit
 
 .PHONY: unit-ansible
 unit-ansible: ready ## those of the unit tests that meet Ansible itself
-	pytest --numprocesses 2 tests/unit/{devpi,playbooks} tests/unit/plugins/{action,callback,filter}
+	pytest --numprocesses 2 --dist loadgroup tests/unit/{devpi,playbooks} tests/unit/plugins/{action,callback,filter}
 
 .PHONY: unit-2.19
 unit-2.19: ## the same on ansible-core 2.19, where there is a python3.11
