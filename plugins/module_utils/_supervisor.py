@@ -83,9 +83,9 @@ class Supervisor:
             )
         return output
 
-    def _circusctl(self, command: str, what: str) -> str:
+    def _circusctl(self, what: str, *command: str) -> str:
         endpoint = f"ipc:///run/circus-{self.home.app}/control.sock"
-        words = [CIRCUSCTL, "--timeout", "10", "--endpoint", endpoint, command]
+        words = [CIRCUSCTL, "--timeout", "10", "--endpoint", endpoint, *command]
         return self._run(words, what, as_app=True)
 
     def is_active(self) -> bool:
@@ -111,7 +111,7 @@ class Supervisor:
         while True:
             try:
                 self._circusctl(
-                    "reloadconfig", f"tell circusd of {self.home.app} to read its configuration"
+                    f"tell circusd of {self.home.app} to read its configuration", "reloadconfig"
                 )
             except ReleaseError as error:
                 if "already running" not in str(error) or time.monotonic() > deadline:
@@ -127,7 +127,7 @@ class Supervisor:
         gives none, by the configuration.
         """
         try:
-            output = self._circusctl("list", f"ask circusd of {self.home.app} what it runs")
+            output = self._circusctl(f"ask circusd of {self.home.app} what it runs", "list")
         except ReleaseError:
             return watched(self.configuration())
         last = output.strip().rpartition("\n")[2]
@@ -161,6 +161,15 @@ class Supervisor:
                         signal.pidfd_send_signal(handle, signal.SIGHUP)
                 finally:
                     os.close(handle)
+
+    def reload(self, instances: Iterable[str]) -> None:
+        """Have circusd tell pivots to move of which nobody knows the pid, as far as it can.
+
+        A pivot whose status cannot be read is dead, or starts, or the app hides what it says.
+        """
+        for name in instances:
+            with contextlib.suppress(ReleaseError):
+                self._circusctl(f"tell {name} of {self.home.app} to move", "reload", name)
 
     # -- files
 

@@ -324,6 +324,8 @@ def go(
             return failure
     if running and moving:
         supervisor.hup([status for status in moving.values() if status])
+        if back:
+            supervisor.reload([name for name, status in moving.items() if status is None])
         # before anything ends: while circusd stops a process, it takes no other command
         failure = supervisor.follow(moving, release, plan.timeout)
         if failure:

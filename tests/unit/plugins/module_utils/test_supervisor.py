@@ -154,6 +154,12 @@ def test_what_circusd_runs(answer: tuple[int, str], names: list[str], here: Here
     assert here.commands[0][-1] == "list"
 
 
+def test_reload(here: Here) -> None:
+    here.answers.append((3, "already running"))
+    here.reload(["web-1", "web-2"])
+    assert [command[-2:] for command in here.commands] == [["reload", "web-1"], ["reload", "web-2"]]
+
+
 def test_drop(here: Here) -> None:
     tell(here, "beat-1", state="gate")
 

@@ -77,6 +77,11 @@ class Memory:
         if not [name for name in self.loaded if name not in self.runs and name not in names]:
             self._begin(names)
 
+    def reload(self, instances: Iterable[str]) -> None:
+        for name in instances:
+            self._do(f"reload {name}")
+            self._begin([name])
+
     def watching(self) -> list[str]:
         return list(self.loaded)
 
@@ -575,6 +580,24 @@ def test_any_error_on_the_way_is_a_failure_that_goes_back(deploy: Any, host: Mem
     assert done.result["msg"].endswith(f"Release {A} serves as before.")
     assert state(host)[:2] == (A, {"web-1": A})
     assert host.home.records()[-1].outcome == "bad"
+
+
+def test_process_that_hides_what_it_says_goes_back_all_the_same(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    hidden: set[str] = set()
+    status, follow = host.status, host.follow
+    host.status = lambda name: None if name in hidden else status(name)  # type: ignore[method-assign]
+
+    def following(*args: Any) -> Failure:
+        failure = follow(*args)
+        hidden.add("web-1")
+        return failure if host.home.current() == A else Failure("web-1 has not said anything yet")
+
+    host.follow = following  # type: ignore[method-assign]
+    done = deploy(B)
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert host.did == ["hup web-1", "hup", "reload web-1"]
+    assert host.runs == {"web-1": A}
 
 
 def test_any_error_while_the_first_release_is_stopped(deploy: Any, host: Memory) -> None:
