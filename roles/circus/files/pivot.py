@@ -72,7 +72,9 @@ PROBE_TIMEOUT = 5.0  # seconds for one health check
 DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
 DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
 KILL_TIMEOUT = 10.0  # seconds that the kernel may take to end a process
-TAIL_LINES = 40  # output kept to explain why a generation failed
+# Output kept to explain why a generation failed, in lines: the error may stand before two tracebacks of
+# a server that gives up, which take some fifty lines on Python 3.13.
+TAIL_LINES = 100
 LARGEST_STATUS = 1 << 18  # bytes
 LONGEST_LINE = 1 << 20  # bytes; where each is made an object, a longer one becomes several
 PIPE_SIZE = 1 << 20  # bytes that a process may write ahead of the supervisor

@@ -15,6 +15,12 @@ from typing import Any
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+# what the preflight asks for first
+VARIABLES = {
+    "apps": {"shop": {"version": "1.0"}},
+    "index_url": "https://index.test",
+    "index_name": "company/prod",
+}
 SHOW = """
 - hosts: app
   gather_facts: false
@@ -33,7 +39,8 @@ def play(
     inventory = path / "hosts.yml"
     children = {group: {"hosts": hosts} for group, hosts in groups.items()}
     inventory.write_text(
-        yaml.safe_dump({"all": {"children": children}}, sort_keys=False), encoding="utf-8"
+        yaml.safe_dump({"all": {"children": children, "vars": VARIABLES}}, sort_keys=False),
+        encoding="utf-8",
     )
     return subprocess.run(
         [

@@ -12,13 +12,21 @@ import pytest
 import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-PLAYBOOKS = pathlib.Path(__file__).resolve().parents[3] / "playbooks"
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PLAYBOOKS = ROOT / "playbooks"
 PROXY = {"p1": {"ansible_host": "10.0.0.9"}}
 CDN = ["192.0.2.0/24", "2001:db8::/32"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def filters() -> None:
+    """Those of the collection can be found by their names."""
+    init_plugin_loader([str(ROOT / "build" / "collections")])
 
 
 @pytest.mark.parametrize(
@@ -34,8 +42,6 @@ CDN = ["192.0.2.0/24", "2001:db8::/32"]
 def test_proxies_of_the_inventory_are_added_to_those_of_the_group(
     tmp_path: pathlib.Path, proxies: dict[str, Any], said: dict[str, Any], trusted: list[str]
 ) -> None:
-    [platform] = yaml.safe_load((PLAYBOOKS / "platform.yml").read_text(encoding="utf-8"))
-    [nginx] = [task for task in platform["tasks"] if task["name"] == "Install nginx"]
     tree = {"app": {"hosts": {"a1": {}}, "vars": said}, "proxy": {"hosts": proxies}}
     path = tmp_path / "hosts.yml"
     path.write_text(yaml.safe_dump({"all": {"children": tree}}), encoding="utf-8")
@@ -48,7 +54,8 @@ def test_proxies_of_the_inventory_are_added_to_those_of_the_group(
         str(PLAYBOOKS / "vars" / "addresses.yml"), trusted_as_template=True
     )
     # As the role sees it.
-    play = loader.load_from_file(str(PLAYBOOKS / "platform.yml"), trusted_as_template=True)
-    [given] = [task["vars"] for task in play[0]["tasks"] if task["name"] == nginx["name"]]
+    plays = loader.load_from_file(str(PLAYBOOKS / "platform.yml"), trusted_as_template=True)
+    tasks = [task for play in plays for task in play["tasks"]]
+    [given] = [task["vars"] for task in tasks if task["name"] == "Install nginx"]
     known |= given
     assert Templar(loader, variables=known).template(known["nginx_trusted_proxies"]) == trusted
