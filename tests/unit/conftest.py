@@ -8,6 +8,8 @@ from __future__ import annotations
 import pathlib
 import sys
 
+from ansible.plugins.loader import init_plugin_loader
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 COLLECTIONS = REPOSITORY / "build" / "collections"
 
@@ -16,3 +18,6 @@ if not link.is_symlink():
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to("../../../..")
 sys.path.insert(0, str(COLLECTIONS))
+# Templates find the collection's filters by their names. Once and before anything of the collection is
+# imported: ansible-core 2.19 does not find what was imported before.
+init_plugin_loader([str(COLLECTIONS)])

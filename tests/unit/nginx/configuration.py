@@ -14,7 +14,6 @@ import re
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 ROLES = pathlib.Path(__file__).resolve().parents[3] / "roles"
@@ -23,8 +22,6 @@ HOST = {
     "__nginx_stapled": [],
     "ansible_managed": "Ansible managed",
 }
-
-init_plugin_loader()
 
 
 def evaluate(role: str, expression: str, **given: Any) -> Any:

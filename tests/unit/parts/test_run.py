@@ -95,4 +95,8 @@ def test_what_parts_took_is_remembered_beside_what_is_known(tmp_path: pathlib.Pa
 def test_every_scenario_has_been_measured() -> None:
     scenarios = {path.parent.name for path in pathlib.Path("molecule").glob("*/molecule.yml")}
     measured = history.measured()
-    assert {f"molecule-{name}" for name in scenarios} | {"lint", "unit", "unit-2.19"} == measured.keys()
+    assert {f"molecule-{name}" for name in scenarios} | {
+        "lint",
+        "unit",
+        "unit-2.19",
+    } == measured.keys()

@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 FILES = ["roles/app/vars/main.yml", "playbooks/vars/apps.yml", "playbooks/vars/rollout.yml"]
-
-init_plugin_loader([str(ROOT / "build" / "collections")])
 
 
 def made(app: str, said: dict[str, Any], name: str, **known: Any) -> Any:

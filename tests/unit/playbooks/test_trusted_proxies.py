@@ -12,21 +12,13 @@ import pytest
 import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-PLAYBOOKS = ROOT / "playbooks"
+PLAYBOOKS = pathlib.Path(__file__).resolve().parents[3] / "playbooks"
 PROXY = {"p1": {"ansible_host": "10.0.0.9"}}
 CDN = ["192.0.2.0/24", "2001:db8::/32"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def filters() -> None:
-    """Those of the collection can be found by their names."""
-    init_plugin_loader([str(ROOT / "build" / "collections")])
 
 
 @pytest.mark.parametrize(
