@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-from packaging.version import InvalidVersion, Version
+from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.plugins.test.core import version_compare
 
 
 def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -> list[list[str]]:
@@ -42,9 +42,10 @@ def newer_version(release: str, version: str) -> str:
     """
     serving = release.rpartition("/")[2].rpartition("-")[0]
     try:
-        return serving if Version(serving) > Version(str(version)) else ""
-    except InvalidVersion:
+        newer = version_compare(serving, str(version), ">", version_type="pep440")
+    except AnsibleError:
         return ""
+    return serving if newer else ""
 
 
 class FilterModule:

@@ -196,7 +196,7 @@ def conflict(name: str, found: Sequence[str]) -> str:
     paths = [line.partition(" ")[2] for line in found if line.startswith("path ")]
     marked = "marked" in entries
     if "passwd" in entries:
-        _, _, uid, _, gecos, home, shell = entries["passwd"].split(":")
+        _name, _password, uid, _gid, gecos, home, shell = entries["passwd"].split(":")
         made_for_it = (gecos, home, shell) == (MARK, f"/var/lib/{name}", "/usr/sbin/nologin")
         if int(uid) >= FIRST_FREE_UID and (marked or made_for_it):
             return ""
@@ -208,7 +208,7 @@ def conflict(name: str, found: Sequence[str]) -> str:
     if marked:
         return ""
     if "group" in entries:
-        _, _, gid, members = entries["group"].split(":")
+        _name, _password, gid, members = entries["group"].split(":")
         return (
             f"The group {name!r} exists and was not made for an app: gid {gid}, "
             f"members {members or 'none'}. Nothing was changed. Give the app another name, or remove "

@@ -53,7 +53,7 @@ def run(
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             command,
             env=BASE | dict(environment or {}),
             cwd=directory,

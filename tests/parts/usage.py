@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,7 @@ def read(path: pathlib.Path) -> Usage:
 
     A part that was killed may leave half a line, which is passed over.
     """
-    sums = {field.name: field.default for field in dataclasses.fields(Usage)}
+    sums: dict[str, Any] = dataclasses.asdict(Usage())
     if path.exists():
         for line in path.read_text().splitlines():
             try:

@@ -208,7 +208,8 @@ def test_comments_in_a_lock_are_no_difference(home: AppHome) -> None:
     for release, text in ((A, "# x\na==1 --hash=sha256:{}\n"), (B, "a==1 \\\n --hash=sha256:{}\n")):
         put(home, release)
         (home.releases / release / "requirements.txt").write_text(text.format("a" * 64))
-    assert home.contents(A).lock == home.contents(B).lock is not None
+    assert home.contents(A).lock is not None
+    assert home.contents(A).lock == home.contents(B).lock
 
 
 def test_remove(home: AppHome) -> None:

@@ -26,7 +26,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
 UV = shutil.which(
     "uv", path=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
 )
-Read = Callable[[str], list[str] | None]
+Read = Callable[[str], "list[str] | None"]
 
 
 @pytest.fixture
