@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long each part took: last time on this machine, and on the machine that the project measured."""
+"""How long each part took: the last time on this machine, and on one that the project measured once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEASURED = pathlib.Path(__file__).parent / "seconds.json"
 
 
 def measured() -> dict[str, float]:
-    """Seconds of each part on two idle cores, as committed."""
+    """Seconds of each part as committed: for the order of a first run, and to tell its pace by."""
     return {part: float(seconds) for part, seconds in json.loads(MEASURED.read_text()).items()}
 
 

@@ -28,12 +28,12 @@ def longest_first(
 def pace(
     taken: collections.abc.Mapping[str, float], expected: collections.abc.Mapping[str, float]
 ) -> float:
-    """How much slower than expected this run is, by the parts that have ended; at least 1.
+    """How much slower than expected this run is, by the parts that have ended; 1 as long as none has.
 
     The median, so that one part that hung does not condemn the rest.
     """
     ratios = [seconds / expected[part] for part, seconds in taken.items() if expected.get(part)]
-    return max(1.0, statistics.median(ratios)) if ratios else 1.0
+    return statistics.median(ratios) if ratios else 1.0
 
 
 def can_end(
