@@ -71,6 +71,8 @@ HOOKS = (
     # podman mounts its own.
     'rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
 )
+ZIPPED_PYTHON = pathlib.Path(__file__).with_name("files") / "zipped_python.py"
+SITE_PACKAGES = "/usr/lib/python3/dist-packages"
 MINIMUM_FREE_BYTES = 3 * 1024**3
 
 
@@ -84,7 +86,7 @@ def certificates() -> dict[str, pathlib.Path]:
 
 def recipe(name: str, authorities: dict[str, str]) -> str:
     """Twelve hex digits over everything that goes into image `name`."""
-    parts = [SUITES[name], PACKAGES, HOOKS, authorities]
+    parts = [SUITES[name], PACKAGES, HOOKS, authorities, ZIPPED_PYTHON.read_text()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -134,6 +136,10 @@ def _build_one(name: str) -> None:
     for file, path in certificates().items():
         hooks.append(f"--customize-hook=cp {shlex.quote(str(path))} {target}{shlex.quote(file)}")
     hooks.append('--customize-hook=chroot "$1" update-ca-certificates')
+    hooks += [
+        f'--customize-hook=cp {shlex.quote(str(ZIPPED_PYTHON))} "$1{SITE_PACKAGES}/"',
+        f'--customize-hook=echo import zipped_python > "$1{SITE_PACKAGES}/zipped_python.pth"',
+    ]
     with tempfile.TemporaryDirectory(prefix="twelvefactor-image-", dir="/var/tmp") as scratch:
         archive = f"{scratch}/{name}.tar"
         run(
