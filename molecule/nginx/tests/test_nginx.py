@@ -261,12 +261,15 @@ def load_while_reloading(
         reloads = 8
         for _reload in range(reloads):
             time.sleep(0.5)
+            before = reloaded.check_output("pgrep --parent $(cat /run/nginx.pid)").split()
             reloaded.check_output("systemctl reload nginx")
         time.sleep(0.5)
         load.send_signal(signal.SIGINT)
         output, _errors = load.communicate(timeout=120)
-    # The workers of before must be gone when the next test connects.
-    reloaded.run("timeout 60 sh -c 'while pgrep -f \"[i]s shutting down\"; do sleep 0.1; done'")
+    # The workers of before must be gone when the next test connects: they end its kept connections.
+    reloaded.check_output(
+        f"timeout 300 sh -c 'while ps --no-headers --pid {','.join(before)}; do sleep 0.1; done'"
+    )
     [done] = re.findall(r"(\d+) requests in", output)
     print(f"{name}: {done} POSTs during {reloads} reloads\n{output}")
     assert int(done) > reloads
