@@ -45,7 +45,7 @@ def main() -> int:
     chosen = arguments()
     remembered = LOGS / "seconds.json"
     here = history.load(remembered)
-    expected = history.measured() | here
+    expected = history.rough() | here
     parts = schedule.longest_first(chosen.parts, expected)
     print(table.before(parts, chosen.jobs, expected, here, chosen.limit), flush=True)
 

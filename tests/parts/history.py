@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long each part took: the last time on this machine, and on one that the project measured once."""
+"""How long each part takes: measured the last time on this machine, or else roughly."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import json
 import os
 import pathlib
 
-MEASURED = pathlib.Path(__file__).parent / "seconds.json"
+ROUGH = pathlib.Path(__file__).parent / "seconds.json"
 
 
-def measured() -> dict[str, float]:
-    """Seconds of each part as committed: for the order of a first run, and to tell its pace by."""
-    return {part: float(seconds) for part, seconds in json.loads(MEASURED.read_text()).items()}
+def rough() -> dict[str, float]:
+    """Seconds of each part as committed: rough ones, for the order of a first run and its pace."""
+    return {part: float(seconds) for part, seconds in json.loads(ROUGH.read_text()).items()}
 
 
 def load(path: pathlib.Path) -> dict[str, float]:

@@ -92,11 +92,7 @@ def test_what_parts_took_is_remembered_beside_what_is_known(tmp_path: pathlib.Pa
     assert history.load(path) == {}
 
 
-def test_every_scenario_has_been_measured() -> None:
-    scenarios = {path.parent.name for path in pathlib.Path("molecule").glob("*/molecule.yml")}
-    measured = history.measured()
-    assert {f"molecule-{name}" for name in scenarios} | {
-        "lint",
-        "unit",
-        "unit-2.19",
-    } == measured.keys()
+def test_every_part_has_its_place_in_a_first_run() -> None:
+    root = pathlib.Path(__file__).resolve().parents[3]
+    scenarios = {f"molecule-{path.parent.name}" for path in root.glob("molecule/*/molecule.yml")}
+    assert scenarios | {"lint", "unit", "unit-2.19"} == history.rough().keys()
