@@ -15,6 +15,8 @@ import pytest
 from unit.devpi.conftest import PASSWORD, Devpi
 from unit.nginx.configuration import Maps, template
 
+pytestmark = pytest.mark.xdist_group("devpi")  # with --dist loadgroup one server is enough
+
 PARTS = (
     "", "/", "/+api", "/+api/", "/+simple", "/+simple/", "/+simple/x", "/+simple/x/", "/+simple/+api",
     "/+simple/%2Bapi", "/+simple/x/refresh", "/+simple/x/+api", "/+simple/?x", "/+f/ab1/23/x-1.whl",
