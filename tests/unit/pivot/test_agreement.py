@@ -125,7 +125,7 @@ def test_the_worker_of_a_broken_web_process_stays(site: Site, after: float) -> N
 def test_a_refusal_counts_for_its_own_attempt_only(site: Site) -> None:
     site.formation("r1", web={}, worker={})
     misbehave = {"EXIT": f"$(test -e {site.flag('repaired')} || echo 3)"}
-    site.formation("r2", web={}, worker={"misbehave": misbehave})
+    site.formation("r2", web={}, worker={"misbehave": misbehave, "ready_after": 600.0})
     web, worker = site.start("r1"), site.start("r1", "worker-1")
     site.point("r2")
     hup(web, worker)
@@ -225,7 +225,7 @@ def test_what_must_not_overlap_is_not_stopped_for_a_broken_release(site: Site) -
 
 def test_all_wait_for_what_must_not_overlap(site: Site) -> None:
     """It can prove itself last only; then its old release comes back, and the others stay."""
-    broken = {"overlap": False, "misbehave": {"EXIT": 3}}
+    broken = {"overlap": False, "ready_after": 600.0, "misbehave": {"EXIT": 3}}
     site.formation("r1", web={}, worker={}, beat={"overlap": False})
     site.formation("r2", web={}, worker={}, beat=broken)
     pivots = [site.start("r1", name) for name in ("web-1", "worker-1", "beat-1")]
