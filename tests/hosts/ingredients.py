@@ -34,7 +34,12 @@ def files(root: pathlib.Path, playbook: pathlib.Path) -> set[pathlib.Path]:
         text = path.read_text(errors="replace")
         # documentation names others, too
         for name in set(NAMED.findall(text)) if path.suffix == ".yml" else ():
-            waiting += [file for file in (root / "roles" / name).rglob("*") if file.is_file()]
+            waiting += [
+                file
+                for file in (root / "roles" / name).rglob("*")
+                # what Python compiles beside its sources comes and goes
+                if file.is_file() and file.parent.name != "__pycache__"
+            ]
             waiting += [
                 plugin
                 for kind in KINDS

@@ -53,12 +53,14 @@ def test_what_goes_in_counts(root: pathlib.Path, name: str) -> None:
     "name",
     [
         "roles/other/tasks/main.yml",
+        "roles/web/__pycache__/kept.pyc",
         "plugins/modules/other.py",
         "plugins/module_utils/_unused.py",
     ],
 )
 def test_what_does_not_go_in_does_not_count(root: pathlib.Path, name: str) -> None:
     before = fingerprint(root)
+    (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_text("changed")
     assert fingerprint(root) == before
 
