@@ -91,7 +91,7 @@ SECRETS: tuple[tuple[re.Pattern[bytes], str], ...] = (
 
 
 def judge_name(member: str) -> str | None:
-    """Why a file of this name does not belong into a wheel; None if it may."""
+    """Why a file of this name may not be in a wheel; None if it may."""
     parts = member.split("/")
     if parts[-1] in TEMPLATES:
         return None
