@@ -27,19 +27,25 @@ def test_no_process_of_the_host_is_a_zombie_and_no_unit_failed(host):
     assert host.check_output("systemctl --failed --plain --no-legend") == ""
 
 
-@pytest.mark.parametrize(
-    "reason",
-    [
-        "web-1 ended with exit code 7 while starting",
-        "web-1 ended with exit code 0 while starting",
-        "web-1 ended with exit code 137 while starting",
-        "worker-1 ended with exit code 1 while starting",
-        "web-1 not ready within 3 s; GET /healthz on its own socket: HTTP/1.1 500 Internal Server Error",
-        "web-1 not ready within 2 s; GET /healthz on its own socket: it has not made its socket",
-    ],
-)
-def test_the_record_tells_why_a_release_is_bad_each_time(records, reason):
-    told = Counter(record["release"] for record in records if record.get("reason") == reason)
+# The first is that of two releases, of which broken.yml deploys one twice.
+REASONS = [
+    "web-1 ended with exit code 3 while starting",
+    "web-1 ended with exit code 7 while starting",
+    "web-1 ended with exit code 0 while starting",
+    "web-1 ended with exit code 137 while starting",
+    "worker-1 ended with exit code 1 while starting",
+    "web-1 not ready within 8 s; GET /healthz on its own socket: HTTP/1.1 500 Internal Server Error",
+    "web-1 not ready within 2 s; GET /healthz on its own socket: it has not made its socket",
+]
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_the_record_tells_why_a_release_is_bad(records, reason):
+    assert [record["release"] for record in records if record.get("reason") == reason]
+
+
+def test_the_record_tells_of_a_release_each_time_that_it_was_bad(records):
+    told = Counter(record["release"] for record in records if record.get("reason") == REASONS[0])
     assert 2 in told.values()
 
 
