@@ -47,12 +47,12 @@ def release(site: Site, name: str, line: str, env: dict[str, object] | None = No
 def test_moves_under_load(site: Site, server: str) -> None:
     pivot = site.start(release(site, "r0", LINES[server]))
     with site.load(close=4, keep=4, slow=2) as result:
-        for number in range(1, 4):
+        for number in (1, 2):
             move = pivot.move(release(site, f"r{number}", LINES[server]))["move"]
             assert (move["outcome"], move["stragglers"]) == ("done", 0), pivot.log()[-4000:]
             result.more()
     assert (result["failed"], result["errors"]) == (0, {}), pivot.log()[-4000:]
-    assert set(result["bodies"]) == {"r0", "r1", "r2", "r3"}
+    assert set(result["bodies"]) == {"r0", "r1", "r2"}
     assert result["slow"] >= 2
     assert pivot.term() == 0
     assert site.files() == set()
