@@ -58,9 +58,9 @@ export PIP_CERT ?= $(CA_BUNDLE)
 endif
 # Where it is set, as in many images of CI, every process of Ansible compiles Ansible from source.
 unexport PYTHONDONTWRITEBYTECODE
-# Counts results of tasks for the table of tests/parts; prints nothing.
+# One counts results of tasks for the table of tests/parts, one saves time; neither prints anything.
 export ANSIBLE_CALLBACK_PLUGINS := $(CURDIR)/tests/parts/callbacks
-export ANSIBLE_CALLBACKS_ENABLED := part_usage
+export ANSIBLE_CALLBACKS_ENABLED := part_usage,warm_workers
 # Logs that can be read in a file.
 export MOLECULE_COMMAND_BORDERS := 0
 export MOLECULE_ANSIBLE_ARGS_STRICT_MODE := 1
