@@ -93,7 +93,7 @@ test: images build/tls/.complete ## every behaviour: the parts below, two at a t
 
 .PHONY: unit
 unit: ready build/servers/.complete ## unit tests, those of the pivot with real app servers among them
-	pytest --numprocesses 2 --dist loadgroup tests/unit
+	pytest --numprocesses 2 --dist loadgroup --durations 15 tests/unit
 
 .PHONY: unit-ansible
 unit-ansible: ready ## those of the unit tests that meet Ansible itself
