@@ -36,6 +36,9 @@ def render(
             f"      ansible_host: {addresses[host.name]}",
             # A connection kept open by SSH must not outlive the container it led to.
             f'      ansible_control_path: "%(directory)s/{boots[host.name]}"',
+            # Of each host and not of all of them, among which Ansible counts the controller: there Mitogen
+            # asks for sudo even when it is root already.
+            "      ansible_become: true",
         ]
     if groups:
         lines.append("  children:")
@@ -45,7 +48,6 @@ def render(
     lines += [
         "  vars:",
         "    ansible_user: ops",
-        "    ansible_become: true",
         "    ansible_python_interpreter: /usr/bin/python3",
         f"    ansible_ssh_private_key_file: {json.dumps(str(private_key))}",
         f"    ansible_ssh_common_args: {json.dumps(options)}",

@@ -123,7 +123,9 @@ class Runner:
                 usage=usage.read(self.logs / f"{part}.usage"),
             )
         )
-        self._say(f"make {part}: {result} after {self.rows[-1].seconds:.0f} s", total)
+        row = self.rows[-1]
+        used = row.cpu + row.usage.host_cpu
+        self._say(f"make {part}: {result} after {row.seconds:.0f} s, {used:.0f} of a core", total)
 
     def _stop(self) -> None:
         """End every part that still runs, with all that it started."""

@@ -26,7 +26,10 @@ def test_inventory() -> None:
     assert everything["hosts"]["app1"] == {
         "ansible_host": "10.89.7.11",
         "ansible_control_path": "%(directory)s/c0ffee",
+        "ansible_become": True,
     }
+    # they would be the controller's, too
+    assert "ansible_become" not in everything["vars"]
     assert everything["children"] == {
         "app": {"hosts": {"app1": {}, "proxy1": {}}},
         "proxy": {"hosts": {"proxy1": {}}},
