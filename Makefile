@@ -113,9 +113,9 @@ molecule: images build/tls/.complete ## every Molecule scenario
 	@$(PARTS) $(addprefix molecule-,$(SCENARIOS))
 
 # Mitogen keeps one Python on each host where Ansible starts one for each task: the hosts' part of a role's
-# second run takes a fifth of the CPU time. Playbooks, and what is killed or rebooted in the middle of a
-# task, run as people run them, in these scenarios and in all of `make proof`.
-PLAIN := fleet logs operate readme reload site
+# second run takes a fifth of the CPU time. Nothing needs it: these scenarios and all of `make proof` run as
+# people run them, and so does what is killed, rebooted or cut off in the middle of a task.
+PLAIN := readme reload site
 MITOGEN = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS=$$(python -c \
 	'import ansible_mitogen; print(ansible_mitogen.__path__[0] + "/plugins/strategy")')
 

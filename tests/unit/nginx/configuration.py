@@ -39,7 +39,7 @@ def evaluate(role: str, expression: str, **given: Any) -> Any:
 def template(role: str, path: str, **given: Any) -> str:
     """The text of a template, by its path below /."""
     return str(
-        evaluate(role, f"{{{{ lookup('ansible.builtin.template', '{path}.j2') }}}}", **given)
+        evaluate(role, f"{{{{ lookup('twelvefactor.deploy.rendered', '{path}.j2') }}}}", **given)
     )
 
 
