@@ -156,7 +156,7 @@ bench-index: hosts-ready ## 100 clients install from an index at once; nginx aga
 
 ##@ Gates
 
-GATES := lint-ansible lint-sanity lint-docs lint-changelog lint-yaml lint-python lint-types lint-spelling
+GATES := lint-ansible lint-sanity lint-docs lint-changelog lint-yaml lint-python lint-types lint-spelling lint-licenses
 
 .PHONY: lint $(GATES)
 lint: $(GATES) ## every gate below
@@ -192,6 +192,9 @@ lint-types: ready ## mypy, strict
 
 lint-spelling: ready ## codespell
 	codespell
+
+lint-licenses: ready ## reuse: every file has a license
+	REUSE_ENCODING_MODULE=charset_normalizer reuse lint --lines
 
 ##@ Set-up
 
