@@ -19,9 +19,26 @@ OURS = {"ansible.builtin", "twelvefactor.deploy"}
 # a module, plugin, role or playbook by its full name
 FULL_NAME = re.compile(r"(?<![\w.-])([a-z]\w*\.[a-z]\w*)\.[a-z]\w*")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
-# files that are in a checkout only
+# what is in a checkout only: files, and the targets of its Makefile
 CHECKOUT = re.compile(
-    r"(?<![\w./-])(?:tests|molecule|examples|requirements|inventories/demo)/[\w./-]+"
+    r"(?<![\w./-])(?:(?:\.ci|\.config|\.github|examples|inventories/demo|molecule|requirements|tests)/[\w./-]+"
+    r"|Makefile\b|CONTRIBUTING\.md|docs/map\.\w+)|(?:`|(?m:^)[#$] )make [a-z][\w-]*"
+)
+# a section of a page may say that it is about a checkout
+ABOUT_CHECKOUT = re.compile(r"\bcheckout\s+of\s+the\s+repository\b")
+# everything that is shipped
+SHIPPED = (
+    r"FILES\.json|MANIFEST\.json",
+    r"LICENSE",
+    r"README\.md",
+    r"changelogs/changelog\.yaml",
+    r"docs/report\.png",
+    r"inventories/example/.*\.yml",
+    r"meta/runtime\.yml",
+    r"playbooks/.*\.(yml|j2|css)",
+    r"plugins/(action|callback|doc_fragments|filter|module_utils|modules)/.*\.(py|yml)",
+    r"roles/\w+/(README\.md|(defaults|handlers|meta|tasks|vars)/\w+\.yml)",
+    r"roles/\w+/(files|templates)/.*",
 )
 
 
@@ -84,16 +101,52 @@ def test_links_lead_to_files_that_are_shipped(artifact: dict[str, str]) -> None:
     assert broken == []
 
 
-def test_nothing_for_users_speaks_of_files_of_a_checkout(artifact: dict[str, str]) -> None:
-    """CONTRIBUTING.md says itself that it is about a checkout."""
-    speaking = [
-        f"{path}: {found[0]}"
+def checkout_in(text: str) -> list[str]:
+    """What a text names of a checkout, in sections that do not say that they are about one."""
+    return [
+        found[0]
+        for section in re.split(r"(?m)^(?=##)", text)
+        if not ABOUT_CHECKOUT.search(section)
+        for found in CHECKOUT.finditer(section)
+    ]
+
+
+def test_what_is_for_users_names_nothing_of_a_checkout(artifact: dict[str, str]) -> None:
+    """A lock may: its first lines are the command that made it, which uv writes there."""
+    named = {
+        path: found
         for path, text in artifact.items()
         if path.endswith(".md") or path.startswith("inventories/")
-        for found in CHECKOUT.finditer(text)
-        if path != "CONTRIBUTING.md"
-    ]
-    assert speaking == []
+        if (found := checkout_in(text))
+    }
+    assert named == {}
+
+
+def test_only_what_is_listed_is_shipped(artifact: dict[str, str]) -> None:
+    unlisted = [path for path in artifact if not any(re.fullmatch(one, path) for one in SHIPPED)]
+    assert unlisted == []
+    empty = [one for one in SHIPPED if not any(re.fullmatch(one, path) for path in artifact)]
+    assert empty == []
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Tested by `make molecule-nginx`.", ["`make molecule-nginx"]),
+        ("```console\n# make demo\n```", ["# make demo"]),
+        (
+            "See molecule/nginx/vars/sites.yml and the Makefile.",
+            ["molecule/nginx/vars/sites.yml", "Makefile"],
+        ),
+        (
+            "## A\nFrom a checkout of the\nrepository: `make demo`\n## B\n`make test`",
+            ["`make test"],
+        ),
+        ("They make links below roles/app/files/x and /srv/shop/tests/y.", []),
+    ],
+)
+def test_what_counts_as_part_of_a_checkout(text: str, named: list[str]) -> None:
+    assert checkout_in(text) == named
 
 
 @pytest.mark.parametrize(
