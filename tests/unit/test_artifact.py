@@ -30,7 +30,7 @@ ABOUT_CHECKOUT = re.compile(r"\bcheckout\s+of\s+the\s+repository\b")
 SHIPPED = (
     r"FILES\.json|MANIFEST\.json",
     r"LICENSE",
-    r"README\.md",
+    r"(README|SECURITY)\.md",
     r"changelogs/changelog\.yaml",
     r"docs/report\.png",
     r"inventories/example/.*\.yml",
