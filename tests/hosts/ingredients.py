@@ -14,7 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLAYBOOK = pathlib.Path(__file__).with_name("prepare.yml")
 # A role or a plugin of this collection, wherever it is named.
 NAMED = re.compile(r"twelvefactor\.deploy\.([a-z_]+)")
-IMPORTED = re.compile(r"module_utils\.([A-Za-z_]+)|module_utils import \(?([A-Za-z_, \n]+)\)?")
+# A file that is imported, or a directory and names of what is imported from there.
+IMPORTED = re.compile(r"module_utils([A-Za-z_.]*)(?: import (?:\(([\w, \n]+)\)|([\w, ]+)))?")
 KINDS = ("modules", "action", "filter", "lookup", "test")
 
 
@@ -46,11 +47,13 @@ def files(root: pathlib.Path, playbook: pathlib.Path) -> set[pathlib.Path]:
                 if (plugin := root / "plugins" / kind / f"{name}.py").is_file()
             ]
         if path.suffix == ".py":
-            for direct, listed in IMPORTED.findall(text):
-                for name in re.findall(r"\w+", f"{direct} {listed}"):
-                    module = root / "plugins" / "module_utils" / f"{name}.py"
-                    package = root / "plugins" / "module_utils" / name
-                    waiting += [module] if module.is_file() else sorted(package.rglob("*.py"))
+            for dotted, bracketed, listed in IMPORTED.findall(text):
+                place = root.joinpath("plugins", "module_utils", *dotted.strip(".").split("."))
+                modules = [
+                    place,
+                    *(place / name for name in re.findall(r"\w+", bracketed + listed)),
+                ]
+                waiting += [file for path in modules if (file := path.with_suffix(".py")).is_file()]
     return found
 
 

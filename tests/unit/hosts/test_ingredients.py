@@ -16,10 +16,16 @@ def root(tmp_path: pathlib.Path) -> pathlib.Path:
         "roles/web/tasks/main.yml": "twelvefactor.deploy.web_config:",
         "roles/web/templates/site.j2": "server",
         "roles/other/tasks/main.yml": "other",
-        "plugins/modules/web_config.py": "from ..module_utils._web import plan",
+        "plugins/modules/web_config.py": (
+            "from ..module_utils._web import plan\n"
+            "from ..module_utils._host.command import (\n    run,\n)\n"
+        ),
         "plugins/modules/other.py": "",
-        "plugins/module_utils/_web.py": "from . import _files\nimport ..module_utils._files",
-        "plugins/module_utils/_files.py": "",
+        "plugins/module_utils/_web/plan.py": "from ..module_utils._host import (\n    files,\n)",
+        "plugins/module_utils/_web/unused.py": "",
+        "plugins/module_utils/_host/command.py": "from ..module_utils._errors import DeployError",
+        "plugins/module_utils/_host/files.py": "",
+        "plugins/module_utils/_errors.py": "",
         "plugins/module_utils/_unused.py": "",
     }
     for name, text in files.items():
@@ -39,8 +45,10 @@ def fingerprint(root: pathlib.Path) -> str:
         "play.yml",
         "roles/web/templates/site.j2",
         "plugins/modules/web_config.py",
-        "plugins/module_utils/_web.py",
-        "plugins/module_utils/_files.py",
+        "plugins/module_utils/_web/plan.py",
+        "plugins/module_utils/_host/command.py",
+        "plugins/module_utils/_host/files.py",
+        "plugins/module_utils/_errors.py",
     ],
 )
 def test_what_goes_in_counts(root: pathlib.Path, name: str) -> None:
@@ -55,6 +63,7 @@ def test_what_goes_in_counts(root: pathlib.Path, name: str) -> None:
         "roles/other/tasks/main.yml",
         "roles/web/__pycache__/kept.pyc",
         "plugins/modules/other.py",
+        "plugins/module_utils/_web/unused.py",
         "plugins/module_utils/_unused.py",
     ],
 )
