@@ -20,11 +20,9 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import satisfies
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    ReleaseError,
-    canonical_name,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import canonical_name
 
 Advisory = Mapping[str, Any]
 LARGEST_QUERY = 1 << 20  # bytes
@@ -71,7 +69,7 @@ def _is(version: str, operator: str, other: str, unknown: bool) -> bool:
     """Whether a version is so; ``unknown`` for what cannot be compared, which is rather reported."""
     try:
         return satisfies(version, operator + other)
-    except ReleaseError:
+    except DeployError:
         return unknown
 
 
@@ -116,13 +114,13 @@ def read_database(path: pathlib.Path) -> Advisories:
                 texts = {name: archive.read(name) for name in names}
     except (OSError, zipfile.BadZipFile, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ReleaseError(
+        raise DeployError(
             f"The advisories {path} are neither a directory nor a zip archive that can be read: "
             f"{reason}."
         ) from None
     advisories = [_parse(text, name, path) for name, text in texts.items()]
     if not advisories:
-        raise ReleaseError(
+        raise DeployError(
             f"There are no advisories in {path}; it must hold JSON files in OSV's format, such as "
             "the archive all.zip that OSV exports for PyPI."
         )
@@ -136,7 +134,7 @@ def _parse(text: bytes, name: str, path: pathlib.Path) -> Advisory:
             return advisory
     except (ValueError, KeyError):
         pass
-    raise ReleaseError(f"{name} in {path} is no advisory in OSV's format.")
+    raise DeployError(f"{name} in {path} is no advisory in OSV's format.")
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import Identity
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._flock import Busy, flocked
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
     Record,
@@ -28,7 +29,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Contents,
-    ReleaseError,
     format_pins,
     parse_lock,
 )
@@ -88,7 +88,7 @@ class AppHome:
 
     @classmethod
     def of(cls, app: str, base: str = "/srv", foreseen: bool = False) -> AppHome:
-        """Raises ReleaseError when the app's user or directory is not there.
+        """Raises DeployError when the app's user or directory is not there.
 
         Unless it is ``foreseen``: in check mode roles that ran before have only said that they
         would make them. Then there are no releases, and nobody's rights are enough to look around.
@@ -99,11 +99,11 @@ class AppHome:
         try:
             user = pwd.getpwnam(app)
         except KeyError:
-            raise ReleaseError(
+            raise DeployError(
                 f"This host has no user {app!r}; run the role app_user for the app first."
             ) from None
         if not (root / "releases").is_dir():
-            raise ReleaseError(
+            raise DeployError(
                 f"{root}/releases is missing; run the role app_user for the app first."
             )
         return cls(app, root, user.pw_uid, user.pw_gid)
@@ -134,7 +134,7 @@ class AppHome:
             with flocked(self.root, LOCK_PATIENCE):
                 yield
         except Busy:
-            raise ReleaseError(
+            raise DeployError(
                 f"Another run is working on the releases of {self.app} on this host; "
                 "try again when it has ended."
             ) from None
@@ -167,7 +167,7 @@ class AppHome:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except ValueError as error:
-            raise ReleaseError(
+            raise DeployError(
                 f"{self.releases / release}/release.json cannot be read: {error}. "
                 "Remove that release and install it again."
             ) from None
@@ -210,7 +210,7 @@ class AppHome:
 
     def _lock_digest(self, release: str) -> str | None:
         """Of what the lock says: a release made before there was one way to write it has its own."""
-        with contextlib.suppress(OSError, ValueError, ReleaseError):
+        with contextlib.suppress(OSError, ValueError, DeployError):
             text = (self.releases / release / "requirements.txt").read_text("utf-8")
             return hashlib.sha256(format_pins(parse_lock(text)).encode()).hexdigest()
         return None

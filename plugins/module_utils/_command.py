@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 BASE = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
@@ -40,7 +40,7 @@ def run(
 ) -> tuple[int, str]:
     """Exit code and output (stdout and stderr together) of a program.
 
-    ``what`` completes "Could not …". Raises ReleaseError when the program cannot be run, which
+    ``what`` completes "Could not …". Raises DeployError when the program cannot be run, which
     ``remedy`` may explain, or has not ended after ``timeout`` seconds. Then the programs that it
     started in turn are ended too. Nor does it outlive a caller that is killed: whoever comes next
     would find it still writing.
@@ -71,11 +71,11 @@ def run(
         )
     except FileNotFoundError as error:
         hint = f"; {remedy}" if remedy else ""
-        raise ReleaseError(
+        raise DeployError(
             f"Could not {what}: {error.filename} is missing on this host{hint}."
         ) from None
     except OSError as error:
-        raise ReleaseError(f"Could not {what}: {command[0]}: {error.strerror}.") from None
+        raise DeployError(f"Could not {what}: {command[0]}: {error.strerror}.") from None
     with process:
         try:
             output, _none = process.communicate(timeout=timeout)
@@ -83,7 +83,7 @@ def run(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             if isinstance(error, subprocess.TimeoutExpired):
-                raise ReleaseError(
+                raise DeployError(
                     f"Could not {what}: {command[0]} had not ended after {timeout:g} s."
                 ) from None
             raise

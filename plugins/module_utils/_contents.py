@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import opened_wheel
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 LARGEST_SEARCHED = 8 << 20  # bytes; keys and tokens do not lie in larger files
 SHOWN = 5  # findings that a sentence names
@@ -129,12 +129,12 @@ def look_through(wheel: pathlib.Path, allowed: Sequence[str]) -> list[Finding]:
 
 
 def refuse(wheel: str, findings: Sequence[Finding]) -> None:
-    """Raise ReleaseError for a wheel in which something was found."""
+    """Raise DeployError for a wheel in which something was found."""
     if not findings:
         return
     listed = "; ".join(f"{finding.member} {finding.reason}" for finding in findings[:SHOWN])
     more = f"; and {len(findings) - SHOWN} more" if len(findings) > SHOWN else ""
-    raise ReleaseError(
+    raise DeployError(
         f"{wheel} must not be published: {listed}{more}. Keep them out of the build "
         "(pyproject.toml, MANIFEST.in), or list what belongs there in `allowed_files`."
     )

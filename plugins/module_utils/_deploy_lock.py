@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 APP = re.compile(r"[a-z_][a-z0-9_-]*\Z")
 TTL = 3600  # seconds
@@ -114,7 +114,7 @@ class Decision:
     write: bool = False
 
 
-class Refused(ReleaseError):
+class Refused(DeployError):
     """The lock is somebody else's, or not the run's any more."""
 
     def __init__(self, message: str, holder: Lock | None) -> None:

@@ -17,10 +17,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    ReleaseError,
-    canonical_name,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import canonical_name
 
 TIMEOUT = 30.0  # seconds for one answer of the index
 LARGEST_WHEEL = 1 << 30  # bytes
@@ -76,12 +74,12 @@ def wheel_version(filename: str) -> tuple[str, str] | None:
     return canonical_name(parts[0]), parts[1]
 
 
-class Unreachable(ReleaseError):
+class Unreachable(DeployError):
     """The index does not answer, or not as it should."""
 
 
 def pick_wheel(files: list[File], package: str, version: str, url: str, remedy: str) -> File:
-    """The one wheel of an app's version. Raises ReleaseError when there is none, or no hash."""
+    """The one wheel of an app's version. Raises DeployError when there is none, or no hash."""
     own = canonical_name(package)
     of_project = [(file, wheel_version(file.name)) for file in files]
     wheels = [file for file, found in of_project if found == (own, version)]
@@ -89,7 +87,7 @@ def pick_wheel(files: list[File], package: str, version: str, url: str, remedy: 
         versions = sorted({found[1] for _file, found in of_project if found and found[0] == own})
         sources = f"{own.replace('-', '_')}-{version}.tar.gz"
         only = "only its source" if sources in {file.name.lower() for file in files} else ""
-        raise ReleaseError(
+        raise DeployError(
             f"There is no wheel of {package} {version} at {url}; it has "
             f"{only or ', '.join(versions) or 'no version of it'}. {remedy} Nothing was changed."
         )
@@ -97,18 +95,18 @@ def pick_wheel(files: list[File], package: str, version: str, url: str, remedy: 
     if len(wheels) > 1:
         pure = [file for file in wheels if file.name.endswith("-none-any.whl")]
         if len(pure) != 1:
-            raise ReleaseError(
+            raise DeployError(
                 f"{package} {version} has {len(wheels)} wheels at {url}, one per platform; "
                 "give the lock by `requirements`, which may name all of their hashes."
             )
         wheel = pure[0]
     if wheel.yanked is not None:
         reason = f": {wheel.yanked}" if wheel.yanked else ""
-        raise ReleaseError(
+        raise DeployError(
             f"{package} {version} was yanked from {url}{reason}. Nothing was changed."
         )
     if not wheel.sha256:
-        raise ReleaseError(f"{url} gives no sha256 for {wheel.name}; it cannot be verified.")
+        raise DeployError(f"{url} gives no sha256 for {wheel.name}; it cannot be verified.")
     return wheel
 
 
@@ -124,12 +122,12 @@ class Index:
             self.shown = urllib.parse.urlunsplit(shown).rstrip("/") + "/"
             context = ssl.create_default_context(cafile=ca_path)
         except ValueError:  # whose message may quote the URL, and the password in it
-            raise ReleaseError(
+            raise DeployError(
                 "index_url is no URL of a server. In a password, / and @ are written as %2F and "
                 "%40."
             ) from None
         except OSError as error:
-            raise ReleaseError(f"The CA certificates {ca_path} cannot be read: {error}.") from None
+            raise DeployError(f"The CA certificates {ca_path} cannot be read: {error}.") from None
         opener: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
         if parts.username:
             passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
@@ -150,7 +148,7 @@ class Index:
         Gateway errors and connections that break are tried again.
         """
         answer = ""
-        problem: type[ReleaseError] = Unreachable
+        problem: type[DeployError] = Unreachable
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(attempt)
@@ -160,7 +158,7 @@ class Index:
                     body: bytes = response.read(limit + 1)
                     length = int(response.headers.get("Content-Length") or len(body))
                 if len(body) > limit:
-                    raise ReleaseError(f"{what} at {self.shown} is larger than {limit} bytes.")
+                    raise DeployError(f"{what} at {self.shown} is larger than {limit} bytes.")
                 if len(body) == length:
                     return body
                 answer = f"the answer broke off after {len(body)} of {length} bytes"
@@ -169,7 +167,7 @@ class Index:
                     return None
                 answer = f"HTTP {error.code} {error.reason}"
                 if error.code not in (502, 503, 504):
-                    problem = Unreachable if error.code >= 500 else ReleaseError
+                    problem = Unreachable if error.code >= 500 else DeployError
                     break
             except (OSError, ValueError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", None) or error
@@ -195,7 +193,7 @@ class Index:
         try:
             page = None if body is None else json.loads(body)
         except ValueError:
-            raise ReleaseError(f"{url} is not given in JSON (PEP 691).") from None
+            raise DeployError(f"{url} is not given in JSON (PEP 691).") from None
         return page if isinstance(page, dict) else None
 
     def find(self, package: str, version: str) -> File:
@@ -207,10 +205,10 @@ class Index:
         """Download a file and check its hash."""
         body = self._get(file.url, LARGEST_WHEEL, file.name)
         if body is None:
-            raise ReleaseError(f"The index {self.shown} lists {file.name} but answers 404 for it.")
+            raise DeployError(f"The index {self.shown} lists {file.name} but answers 404 for it.")
         digest = hashlib.sha256(body).hexdigest()
         if digest != file.sha256:
-            raise ReleaseError(
+            raise DeployError(
                 f"{file.name} from {self.shown} has sha256 {digest}, but the index says "
                 f"{file.sha256}: it was changed on the way or on the index. Nothing was changed."
             )

@@ -18,6 +18,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
     AppHome,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import (
     File,
     Index,
@@ -25,7 +26,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import 
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import INTROSPECTION
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    ReleaseError,
     canonical_name,
     parse_lock,
 )
@@ -85,7 +85,7 @@ class Installer:
             directory=self.home.root if self.home.exists else pathlib.Path("/"),
         )
         if code:
-            raise ReleaseError(explain(output, what, code, self._ask_index))
+            raise DeployError(explain(output, what, code, self._ask_index))
         return output
 
     def _ask_index(self, name: str, version: str) -> str:
@@ -94,7 +94,7 @@ class Installer:
             return ""
         try:
             return what_there_is(Index(self.index_url, self.ca_path).files(name), name, version)
-        except ReleaseError:
+        except DeployError:
             return ""
 
     def environment(self) -> dict[str, str]:
@@ -103,7 +103,7 @@ class Installer:
         try:
             described: dict[str, str] = json.loads(output)
         except ValueError:
-            raise ReleaseError(
+            raise DeployError(
                 f"{self.python} is no Python interpreter; asked what it is, it said:\n{output[:500]}"
             ) from None
         return described

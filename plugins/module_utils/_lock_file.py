@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import write_atomically
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import Lock, Moment
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._flock import Busy, flocked
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
 # Not below /srv/<app>: a host is locked before it has the app, and while the app is removed.
 # Not below /run: a lock survives a reboot.
@@ -23,7 +23,7 @@ DIRECTORY = pathlib.Path("/var/lib/twelvefactor/locks")
 PATIENCE = 20.0  # seconds; whoever is in here needs milliseconds
 
 
-class Unreadable(ReleaseError):
+class Unreadable(DeployError):
     """There is a lock, and nobody can say whose."""
 
 
@@ -48,7 +48,7 @@ class LockFile:
                 yield
                 os.fsync(handle)  # a rename or a removal that a crash must not undo
         except Busy:
-            raise ReleaseError(
+            raise DeployError(
                 f"Somebody has kept {self.directory} to himself for {PATIENCE:g} s; "
                 f"`fuser {self.directory}` on the host says who. Nothing was changed."
             ) from None

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import satisfies
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import (
     is_pylock,
@@ -18,7 +19,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,
-    ReleaseError,
     canonical_name,
     format_pins,
     parse_lock,
@@ -80,7 +80,7 @@ def for_target(lock: str, source: str, own: str, python: str, platform: str) -> 
 
 
 def check_complete(pins: Sequence[Pin], needed: Sequence[str], lock: str, app: str) -> None:
-    """Raise ReleaseError for a lock that does not hold what the app's metadata asks for."""
+    """Raise DeployError for a lock that does not hold what the app's metadata asks for."""
     versions: dict[str, set[str]] = {}
     for pin in pins:
         versions.setdefault(pin.name, set()).add(pin.version)
@@ -95,7 +95,7 @@ def check_complete(pins: Sequence[Pin], needed: Sequence[str], lock: str, app: s
             continue  # for other interpreters, maybe
         if not locked or not any(_fits(version, wanted) for version in locked):
             has = f"has {name} {', '.join(sorted(locked))}" if locked else f"has no {name}"
-            raise ReleaseError(
+            raise DeployError(
                 f"{lock} {has}, but {app} needs {line.strip()}: the lock is older than the "
                 "dependencies. Lock anew: uv pip compile --universal --generate-hashes."
             )
@@ -104,7 +104,7 @@ def check_complete(pins: Sequence[Pin], needed: Sequence[str], lock: str, app: s
 def _fits(version: str, specifiers: str) -> bool:
     try:
         return satisfies(version, specifiers)
-    except ReleaseError:
+    except DeployError:
         return True  # post releases and the like, which uv has judged
 
 

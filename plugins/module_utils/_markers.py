@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 # A value is text, or a set of texts for the variables of a lock file.
 Environment = Mapping[str, Any]
@@ -100,12 +100,12 @@ def _compare(version: str, operator: str, wanted: str) -> bool | None:
 
 
 def satisfies(version: str, specifiers: str) -> bool:
-    """Whether a version is within ``>=3.11,<4``. Raises ReleaseError for what is no such list."""
+    """Whether a version is within ``>=3.11,<4``. Raises DeployError for what is no such list."""
     for specifier in filter(None, (part.strip() for part in specifiers.split(","))):
         match = _SPECIFIER.match(specifier)
         answer = _compare(version, match[1], match[2]) if match else None
         if answer is None:
-            raise ReleaseError(f"{specifiers!r} says nothing about which versions are meant.")
+            raise DeployError(f"{specifiers!r} says nothing about which versions are meant.")
         if not answer:
             return False
     return True
@@ -126,8 +126,8 @@ class _Reader:
             self.tokens.append((match.lastgroup, match[match.lastgroup]))
             position = match.end()
 
-    def error(self) -> ReleaseError:
-        return ReleaseError(f"{self.marker!r} is no marker that says which hosts a package is for.")
+    def error(self) -> DeployError:
+        return DeployError(f"{self.marker!r} is no marker that says which hosts a package is for.")
 
     def accept(self, *words: str) -> bool:
         found = [text for _kind, text in self.tokens[: len(words)]] == list(words)
@@ -207,5 +207,5 @@ class _Reader:
 
 
 def holds(marker: str, environment: Environment) -> bool:
-    """Whether a marker is true where ``environment`` is. Raises ReleaseError for what is none."""
+    """Whether a marker is true where ``environment`` is. Raises DeployError for what is none."""
     return _Reader(marker, {"extra": "", **environment}).result()

@@ -15,6 +15,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import (
     Environment,
     holds,
@@ -26,7 +27,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
     SHA256,
     VERSION,
     Pin,
-    ReleaseError,
     canonical_name,
     format_pins,
 )
@@ -60,17 +60,17 @@ class Pylock:
     def requirements(self, environment: Environment) -> str:
         """What is meant for an interpreter, as a requirements file.
 
-        Raises ReleaseError when the lock is not made for it, or not made of wheels.
+        Raises DeployError when the lock is not made for it, or not made of wheels.
         """
         python = str(environment["python_full_version"])
         everything = {**environment, "extras": frozenset[str](), "dependency_groups": self.groups}
         if not satisfies(python.rstrip("+"), self.requires_python):
-            raise ReleaseError(
+            raise DeployError(
                 f"{self.source} is made for Python {self.requires_python}; "
                 f"this host's is {python}. Nothing was changed."
             )
         if self.environments and not any(holds(m, everything) for m in self.environments):
-            raise ReleaseError(
+            raise DeployError(
                 f"{self.source} is made for other hosts: {' or '.join(self.environments)}. "
                 "Nothing was changed."
             )
@@ -79,9 +79,9 @@ class Pylock:
             if package.marker and not holds(package.marker, everything):
                 continue
             if package.problem:
-                raise ReleaseError(f"{self.source}: {package.problem}")
+                raise DeployError(f"{self.source}: {package.problem}")
             if not satisfies(python.rstrip("+"), package.requires_python):
-                raise ReleaseError(
+                raise DeployError(
                     f"{self.source}: {package.name} {package.version} is made for Python "
                     f"{package.requires_python}; this host's is {python}. Nothing was changed."
                 )
@@ -89,12 +89,12 @@ class Pylock:
         return format_pins(pins)
 
     def check(self) -> None:
-        """Raise ReleaseError for what can be installed on no host."""
+        """Raise DeployError for what can be installed on no host."""
         for package in self.packages:
             if package.problem and not package.marker:
-                raise ReleaseError(f"{self.source}: {package.problem}")
+                raise DeployError(f"{self.source}: {package.problem}")
         if not self.packages:
-            raise ReleaseError(f"{self.source} is empty: there is nothing to install.")
+            raise DeployError(f"{self.source} is empty: there is nothing to install.")
 
 
 def is_pylock(text: str) -> bool:
@@ -111,10 +111,10 @@ def parse_pylock(text: str, source: str, own: str) -> Pylock:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ReleaseError(f"{source} is no pylock.toml: {error}.") from None
+        raise DeployError(f"{source} is no pylock.toml: {error}.") from None
     version = document.get("lock-version")
     if not isinstance(version, str) or version.partition(".")[0] != "1":
-        raise ReleaseError(f"{source} is a pylock.toml of version {version}; known is 1.0.")
+        raise DeployError(f"{source} is a pylock.toml of version {version}; known is 1.0.")
     try:
         packages = [
             _package(entry, source)
@@ -129,7 +129,7 @@ def parse_pylock(text: str, source: str, own: str) -> Pylock:
             tuple(packages),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise ReleaseError(f"{source} is no pylock.toml as PEP 751 has it: {error!r}.") from None
+        raise DeployError(f"{source} is no pylock.toml as PEP 751 has it: {error!r}.") from None
 
 
 def _package(entry: dict[str, Any], source: str) -> Package:
@@ -155,7 +155,7 @@ def _package(entry: dict[str, Any], source: str) -> Package:
     for form, texts in ((NAME, [name]), (VERSION, [version]), (SHA256, hashes), (MARKER, [marker])):
         odd = [text for text in texts if text and not re.fullmatch(form, text)]
         if odd:
-            raise ReleaseError(f"{source} has {odd[0][:80]!a} of {name[:80]!a}; lock it anew.")
+            raise DeployError(f"{source} has {odd[0][:80]!a} of {name[:80]!a}; lock it anew.")
     return Package(
         name,
         version,

@@ -13,10 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
-class ReleaseError(Exception):
-    """What a person can mend; the message says what was tried, what came back and what to do."""
-
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 # A process type names watchers, sockets and log files, hence no dots, slashes or spaces.
 PROCESS_TYPE = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -113,13 +110,13 @@ def _logical_lines(text: str, source: str) -> Iterator[tuple[int, str]]:
     lines = text.replace("\r\n", "\n").split("\n")
     for number, line in enumerate(lines, 1):
         if _CONTROL.search(line) or (number <= 2 and _CODING.match(line)):
-            raise ReleaseError(
+            raise DeployError(
                 f"{source} has a control character or names an encoding in line {number}; "
                 "make it anew as plain UTF-8."
             )
         code = re.sub(r"(?:^|[ \t])[ \t]*#.*", "", line)
         if code.strip() and code != line and line.endswith("\\"):
-            raise ReleaseError(
+            raise DeployError(
                 f"{source} has a comment in line {number} that ends with a backslash, after which "
                 "pip and uv read on at different places; remove it."
             )
@@ -131,13 +128,13 @@ def _logical_lines(text: str, source: str) -> Iterator[tuple[int, str]]:
             yield start, (joined + code).strip(" \t")
         joined, start = "", 0
     if start:
-        raise ReleaseError(f"{source} ends with a backslash in line {len(lines)}; it is not whole.")
+        raise DeployError(f"{source} ends with a backslash in line {len(lines)}; it is not whole.")
 
 
 def parse_lock(text: str, source: str = "the lock file") -> list[Pin]:
     """Read a requirements file in which every requirement is pinned and hashed.
 
-    Raises ReleaseError for anything else: an option line (an index has no place in a lock file),
+    Raises DeployError for anything else: an option line (an index has no place in a lock file),
     an unpinned requirement, a URL, a requirement without a sha256, or whatever installers do not
     all read alike. What an error shows of the text holds no credentials.
 
@@ -150,33 +147,33 @@ def parse_lock(text: str, source: str = "the lock file") -> list[Pin]:
             continue
         if line.startswith("-"):
             option = re.split(r"[\s=]", line)[0]
-            raise ReleaseError(
+            raise DeployError(
                 f"{source} holds the option {option!r} in line {number}; a lock file names "
                 "packages and hashes only, where they come from is index_url's to say."
             )
         shown = re.sub(r"//\S*@", "//", line)[:80]
         match = PIN.match(line)
         if not match:
-            raise ReleaseError(
+            raise DeployError(
                 f"{source} has the line {shown!r}, which is not pinned as name==version, in line "
                 f"{number}; make it with `uv pip compile --generate-hashes`."
             )
         name, version, rest = match.groups()
         after = _AFTER_PIN.fullmatch(rest)
         if not after:
-            raise ReleaseError(
+            raise DeployError(
                 f"{source} has {shown!r} in line {number}; only a marker and --hash=sha256:… may "
                 "follow name==version."
             )
         hashes = tuple(re.findall(rf"--hash=sha256:({SHA256})\b", after["hashes"]))
         if not hashes:
-            raise ReleaseError(
+            raise DeployError(
                 f"{source} has no sha256 for {name}=={version} in line {number}; "
                 "make it with `uv pip compile --generate-hashes`."
             )
         pins.append(Pin(canonical_name(name), version, hashes, (after["marker"] or "").strip()))
     if not pins:
-        raise ReleaseError(f"{source} is empty: there is nothing to install.")
+        raise DeployError(f"{source} is empty: there is nothing to install.")
     return pins
 
 
@@ -205,7 +202,7 @@ def complete_lock(build: Build) -> str:
     versions = {pin.version for pin in pins if pin.name == own}
     if versions != {build.version}:
         found = f"{own} {', '.join(sorted(versions))}" if versions else f"no {own}"
-        raise ReleaseError(
+        raise DeployError(
             f"The lock of {build.package} {build.version} holds {found}; "
             f"it must pin {own}=={build.version}."
         )
@@ -220,26 +217,26 @@ def parse_procfile(text: str) -> dict[str, str]:
             continue
         kind, colon, command = line.partition(":")
         if not colon or not command.strip():
-            raise ReleaseError(f"The Procfile has the line {line!r}; expected 'name: command'.")
+            raise DeployError(f"The Procfile has the line {line!r}; expected 'name: command'.")
         if kind.strip() in processes:
-            raise ReleaseError(f"The Procfile names process type {kind.strip()!r} twice.")
+            raise DeployError(f"The Procfile names process type {kind.strip()!r} twice.")
         processes[kind.strip()] = command.strip()
     return check_process_types(processes)
 
 
 def check_process_types(processes: Mapping[str, Any]) -> dict[str, str]:
-    """Raise ReleaseError for what cannot be a Procfile."""
+    """Raise DeployError for what cannot be a Procfile."""
     for kind, command in processes.items():
         if not PROCESS_TYPE.match(kind):
-            raise ReleaseError(
+            raise DeployError(
                 f"{kind!r} is no name for a process type: lower-case letters, digits and _ only."
             )
         if not isinstance(command, str) or not command.strip() or "\n" in command.strip():
-            raise ReleaseError(
+            raise DeployError(
                 f"The command of process type {kind!r} is {command!r}; it must be one line of text."
             )
     if not set(processes) - {RELEASE_TYPE}:
-        raise ReleaseError("There is no process type to run; a Procfile has at least 'web: …'.")
+        raise DeployError("There is no process type to run; a Procfile has at least 'web: …'.")
     return dict(processes)
 
 
@@ -248,13 +245,13 @@ def format_procfile(processes: Mapping[str, str]) -> str:
 
 
 def check_formation(formation: Mapping[str, int], processes: Mapping[str, str], of: str) -> None:
-    """Raise ReleaseError when a formation asks for what the release does not have."""
+    """Raise DeployError when a formation asks for what the release does not have."""
     known = [kind for kind in processes if kind != RELEASE_TYPE]
     for kind, count in formation.items():
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise ReleaseError(f"The formation asks for {count!r} processes of {kind!r}.")
+            raise DeployError(f"The formation asks for {count!r} processes of {kind!r}.")
         if kind not in known:
-            raise ReleaseError(
+            raise DeployError(
                 f"The formation names process type {kind!r}, but {of} has "
                 f"{', '.join(known)}. Nothing was changed."
             )
@@ -270,15 +267,15 @@ def env_values(env: Mapping[str, Any]) -> dict[str, str]:
     for key in sorted(env):
         value = env[key]
         if not ENV_KEY.match(key):
-            raise ReleaseError(f"{key!r} is no name for an environment variable.")
+            raise DeployError(f"{key!r} is no name for an environment variable.")
         if isinstance(value, bool) or value is None:
-            raise ReleaseError(
+            raise DeployError(
                 f"env {key} is {value!r}; write the string that the app expects, in quotes."
             )
         if not isinstance(value, str | int | float):
-            raise ReleaseError(f"env {key} is a {type(value).__name__}; one value per key.")
+            raise DeployError(f"env {key} is a {type(value).__name__}; one value per key.")
         if "\0" in str(value):
-            raise ReleaseError(f"env {key} holds a NUL character, which no environment can.")
+            raise DeployError(f"env {key} holds a NUL character, which no environment can.")
         values[key] = str(value)
     return values
 
@@ -289,30 +286,30 @@ def format_env(env: Mapping[str, str]) -> str:
 
 
 def check_options(options: Mapping[str, Any], health: Mapping[str, Any]) -> None:
-    """Raise ReleaseError for how processes are run if the pivot would refuse it at the deploy."""
+    """Raise DeployError for how processes are run if the pivot would refuse it at the deploy."""
     for kind, given in options.items():
         if not isinstance(given, Mapping):
-            raise ReleaseError(f"process_options of {kind} is {given!r}; expected a dictionary.")
+            raise DeployError(f"process_options of {kind} is {given!r}; expected a dictionary.")
         for option, value in given.items():
             if value is not None:
                 _check_option(kind, option, value)
     if health.get("count", 1) < 1:
-        raise ReleaseError(f"health.count is {health['count']}; at least one answer is needed.")
+        raise DeployError(f"health.count is {health['count']}; at least one answer is needed.")
 
 
 def _check_option(kind: str, option: str, value: Any) -> None:
     if option in ("socket", "overlap"):
         if not isinstance(value, bool):
-            raise ReleaseError(f"{option} of {kind} is {value!r}; write true or false.")
+            raise DeployError(f"{option} of {kind} is {value!r}; write true or false.")
     elif option in PROCESS_OPTIONS:
         longest = LONGEST_STOP if option == "stop_timeout" else LONGEST
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 0 <= value <= longest:
-            raise ReleaseError(
+            raise DeployError(
                 f"{option} of {kind} is {value!r}; write a number of seconds, at most {longest}."
             )
     else:
-        raise ReleaseError(
+        raise DeployError(
             f"process_options of {kind} has {option!r}; known are socket, "
             f"{', '.join(PROCESS_OPTIONS)}."
         )
@@ -323,7 +320,7 @@ def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[st
     check_options(config.options, config.health)
     unknown = set(config.options) - set(processes)
     if unknown:
-        raise ReleaseError(
+        raise DeployError(
             f"process_options names {', '.join(sorted(unknown))}, but the process types are "
             f"{', '.join(processes)}."
         )

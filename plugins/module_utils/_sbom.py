@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    ReleaseError,
-    canonical_name,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import canonical_name
 
 
 def complete(said: str, name: str, version: str) -> str:
@@ -25,7 +23,7 @@ def complete(said: str, name: str, version: str) -> str:
         components: list[dict[str, Any]] = document.get("components", [])
         references = [component["bom-ref"] for component in components]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ReleaseError(f"cyclonedx-py gave no CycloneDX document: {error!r}.") from None
+        raise DeployError(f"cyclonedx-py gave no CycloneDX document: {error!r}.") from None
     purl = f"pkg:pypi/{canonical_name(name)}@{version}"
     metadata = document.setdefault("metadata", {})
     metadata["component"] = {

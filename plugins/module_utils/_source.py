@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 TIMEOUT = 300.0  # seconds for one command of git
 SHOWN = 5  # files that a sentence names
@@ -40,20 +40,20 @@ class Checkout:
 
 
 def check(source: pathlib.Path, checkout: Checkout | None) -> None:
-    """Raise ReleaseError for a source that no commit stands for."""
+    """Raise DeployError for a source that no commit stands for."""
     remedy = "or build it as it is with require_commit=false."
     if checkout is None:
-        raise ReleaseError(
+        raise DeployError(
             f"{source} is in no git repository, so nobody could tell later what was built; "
             f"commit it, {remedy}"
         )
     if checkout.commit is None:
-        raise ReleaseError(f"{source} is in no commit of {checkout.root} yet; commit it, {remedy}")
+        raise DeployError(f"{source} is in no commit of {checkout.root} yet; commit it, {remedy}")
     if checkout.changes:
         # XY, a blank, the path: https://git-scm.com/docs/git-status
         names = [line[3:] for line in checkout.changes]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        raise ReleaseError(
+        raise DeployError(
             f"{source} has changes that are not committed: {', '.join(names[:SHOWN])}{more}; "
             f"commit them, {remedy}"
         )
@@ -62,7 +62,7 @@ def check(source: pathlib.Path, checkout: Checkout | None) -> None:
 def _git(directory: pathlib.Path, *words: str, what: str = "") -> str:
     code, output = _try_git(directory, *words)
     if code:
-        raise ReleaseError(
+        raise DeployError(
             f"Could not {what or f'ask git about {directory}'}: git {words[0]} ended with {code}: "
             f"{output.strip()[-1000:]}"
         )
@@ -78,7 +78,7 @@ def _try_git(directory: pathlib.Path, *words: str) -> tuple[int, str]:
 def find(source: pathlib.Path) -> Checkout | None:
     """None outside a git repository, where git ignores the directory, or where there is no git."""
     if not source.is_dir():
-        raise ReleaseError(f"There is no directory {source} to build from.")
+        raise DeployError(f"There is no directory {source} to build from.")
     if shutil.which("git") is None:
         return None
     code, output = _try_git(source, "rev-parse", "--show-toplevel", "--show-prefix")
@@ -86,7 +86,7 @@ def find(source: pathlib.Path) -> Checkout | None:
         # e.g. a repository of another user, which git does not trust
         if "not a git repository" in output:
             return None
-        raise ReleaseError(f"Could not ask git about {source}: {output.strip()[-1000:]}")
+        raise DeployError(f"Could not ask git about {source}: {output.strip()[-1000:]}")
     root, prefix = output.split("\n")[:2]
     status = _git(source, "status", "--porcelain", "--untracked-files=normal", "--", ".")
     # The last commit that changed this directory, not the last one at all: what else lives in the

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 LINK = "release"
 RELEASES = "releases"
@@ -46,16 +46,16 @@ class Changes:
 
 
 def check_directories(directories: Mapping[str, str]) -> None:
-    """Raise ReleaseError for a name that leads out of where it should be, or into our own."""
+    """Raise DeployError for a name that leads out of where it should be, or into our own."""
     for name in (*directories.keys(), *directories.values()):
         parts = pathlib.PurePosixPath(name).parts
         if not parts or parts[0] == "/" or ".." in parts:
-            raise ReleaseError(
+            raise DeployError(
                 f"directories: {name!r} is not a relative path without '..', like 'static'."
             )
     for name in directories:
         if pathlib.PurePosixPath(name).parts[0] in (LINK, RELEASES):
-            raise ReleaseError(f"directories: {name!r} is a name that is needed for releases.")
+            raise DeployError(f"directories: {name!r} is a name that is needed for releases.")
 
 
 def serving_last(installed: list[str], current: str | None) -> list[str]:
@@ -100,7 +100,7 @@ def files_below(top: pathlib.Path) -> Iterator[tuple[str, StaticFile]]:
 
 
 def wanted_files(home: AppHome, directories: Mapping[str, str]) -> dict[str, StaticFile]:
-    """Name to file, for all installed releases. Raises ReleaseError where the newest has none."""
+    """Name to file, for all installed releases. Raises DeployError where the newest has none."""
     installed = home.installed()
     wanted: dict[str, StaticFile] = {}
     for target, directory in directories.items():
@@ -109,7 +109,7 @@ def wanted_files(home: AppHome, directories: Mapping[str, str]) -> dict[str, Sta
             if source is not None:
                 wanted.update({f"{target}/{name}": file for name, file in files_below(source)})
             elif release == installed[-1]:
-                raise ReleaseError(
+                raise DeployError(
                     f"Release {release} has no directory {directory!r}, neither in itself nor among "
                     "its packages. Is it part of the wheel?"
                 )
@@ -142,7 +142,7 @@ def publish(source: pathlib.Path, target: pathlib.Path, uid: int) -> None:
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if status.st_uid != uid or not stat.S_ISREG(status.st_mode):
-            raise ReleaseError(f"{source} is not published: it is not a file of the app's user.")
+            raise DeployError(f"{source} is not published: it is not a file of the app's user.")
         make_directory(target.parent)
         candidate = target.with_name(f".{target.name}.candidate")
         try:

@@ -19,6 +19,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
     write_atomically,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
     INSTANCE,
     Status,
@@ -27,7 +28,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import
     runs,
     watched,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
 CIRCUSCTL = "/opt/circus/bin/circusctl"
 COMMAND_TIMEOUT = 30.0  # seconds for one systemctl or circusctl
@@ -78,7 +78,7 @@ class Supervisor:
             remedy="run the role circus for the app first",
         )
         if code:
-            raise ReleaseError(
+            raise DeployError(
                 f"Could not {what}: {' '.join(command)} ended with {code}: {output.strip()[-1500:]}"
             )
         return output
@@ -91,7 +91,7 @@ class Supervisor:
     def is_active(self) -> bool:
         try:
             self._run(["systemctl", "is-active", "--quiet", self.unit], "ask systemd")
-        except ReleaseError:
+        except DeployError:
             return False
         return True
 
@@ -113,7 +113,7 @@ class Supervisor:
                 self._circusctl(
                     f"tell circusd of {self.home.app} to read its configuration", "reloadconfig"
                 )
-            except ReleaseError as error:
+            except DeployError as error:
                 if "already running" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(POLL)
@@ -128,7 +128,7 @@ class Supervisor:
         """
         try:
             output = self._circusctl(f"ask circusd of {self.home.app} what it runs", "list")
-        except ReleaseError:
+        except DeployError:
             return watched(self.configuration())
         last = output.strip().rpartition("\n")[2]
         return [name for name in last.split(",") if INSTANCE.match(name)]
@@ -139,7 +139,7 @@ class Supervisor:
         From then on they take no part in what the others agree on. How long they take to end is
         not waited for. A circusd that does not do it must not be in the way of those others.
         """
-        with contextlib.suppress(ReleaseError):
+        with contextlib.suppress(DeployError):
             self.take_configuration()
             wait_for(lambda: not any(map(self._takes_part, instances)), COMMAND_TIMEOUT)
 
@@ -168,7 +168,7 @@ class Supervisor:
         A pivot whose status cannot be read is dead, or starts, or the app hides what it says.
         """
         for name in instances:
-            with contextlib.suppress(ReleaseError):
+            with contextlib.suppress(DeployError):
                 self._circusctl(f"tell {name} of {self.home.app} to move", "reload", name)
 
     # -- files
@@ -182,7 +182,7 @@ class Supervisor:
     def configure(self, text: str) -> None:
         """Write the formation's watchers; circusd does not look until it is told."""
         if not self.configuration_path.parent.is_dir():
-            raise ReleaseError(
+            raise DeployError(
                 f"{self.configuration_path.parent} is missing; run the role circus for the app first."
             )
         write_atomically(self.configuration_path, text, 0o644)

@@ -26,7 +26,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution 
     DistributionError,
     opened_wheel,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 FOLDER = "twelvefactor"  # below <name>-<version>.dist-info/
 LOCK = "requirements.txt"
@@ -48,7 +48,7 @@ def _opened(file: pathlib.Path | BinaryIO, name: str) -> Iterator[tuple[zipfile.
         with opened_wheel(file, name) as found:
             yield found
     except DistributionError as error:
-        raise ReleaseError(str(error)) from None
+        raise DeployError(str(error)) from None
 
 
 def _read(archive: zipfile.ZipFile, path: str, name: str) -> str | None:
@@ -56,7 +56,7 @@ def _read(archive: zipfile.ZipFile, path: str, name: str) -> str | None:
         return None
     if archive.getinfo(path).file_size > LARGEST_MEMBER:
         member = path.rpartition("/")[2]
-        raise ReleaseError(f"{member} in {name} is larger than {LARGEST_MEMBER} bytes.")
+        raise DeployError(f"{member} in {name} is larger than {LARGEST_MEMBER} bytes.")
     return archive.read(path).decode()
 
 

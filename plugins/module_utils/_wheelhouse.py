@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from typing import IO
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import (
     File,
     pick_wheel,
@@ -22,7 +23,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import 
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,
-    ReleaseError,
     canonical_name,
 )
 
@@ -48,12 +48,12 @@ class Wheelhouse:
                 with tarfile.open(self.path) as archive:
                     yield self._of_tarball(archive)
         except (tarfile.TarError, EOFError, zlib.error) as error:
-            raise ReleaseError(
+            raise DeployError(
                 f"The wheelhouse {self.shown} is neither a directory nor a tarball: {error}. "
                 "Nothing was changed."
             ) from None
         except FileNotFoundError:
-            raise ReleaseError(
+            raise DeployError(
                 f"There is no wheelhouse {self.shown} on this host. Nothing was changed."
             ) from None
 
@@ -86,15 +86,15 @@ class Wheelhouse:
             for name, content in wheels:
                 if name == file.name:
                     return content.read()
-        raise ReleaseError(f"{file.name} is gone from the wheelhouse {self.shown}.")
+        raise DeployError(f"{file.name} is gone from the wheelhouse {self.shown}.")
 
     def require(self, pins: Collection[Pin]) -> None:
-        """Raise ReleaseError when there is no wheel at all of what is to be installed."""
+        """Raise DeployError when there is no wheel at all of what is to be installed."""
         with self._wheels() as wheels:
             there = {wheel_version(name) for name, _file in wheels}
         missing = [f"{p.name} {p.version}" for p in pins if (p.name, p.version) not in there]
         if missing:
-            raise ReleaseError(
+            raise DeployError(
                 f"The wheelhouse {self.shown} has no wheel of {', '.join(missing)}, which the "
                 "lock file names. Put it in there. Nothing was changed."
             )

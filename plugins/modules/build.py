@@ -225,11 +225,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution 
     DistributionError,
     read_distribution,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import is_pylock
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,
-    ReleaseError,
     canonical_name,
     format_pins,
     parse_lock,
@@ -264,9 +264,9 @@ def read(source: pathlib.Path, name: str, what: str) -> str:
     try:
         return (source / name).read_text("utf-8")
     except FileNotFoundError:
-        raise ReleaseError(f"{name} is missing; it is the {what} of the app.") from None
+        raise DeployError(f"{name} is missing; it is the {what} of the app.") from None
     except UnicodeDecodeError:
-        raise ReleaseError(f"{name} is no UTF-8 text.") from None
+        raise DeployError(f"{name} is no UTF-8 text.") from None
 
 
 def lock_of(source: pathlib.Path, given: str | None) -> str | None:
@@ -275,7 +275,7 @@ def lock_of(source: pathlib.Path, given: str | None) -> str | None:
         return given
     there = [name for name in LOCKS if (source / name).exists()]
     if len(there) > 1:
-        raise ReleaseError(
+        raise DeployError(
             f"The source has {' and '.join(there)}; say by `requirements` which is the lock."
         )
     return there[0] if there else None
@@ -343,7 +343,7 @@ class Build:
             directory=self.tree,
         )
         if code:
-            raise ReleaseError(
+            raise DeployError(
                 f"Could not prepare the build of {self.source}: {command!r} ended with {code}:\n"
                 f"{said[-OUTPUT:]}"
             )
@@ -356,17 +356,17 @@ class Build:
             words += ["--build-constraints", str(constraints), "--require-hashes"]
         code, said = self.uv([*words, str(self.tree)], f"build {self.source}")
         if code:
-            raise ReleaseError(
+            raise DeployError(
                 f"Could not build {self.source}: uv ended with {code}:\n{said[-OUTPUT:]}"
             )
         wheels = list(out.glob("*.whl"))
         if len(wheels) != 1:
-            raise ReleaseError(
+            raise DeployError(
                 f"The build of {self.source} made {len(wheels)} wheels; expected one."
             )
         wheel, version = read_distribution(wheels[0]), self.params["version"]
         if version and wheel.version != version:
-            raise ReleaseError(
+            raise DeployError(
                 f"{self.source} builds {wheel.name} {wheel.version}, but {version} was asked for; "
                 "set the version there, or give the build what it takes it from (environment)."
             )
@@ -385,7 +385,7 @@ class Build:
             environment={**self.environment(), "NO_COLOR": "1", "TERM": "dumb"},
         )
         if code:
-            raise ReleaseError(
+            raise DeployError(
                 f"{wheel.filename} must not be published: twine check ended with {code}:\n"
                 f"{said.strip()[-OUTPUT:]}"
             )
@@ -405,7 +405,7 @@ class Build:
         aged = self.hold_back(pins)
         if aged.young:
             listed = ", ".join(f"{pin.name} {pin.version}" for pin in aged.young)
-            raise ReleaseError(
+            raise DeployError(
                 f"{name} locks what was uploaded less than {self.params['quarantine']} days ago: "
                 f"{listed}. Wait, lock older versions, or list them in `quarantine_exempt`."
             )
@@ -413,7 +413,7 @@ class Build:
 
     def make_lock(self, wheel: Distribution, needed: Sequence[str]) -> str:
         if not needed:
-            raise ReleaseError(
+            raise DeployError(
                 f"{wheel.name} {wheel.version} has no lock file and needs nothing that could be "
                 f"locked; an app has a dependency at least, the server that runs it. Put a {LOCK} "
                 "into the source, or list the dependencies in its metadata."
@@ -433,13 +433,13 @@ class Build:
             if code:
                 held = ", ".join(f"{pin.name} {pin.version}" for pin in refused)
                 waiting = f" Too young for the quarantine are {held}." if held else ""
-                raise ReleaseError(f"Could not {what}: uv said:\n{said[-OUTPUT:]}{waiting}")
+                raise DeployError(f"Could not {what}: uv said:\n{said[-OUTPUT:]}{waiting}")
             pins = _locking.pins_of(lock.read_text(), "the new lock", wheel.name)
             aged = self.hold_back(pins)
             if not aged.young:
                 return format_pins(aged.pins)
             refused += aged.young
-        raise ReleaseError(
+        raise DeployError(
             f"Found no versions for {wheel.name} {wheel.version} that are older than "
             f"{self.params['quarantine']} days, in {ROUNDS} rounds; put a {LOCK} into the source."
         )
@@ -455,7 +455,7 @@ class Build:
                 path.write_bytes(index.read(file))
                 text = read_build(path, file.name)[0] or ""
                 # uv only prefers these versions; a lock that is none has nothing to say
-                with contextlib.suppress(ReleaseError):
+                with contextlib.suppress(DeployError):
                     return format_pins(parse_lock(text, file.name))
         return ""
 
@@ -465,7 +465,7 @@ class Build:
             return _locking.Aged(tuple(pins), (), ())
         url = self.params["upload_times_url"] or self.params["index_url"]
         if not url:
-            raise ReleaseError("A quarantine needs `upload_times_url`, an index with upload times.")
+            raise DeployError("A quarantine needs `upload_times_url`, an index with upload times.")
         index = Index(url, None if self.params["upload_times_url"] else self.params["ca_path"])
         exempt = {canonical_name(name) for name in self.params["quarantine_exempt"]}
         times: dict[str, Mapping[str, _locking.Uploaded] | None] = {}
@@ -473,13 +473,13 @@ class Build:
             page = index.page(name)
             times[name] = None if page is None else _locking.parse_upload_times(page)
         if times and not any(times.values()) and any(known is not None for known in times.values()):
-            raise ReleaseError(
+            raise DeployError(
                 f"{index.shown} does not say when files were uploaded, as devpi does not; give "
                 "`upload_times_url`, the simple pages of an index that does, e.g. its upstream."
             )
         aged = _locking.hold_back(pins, times, time.time() - days * _locking.DAY, exempt)
         if aged.unknown:
-            raise ReleaseError(
+            raise DeployError(
                 f"{index.shown} knows {', '.join(aged.unknown)}, but not the files that are "
                 "locked of it: another project of that name, or files that were taken away. "
                 "Where they are your own, list them in `quarantine_exempt`."
@@ -487,7 +487,7 @@ class Build:
         return aged
 
     def try_targets(self, lock: str, name: str, app: Distribution) -> None:
-        """Raise ReleaseError for a lock that some hosts of the fleet could not install."""
+        """Raise DeployError for a lock that some hosts of the fleet could not install."""
         for python in self.params["pythons"]:
             for platform in self.params["platforms"]:
                 requirements = self.work / "target.txt"
@@ -500,7 +500,7 @@ class Build:
                 what = f"see whether {name} can be installed with {target}"
                 code, said = self.uv(words, what)
                 if code:
-                    raise ReleaseError(
+                    raise DeployError(
                         f"The lock of {app.name} {app.version}, {name}, cannot be installed with "
                         f"{target}: uv said:\n{said.strip()[-OUTPUT:]}"
                     )
@@ -520,7 +520,7 @@ class Build:
             environment={**self.environment(), "SOURCE_DATE_EPOCH": self.epoch},
         )
         if code:
-            raise ReleaseError(
+            raise DeployError(
                 f"Could not make the bill of materials of {app.name} {app.version}: cyclonedx-py "
                 f"ended with {code}:\n{said[-OUTPUT:]}"
             )
@@ -600,7 +600,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="build-") as work:
             result = build(params, pathlib.Path(work))
-    except (DistributionError, ReleaseError) as error:
+    except (DistributionError, DeployError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"Could not build {params['source']}: {error}.")

@@ -213,12 +213,12 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock i
     release,
     take,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._lock_file import (
     LockFile,
     Unreadable,
     now,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
 
 def read(file: LockFile, wish: Wish, moment: Moment) -> Lock | None:
@@ -243,14 +243,14 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     missing = [name for name in ("owner", "run") if not params[name]]
     if missing:
-        raise ReleaseError(
+        raise DeployError(
             f"{' and '.join(missing)} is missing: the action plugin deploy_lock, which knows it, was "
             "not used. Call this module as twelvefactor.deploy.deploy_lock."
         )
     if not APP.match(params["app"]):
-        raise ReleaseError(f"{params['app']!r} is no name of an app, e.g. shop.")
+        raise DeployError(f"{params['app']!r} is no name of an app, e.g. shop.")
     if params["ttl"] is not None and params["ttl"] < 1:
-        raise ReleaseError(f"ttl is {params['ttl']}; it is a number of seconds from 1 on.")
+        raise DeployError(f"ttl is {params['ttl']}; it is a number of seconds from 1 on.")
     wish = Wish(
         app=params["app"],
         owner=params["owner"],
@@ -312,7 +312,7 @@ def main() -> None:
     )
     try:
         result = work(module)
-    except ReleaseError as error:
+    except DeployError as error:
         module.fail_json(msg=str(error))
     except PermissionError as error:
         module.fail_json(msg=f"{error}. Locks belong to root; use become: true.")

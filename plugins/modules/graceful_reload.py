@@ -152,6 +152,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
     counted,
     instances,
@@ -171,7 +172,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     RELEASE_ID,
-    ReleaseError,
     check_formation,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import (
@@ -219,14 +219,14 @@ def pick_target(home: AppHome, wanted: str, foreseen: bool = False) -> str:
         target = home.rollback_target(current)
         if target is None:
             known = history(home.records())
-            raise ReleaseError(
+            raise DeployError(
                 f"There is nothing to roll {home.app} back to: {current or 'no release'} serves, "
                 f"the record has {', '.join(known) or 'no good release'}, and installed are "
                 f"{', '.join(installed) or 'none'}. Nothing was changed."
             )
         return target
     if wanted not in installed and not (foreseen and RELEASE_ID.match(wanted)):
-        raise ReleaseError(
+        raise DeployError(
             f"Release {wanted} of {home.app} is not installed on this host; installed are "
             f"{', '.join(installed) or 'none'}. Install it with twelvefactor.deploy.release. "
             "Nothing was changed."
@@ -376,7 +376,7 @@ def attempt(
 
 
 def explained(error: Exception) -> str:
-    return str(error) if isinstance(error, ReleaseError | OSError) else repr(error)
+    return str(error) if isinstance(error, DeployError | OSError) else repr(error)
 
 
 def probed(url: str | None, manifest: Mapping[str, Any] | None, names: list[str]) -> str | None:
@@ -442,7 +442,7 @@ def main() -> None:
     )
     try:
         run(module)
-    except ReleaseError as error:
+    except DeployError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"Could not switch {module.params['app']}: {error}.")
@@ -451,12 +451,12 @@ def main() -> None:
 def run(module: AnsibleModule) -> None:
     params = module.params
     if os.geteuid() != 0:
-        raise ReleaseError("Switching a release changes files of root; run it with become: true.")
+        raise DeployError("Switching a release changes files of root; run it with become: true.")
     if params["probe_url"]:
         try:
             check_url(params["probe_url"])
         except ValueError as error:
-            raise ReleaseError(f"probe_url: {error}. Nothing was changed.") from None
+            raise DeployError(f"probe_url: {error}. Nothing was changed.") from None
     home = AppHome.of(params["app"], foreseen=module.check_mode)
     supervisor = Supervisor(home)
     with home.locked():

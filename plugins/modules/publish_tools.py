@@ -86,9 +86,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers impor
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,
-    ReleaseError,
     format_pins,
     parse_lock,
 )
@@ -116,7 +116,7 @@ def alone(path: pathlib.Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise ReleaseError(
+                    raise DeployError(
                         f"Another run has been making tools for {PATIENCE:g} s; `fuser {path}` "
                         "says which."
                     ) from None
@@ -167,7 +167,7 @@ def make(params: dict[str, Any], venv: pathlib.Path, pins: Sequence[Pin]) -> Non
             what = f"make the tools for publishing in {venv}"
             code, said = run(command, what, TIMEOUT, environment=environment(params, uv))
             if code:
-                raise ReleaseError(
+                raise DeployError(
                     f"Could not {what}: {command[0]} ended with {code}:\n{said.strip()[-3000:]}"
                     f"{trust_remedy(said)}"
                 )
@@ -213,7 +213,7 @@ def main() -> None:
     params = module.take_params()
     try:
         result = ensure(params, module.check_mode)
-    except ReleaseError as error:
+    except DeployError as error:
         module.fail_json(msg=str(error))
     except (OSError, UnicodeDecodeError) as error:
         module.fail_json(msg=f"Could not make the tools for publishing: {error}.")

@@ -247,6 +247,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
     write_atomically,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index, Unreachable
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import (
     WHEELS,
@@ -268,7 +269,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
     Config,
     Contents,
     Pin,
-    ReleaseError,
     canonical_name,
     check_formation,
     check_options,
@@ -311,17 +311,17 @@ def wanted_build(params: dict[str, Any], home: AppHome, config: Config) -> tuple
     source = source_of(params)
     if build.requirements is not None:
         if build.procfile is None:
-            raise ReleaseError("With `requirements`, `processes` must say what to run.")
+            raise DeployError("With `requirements`, `processes` must say what to run.")
         if is_pylock(build.requirements):
             parse_pylock(build.requirements, lock_name(build), build.package).check()
         else:
             complete_lock(build)
         return build, None
     if source is None:
-        raise ReleaseError("index_url is empty; without it, `requirements` says what to install.")
+        raise DeployError("index_url is empty; without it, `requirements` says what to install.")
     try:
         wheel = source.find(build.package, build.version)
-    except ReleaseError as error:
+    except DeployError as error:
         # a version on an index does not change: what is installed here already can stand for it
         for release in home.installed():
             manifest = home.manifest(release) or {}
@@ -344,7 +344,7 @@ def with_contents(build: Build, params: dict[str, Any], environment: Environment
         return with_requirements(build, environment)
     wheel = source.find(build.package, build.version)
     if wheel.sha256 != build.wheel_sha256:
-        raise ReleaseError(f"{wheel.name} changed on {source.shown} during this run.")
+        raise DeployError(f"{wheel.name} changed on {source.shown} during this run.")
     content = io.BytesIO(source.read(wheel))
     lock, procfile = read_build(content, wheel.name)
     commit = read_commit(content, wheel.name)
@@ -352,7 +352,7 @@ def with_contents(build: Build, params: dict[str, Any], environment: Environment
     if build.procfile is not None:
         missing = [name for name in missing if name != "processes"]
     if missing:
-        raise ReleaseError(
+        raise DeployError(
             f"{wheel.name} does not carry its {' and '.join(missing)}: it was not made by "
             f"playbooks/publish.yml. Give them to this module. Nothing was changed."
         )
@@ -402,7 +402,7 @@ def install(
     own = f"{canonical_name(build.package)} {build.version}"
     if own in yanked:
         reason = f": {yanked[own]}" if yanked[own] else ""
-        raise ReleaseError(f"{own} was yanked from the index{reason}. Nothing was changed.")
+        raise DeployError(f"{own} was yanked from the index{reason}. Nothing was changed.")
     if isinstance(source, Wheelhouse):
         shutil.rmtree(path / WHEELS)
     manifest = {
@@ -460,7 +460,7 @@ def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> di
     # what serves is left alone even if its release.json is gone
     unfinished = [name for name in home.unfinished() if name != current]
     if release == current and release in home.unfinished():
-        raise ReleaseError(
+        raise DeployError(
             f"{release} serves, but its release.json is missing. Switch to another release first, "
             "then install this one again. Nothing was changed."
         )
@@ -510,7 +510,7 @@ def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> di
             except BaseException as error:
                 home.remove(release)
                 if isinstance(error, OSError):
-                    raise ReleaseError(f"Could not install {release}: {error}.") from error
+                    raise DeployError(f"Could not install {release}: {error}.") from error
                 raise
             for text in warnings:
                 module.warn(text)
@@ -574,9 +574,9 @@ def not_known_yet(
 def absent(module: DiscreetModule, home: AppHome) -> dict[str, Any]:
     release, current = module.params["release"], home.current()
     if not RELEASE_ID.match(release):
-        raise ReleaseError(f"{release!r} is no id of a release, e.g. 1.4.0-3f2a9c01.")
+        raise DeployError(f"{release!r} is no id of a release, e.g. 1.4.0-3f2a9c01.")
     if release == current:
-        raise ReleaseError(f"{release} is the release that serves {home.app}; it is not removed.")
+        raise DeployError(f"{release} is the release that serves {home.app}; it is not removed.")
     exists = (home.releases / release).is_dir()
     if exists and not module.check_mode:
         home.remove(release)
@@ -638,7 +638,7 @@ def main() -> None:
                 if module.params["state"] == "present"
                 else absent(module, home)
             )
-    except ReleaseError as error:
+    except DeployError as error:
         module.fail_json(msg=str(error))
     except PermissionError as error:
         module.fail_json(msg=f"{error}. Releases belong to root; use become: true.")

@@ -228,6 +228,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import iso
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._footprint import (
     disk,
     memory,
@@ -251,7 +252,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import
     rollback_targets,
     serving_since,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Supervisor
 
 STATUS_FILE = re.compile(r"([a-z][a-z0-9_]*-[0-9]+)\.json\Z")
@@ -308,7 +308,7 @@ def probe(
             identity=supervisor.home.identity,
         )
         answers = json.loads(output)
-    except (ReleaseError, ValueError) as error:
+    except (DeployError, ValueError) as error:
         return {name: (False, f"{asked[name]}: {error}") for name in specs}
     nothing = [False, f"nothing within {limit:g} s"]
     found = {}
@@ -380,7 +380,7 @@ def manifests(home: AppHome) -> tuple[dict[str, dict[str, Any]], list[str]]:
             continue
         try:
             manifest = home.manifest(path.name)
-        except ReleaseError:  # what cannot be read is no better than what is not there
+        except DeployError:  # what cannot be read is no better than what is not there
             manifest = None
         if manifest:
             complete[path.name] = manifest
@@ -474,7 +474,7 @@ NOTHING: dict[str, Any] = {
 def home_of(app: str) -> AppHome | None:
     try:
         return AppHome.of(app)
-    except ReleaseError:  # it has no user or no directory
+    except DeployError:  # it has no user or no directory
         return None
 
 
@@ -493,7 +493,7 @@ def main() -> None:
         home = home_of(app)
         told = inspect(home, module.params) if home else NOTHING
         module.exit_json(changed=False, app=app, **told, lock=locked(app))
-    except ReleaseError as error:
+    except DeployError as error:
         module.fail_json(msg=str(error))
     except PermissionError as error:
         module.fail_json(msg=f"{error}. Releases belong to root; use become: true.")

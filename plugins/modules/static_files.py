@@ -87,7 +87,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._static_files import (
     check_directories,
     decide,
@@ -146,7 +146,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, module.check_mode)
-    except ReleaseError as error:
+    except DeployError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(

@@ -19,7 +19,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._advisories im
     read_database,
     serving,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 
 def advisory(
@@ -113,14 +113,14 @@ def test_no_database(files: dict[str, str] | None, words: str, tmp_path: pathlib
         path.mkdir()
     for name, text in (files or {}).items():
         (path / name).write_text(text)
-    with pytest.raises(ReleaseError, match=words):
+    with pytest.raises(DeployError, match=words):
         read_database(path)
 
 
 def test_no_archive(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "all.zip"
     path.write_text("x")
-    with pytest.raises(ReleaseError, match=r"all\.zip are neither .*: File is not a zip file"):
+    with pytest.raises(DeployError, match=r"all\.zip are neither .*: File is not a zip file"):
         read_database(path)
 
 

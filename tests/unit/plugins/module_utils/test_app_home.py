@@ -18,10 +18,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
     AppHome,
     write_atomically,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Contents,
-    ReleaseError,
     format_env,
 )
 
@@ -83,12 +83,12 @@ def test_text_that_no_file_can_hold_leaves_the_old_file(tmp_path: pathlib.Path) 
 
 
 def test_app_without_a_user() -> None:
-    with pytest.raises(ReleaseError, match="no user 'no-such-app'; run the role app_user"):
+    with pytest.raises(DeployError, match="no user 'no-such-app'; run the role app_user"):
         AppHome.of("no-such-app")
 
 
 def test_app_without_a_directory(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ReleaseError, match="root/releases is missing; run the role app_user"):
+    with pytest.raises(DeployError, match="root/releases is missing; run the role app_user"):
         AppHome.of("root", str(tmp_path))
 
 
@@ -109,7 +109,7 @@ def test_app_that_is_only_foreseen(tmp_path: pathlib.Path) -> None:
     (tmp_path / "root" / "releases").mkdir(parents=True)
     assert AppHome.of("root", str(tmp_path), foreseen=True).uid == 0
     (tmp_path / "no-such-app" / "releases").mkdir(parents=True)
-    with pytest.raises(ReleaseError, match="no user 'no-such-app'"):
+    with pytest.raises(DeployError, match="no user 'no-such-app'"):
         AppHome.of("no-such-app", str(tmp_path), foreseen=True)
 
 
@@ -142,7 +142,7 @@ def test_lock_keeps_a_second_process_out(home: AppHome) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"locked\n"
-        with pytest.raises(ReleaseError, match="Another run is working on the releases of shop"):
+        with pytest.raises(DeployError, match="Another run is working on the releases of shop"):
             home.locked().__enter__()
         other.communicate(timeout=120)
     with home.locked():
@@ -152,7 +152,7 @@ def test_lock_keeps_a_second_process_out(home: AppHome) -> None:
 def test_lock_ends_with_an_error(home: AppHome) -> None:
     with pytest.raises(KeyError), home.locked():
         raise KeyError
-    with home.locked(), pytest.raises(ReleaseError), home.locked():
+    with home.locked(), pytest.raises(DeployError), home.locked():
         pass
 
 
@@ -191,7 +191,7 @@ def test_installed_and_unfinished(home: AppHome) -> None:
 def test_release_that_cannot_be_read(home: AppHome) -> None:
     put(home, A)
     (home.releases / A / "release.json").write_text('{"id": ')
-    with pytest.raises(ReleaseError, match=f"{A}/release.json cannot be read: .* Remove that"):
+    with pytest.raises(DeployError, match=f"{A}/release.json cannot be read: .* Remove that"):
         home.installed()
 
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import Identity, run
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 NOBODY = Identity(65534, 65534)
 
@@ -43,7 +43,7 @@ def test_environment_and_directory(tmp_path: pathlib.Path) -> None:
 
 
 def test_program_that_is_missing() -> None:
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(DeployError) as caught:
         run(["/no/such/program"], "start it", 10, remedy="install it")
     assert str(caught.value) == (
         "Could not start it: /no/such/program is missing on this host; install it."
@@ -51,13 +51,13 @@ def test_program_that_is_missing() -> None:
 
 
 def test_program_that_cannot_be_run(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ReleaseError, match=f"Could not start it: {tmp_path}: Permission denied"):
+    with pytest.raises(DeployError, match=f"Could not start it: {tmp_path}: Permission denied"):
         run([str(tmp_path)], "start it", 10)
 
 
 def test_deadline_ends_the_whole_family(tmp_path: pathlib.Path) -> None:
     script = f"sleep 600 & echo $! > {tmp_path}/pid; wait"
-    with pytest.raises(ReleaseError, match=r"Could not wait: sh had not ended after 2 s"):
+    with pytest.raises(DeployError, match=r"Could not wait: sh had not ended after 2 s"):
         run(["sh", "-c", script], "wait", 2)
     pid = int((tmp_path / "pid").read_text())
     deadline = time.monotonic() + 120

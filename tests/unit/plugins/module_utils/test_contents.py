@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _contents
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def wheel(tmp_path: pathlib.Path, make_wheel: Any) -> pathlib.Path:
 def test_every_file_is_named(wheel: pathlib.Path) -> None:
     found = _contents.look_through(wheel, [])
     assert [finding.member for finding in found] == ["shop/.env", "shop/key.pem"]
-    with pytest.raises(ReleaseError) as refused:
+    with pytest.raises(DeployError) as refused:
         _contents.refuse(wheel.name, found)
     assert str(refused.value) == (
         "shop-1.0-py3-none-any.whl must not be published: shop/.env holds the config of one "
@@ -130,5 +130,5 @@ def test_what_is_allowed(wheel: pathlib.Path) -> None:
 
 def test_many_findings_are_counted() -> None:
     found = [_contents.Finding(f"{number}.pyc", "is old") for number in range(8)]
-    with pytest.raises(ReleaseError, match=r"4\.pyc is old; and 3 more\. Keep"):
+    with pytest.raises(DeployError, match=r"4\.pyc is old; and 3 more\. Keep"):
         _contents.refuse("x.whl", found)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _index
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import File, Index
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
 PAGE = "https://index.test/company/prod/+simple/shop/"
 A = "a" * 64
@@ -135,7 +135,7 @@ def test_pick(files: list[File], picked: File) -> None:
     ],
 )
 def test_pick_refuses(files: list[File], words: str) -> None:
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(DeployError) as caught:
         _index.pick_wheel(files, "shop", "1.0", "https://index.test/", "Publish it first.")
     assert words in str(caught.value)
 
@@ -157,9 +157,7 @@ def test_url_without_a_slash_at_the_end(index: Any, make_wheel: Any) -> None:
 
 
 def test_project_that_the_index_does_not_know(index: Any, no_pauses: list[float]) -> None:
-    with pytest.raises(
-        ReleaseError, match=r"no wheel of shop 1\.0 at http://127.*no version of it"
-    ):
+    with pytest.raises(DeployError, match=r"no wheel of shop 1\.0 at http://127.*no version of it"):
         Index(index.url).find("shop", "1.0")
     assert no_pauses == []
 
@@ -208,7 +206,7 @@ def test_index_that_does_not_answer_well(
     answer: dict[str, Any], words: str, times: int, index: Any, no_pauses: list[float]
 ) -> None:
     index.answers["/simple/shop/"] = [index.Answer(**answer)]
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(DeployError) as caught:
         Index(index.url_of("joe:SECRET")).find("shop", "1.0")
     assert words in str(caught.value)
     assert f"The index {index.url} does not give" in str(caught.value)
@@ -220,7 +218,7 @@ def test_index_that_does_not_answer_well(
 def test_nobody_listens(server: Any, no_pauses: list[float]) -> None:
     url = server.url_of("joe:SECRET")
     server.stop()
-    with pytest.raises(ReleaseError, match=r"does not give the files of shop: .*refused") as caught:
+    with pytest.raises(DeployError, match=r"does not give the files of shop: .*refused") as caught:
         Index(url).find("shop", "1.0")
     assert "SECRET" not in str(caught.value)
 
@@ -232,7 +230,7 @@ def test_name_that_does_not_resolve(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    with pytest.raises(ReleaseError, match=r"index\.invalid/simple/ does not give .*not known"):
+    with pytest.raises(DeployError, match=r"index\.invalid/simple/ does not give .*not known"):
         Index("http://index.invalid/simple/").find("shop", "1.0")
 
 
@@ -254,7 +252,7 @@ def test_name_that_does_not_resolve(
     ],
 )  # fmt: skip
 def test_no_url(url: str) -> None:
-    with pytest.raises(ReleaseError, match="index_url is no URL") as caught:
+    with pytest.raises(DeployError, match="index_url is no URL") as caught:
         Index(url)
     assert "CRET" not in str(caught.value)
 
@@ -265,7 +263,7 @@ def test_file_that_is_not_what_the_index_says(
     index.add(make_wheel(), digest=A)
     there = Index(index.url)
     found = there.find("shop", "1.0")
-    with pytest.raises(ReleaseError, match=f"but the index says {A}: it was changed"):
+    with pytest.raises(DeployError, match=f"but the index says {A}: it was changed"):
         there.read(found)
 
 
@@ -276,7 +274,7 @@ def test_file_that_the_index_lists_but_does_not_have(
     index.add(wheel)
     del index.answers[f"/files/{wheel.name}"]
     there = Index(index.url)
-    with pytest.raises(ReleaseError, match=r"lists shop-1\.0-py3-none-any\.whl but answers 404"):
+    with pytest.raises(DeployError, match=r"lists shop-1\.0-py3-none-any\.whl but answers 404"):
         there.read(there.find("shop", "1.0"))
 
 
@@ -286,7 +284,7 @@ def test_file_that_is_too_large(
     monkeypatch.setattr(_index, "LARGEST_WHEEL", 100)
     index.add(make_wheel())
     there = Index(index.url)
-    with pytest.raises(ReleaseError, match="is larger than 100 bytes"):
+    with pytest.raises(DeployError, match="is larger than 100 bytes"):
         there.read(there.find("shop", "1.0"))
 
 
@@ -318,7 +316,7 @@ def test_credentials_are_not_sent_to_another_server(
 
 def test_wrong_credentials(index: Any, no_pauses: list[float]) -> None:
     index.login = "joe:other"
-    with pytest.raises(ReleaseError, match="HTTP 401 Unauthorized") as caught:
+    with pytest.raises(DeployError, match="HTTP 401 Unauthorized") as caught:
         Index(index.url_of("joe:SECRET")).find("shop", "1.0")
     assert "SECRET" not in str(caught.value)
     assert no_pauses == []
@@ -333,7 +331,7 @@ def test_tls(
     server.add(make_wheel())
     server.start(certificate)
     assert Index(server.url, str(certificate[0])).find("shop", "1.0").sha256
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(DeployError) as caught:
         Index(server.url_of("joe:SECRET")).find("shop", "1.0")
     assert f"The index {server.url} does not give the files of shop" in str(caught.value)
     assert "certificate verify failed" in str(caught.value)
@@ -347,5 +345,5 @@ def test_ca_certificates_that_cannot_be_read(text: str | None, tmp_path: pathlib
     path = tmp_path / "ca.pem"
     if text:
         path.write_text(text)
-    with pytest.raises(ReleaseError, match=r"The CA certificates .*ca\.pem cannot be read"):
+    with pytest.raises(DeployError, match=r"The CA certificates .*ca\.pem cannot be read"):
         Index("https://index.test/", str(path))

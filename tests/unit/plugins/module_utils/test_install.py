@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _install
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import Installer
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 
 pytestmark = pytest.mark.xdist_group("pip")  # with --dist loadgroup one environment is enough
 
@@ -91,7 +91,7 @@ def write_lock(home: AppHome, *requirements: str) -> pathlib.Path:
 
 
 def complaint(installer: Installer, venv: pathlib.Path, lock: pathlib.Path) -> str:
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(DeployError) as caught:
         installer.fill(venv, lock)
     message = str(caught.value)
     assert message.startswith("Could not install 1.0-aaaaaaaa: ")
@@ -419,13 +419,13 @@ def test_environment(home: AppHome) -> None:
 
 def test_interpreter_that_is_none(home: AppHome) -> None:
     bare = Installer(home, "", "/bin/true", None)
-    with pytest.raises(ReleaseError, match="/bin/true is no Python interpreter"):
+    with pytest.raises(DeployError, match="/bin/true is no Python interpreter"):
         bare.environment()
 
 
 def test_python_that_is_missing(home: AppHome) -> None:
     bare = Installer(home, "", "/usr/bin/python3.99", None)
-    with pytest.raises(ReleaseError, match=r"Could not run /usr/bin/python3\.99: .* is missing"):
+    with pytest.raises(DeployError, match=r"Could not run /usr/bin/python3\.99: .* is missing"):
         bare.environment()
 
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    ReleaseError,
     format_pins,
     parse_lock,
 )
@@ -125,7 +125,7 @@ def test_hidden_from_nobody(text: str, names: str, locked: dict[str, str], uv: R
     ],
 )
 def test_read_differently(text: str, locked: dict[str, str]) -> None:
-    with pytest.raises(ReleaseError, match=r" in line \d"):
+    with pytest.raises(DeployError, match=r" in line \d"):
         parse_lock(text.format(**locked), "the lock")
 
 
@@ -144,7 +144,7 @@ def test_whatever_is_read_is_what_uv_reads(locked: dict[str, str], uv: Read) -> 
         lock = text.format(**locked)
         try:
             found = read(lock)
-        except ReleaseError:
+        except DeployError:
             continue
         if lock.split() == locked["aa"].split():
             continue

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._locking import (
     Aged,
     Uploaded,
@@ -18,7 +19,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._locking impor
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,
-    ReleaseError,
     format_pins,
     parse_lock,
 )
@@ -87,7 +87,7 @@ def test_complete(needed: list[str]) -> None:
     ],
 )
 def test_incomplete(needed: str, words: str) -> None:
-    with pytest.raises(ReleaseError) as refused:
+    with pytest.raises(DeployError) as refused:
         check_complete([Pin("flask", "3.1", (A,))], [needed], "requirements.txt", "shop 1.0")
     assert words in str(refused.value)
 

@@ -15,7 +15,7 @@ import packaging.markers
 import packaging.specifiers
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _markers
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 DEBIAN_12 = {
     "implementation_name": "cpython",
@@ -113,7 +113,7 @@ def test_sets_of_a_lock_file() -> None:
     ],
 )  # fmt: skip
 def test_no_marker(marker: str) -> None:
-    with pytest.raises(ReleaseError, match="is no marker"):
+    with pytest.raises(DeployError, match="is no marker"):
         _markers.holds(marker, {**DEBIAN_12, "extras": frozenset()})
 
 
@@ -127,7 +127,7 @@ def test_satisfies(version: str, specifiers: str) -> None:
 
 @pytest.mark.parametrize("specifiers", ["3.11", ">=x", "~=3", ">=3.11 or <2", "<3.*"])
 def test_no_specifiers(specifiers: str) -> None:
-    with pytest.raises(ReleaseError, match="says nothing about which versions"):
+    with pytest.raises(DeployError, match="says nothing about which versions"):
         _markers.satisfies("3.11.2", specifiers)
 
 

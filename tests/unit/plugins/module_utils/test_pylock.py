@@ -13,14 +13,12 @@ import sys
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import (
     is_pylock,
     parse_pylock,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    ReleaseError,
-    parse_lock,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import parse_lock
 
 UV = shutil.which(
     "uv", path=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
@@ -166,7 +164,7 @@ def test_requirements(text: str, lines: list[str]) -> None:
     ],
 )  # fmt: skip
 def test_refused(text: str, words: str) -> None:
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(DeployError) as caught:
         parse_pylock(text, "the lock", "shop").requirements(HERE)
     assert words in str(caught.value)
     assert str(caught.value).startswith(("the lock", "'python is new'"))
@@ -186,7 +184,7 @@ def test_check(text: str, words: str) -> None:
     if not words:
         found.check()
         return
-    with pytest.raises(ReleaseError, match=words):
+    with pytest.raises(DeployError, match=words):
         found.check()
 
 

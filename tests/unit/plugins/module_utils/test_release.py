@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _release
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Build,
     Config,
     Contents,
     Pin,
-    ReleaseError,
 )
 
 A, B = "a" * 64, "b" * 64
@@ -153,7 +153,7 @@ def test_lock_is_read(text: str, pins: list[Any]) -> None:
     ],
 )  # fmt: skip
 def test_lock_is_refused(text: str, words: str) -> None:
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(DeployError) as caught:
         _release.parse_lock(text, "shop.txt")
     assert words in str(caught.value)
     assert str(caught.value).startswith("shop.txt ")
@@ -198,7 +198,7 @@ def test_complete_lock(requirements: str | None, wheel: str | None, lock: str) -
     ],
 )
 def test_lock_without_the_package_itself(requirements: str, words: str) -> None:
-    with pytest.raises(ReleaseError, match=words):
+    with pytest.raises(DeployError, match=words):
         _release.complete_lock(Build("shop", "1.0", requirements=requirements))
 
 
@@ -239,13 +239,13 @@ def test_procfile_is_read(text: str, processes: dict[str, str]) -> None:
     ],
 )
 def test_procfile_is_refused(text: str, words: str) -> None:
-    with pytest.raises(ReleaseError, match=words):
+    with pytest.raises(DeployError, match=words):
         _release.parse_procfile(text)
 
 
 @pytest.mark.parametrize("command", [None, 5, "", "  ", ["a"], "a\nb: c"], ids=repr)
 def test_a_command_is_one_line(command: Any) -> None:
-    with pytest.raises(ReleaseError, match=r"'web' is .* one line of text"):
+    with pytest.raises(DeployError, match=r"'web' is .* one line of text"):
         _release.check_process_types({"web": command})
 
 
@@ -269,7 +269,7 @@ def test_formation(formation: dict[str, Any], words: str) -> None:
     if not words:
         _release.check_formation(formation, processes, "shop 1.0")
         return
-    with pytest.raises(ReleaseError, match=words):
+    with pytest.raises(DeployError, match=words):
         _release.check_formation(formation, processes, "shop 1.0")
 
 
@@ -301,7 +301,7 @@ def test_env_values(value: Any, text: str) -> None:
     ],
 )
 def test_env_is_refused(env: dict[str, Any], words: str) -> None:
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(DeployError) as caught:
         _release.env_values(env)
     assert words in str(caught.value)
     assert "SECRET" not in str(caught.value)
@@ -431,12 +431,12 @@ def test_run_specs() -> None:
     ],
 )
 def test_process_options_are_refused(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(ReleaseError, match=words):
+    with pytest.raises(DeployError, match=words):
         _release.run_specs({"web": "x"}, Config(options=options))
 
 
 def test_health_needs_an_answer() -> None:
-    with pytest.raises(ReleaseError, match=r"health\.count is 0"):
+    with pytest.raises(DeployError, match=r"health\.count is 0"):
         _release.run_specs({"web": "x"}, Config(health={"count": 0}))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._sbom import complete
 
 SAID = {
@@ -43,5 +43,5 @@ def test_another_version_of_a_tool_is_no_other_bill() -> None:
 
 @pytest.mark.parametrize("said", ["", "nothing", "[]", '{"components": [{}]}'])
 def test_no_document(said: str) -> None:
-    with pytest.raises(ReleaseError, match="cyclonedx-py gave no CycloneDX document"):
+    with pytest.raises(DeployError, match="cyclonedx-py gave no CycloneDX document"):
         complete(said, "a", "1")

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _source
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 COMMITTED = 1_772_600_768  # 2026-03-04 05:06:08 UTC
 
@@ -90,7 +90,7 @@ def test_changes_are_refused_or_copied(shop: pathlib.Path, tmp_path: pathlib.Pat
     checkout = _source.find(shop)
     assert checkout is not None
     assert checkout.origin == git(shop, "rev-parse", "HEAD") + "-dirty"
-    with pytest.raises(ReleaseError) as refused:
+    with pytest.raises(DeployError) as refused:
         _source.check(shop, checkout)
     assert str(refused.value) == (
         f"{shop} has changes that are not committed: shop/old.py, shop/shop.py, shop/new/; "
@@ -105,7 +105,7 @@ def test_changes_are_refused_or_copied(shop: pathlib.Path, tmp_path: pathlib.Pat
 def test_many_changes_are_counted(shop: pathlib.Path) -> None:
     for number in range(7):
         (shop / f"{number}.py").write_text("")
-    with pytest.raises(ReleaseError, match=r"shop/4\.py and 2 more; commit them"):
+    with pytest.raises(DeployError, match=r"shop/4\.py and 2 more; commit them"):
         _source.check(shop, _source.find(shop))
 
 
@@ -116,7 +116,7 @@ def test_a_source_that_is_in_no_commit_yet(shop: pathlib.Path, tmp_path: pathlib
     checkout = _source.find(young)
     assert checkout is not None
     assert (checkout.commit, checkout.origin) == (None, None)
-    with pytest.raises(ReleaseError, match=f"young is in no commit of {shop.parent} yet"):
+    with pytest.raises(DeployError, match=f"young is in no commit of {shop.parent} yet"):
         _source.check(young, checkout)
     assert names(_source.copy(young, checkout, tmp_path / "copy")) == ["young.py"]
 
@@ -136,7 +136,7 @@ def test_a_source_outside_of_git(tmp_path: pathlib.Path) -> None:
     (source / "__pycache__").mkdir(parents=True)
     (source / "shop.py").write_text("")
     assert _source.find(source) is None
-    with pytest.raises(ReleaseError, match="is in no git repository, so nobody could tell"):
+    with pytest.raises(DeployError, match="is in no git repository, so nobody could tell"):
         _source.check(source, None)
     assert names(_source.copy(source, None, tmp_path / "copy")) == ["shop.py"]
 
@@ -156,10 +156,10 @@ def test_without_git(shop: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_repository_that_git_cannot_read(shop: pathlib.Path) -> None:
     (shop.parent / ".git" / "config").write_text("[core\n")
-    with pytest.raises(ReleaseError, match=r"Could not ask git about .*bad config line 1"):
+    with pytest.raises(DeployError, match=r"Could not ask git about .*bad config line 1"):
         _source.find(shop)
 
 
 def test_no_directory(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ReleaseError, match=r"There is no directory .*/none to build from"):
+    with pytest.raises(DeployError, match=r"There is no directory .*/none to build from"):
         _source.find(tmp_path / "none")

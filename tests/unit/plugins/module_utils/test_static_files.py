@@ -9,7 +9,7 @@ import pathlib
 import stat
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._static_files import (
     StaticFile,
     check_directories,
@@ -32,7 +32,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._static_files 
     ],
 )
 def test_names_that_lead_elsewhere_are_refused(directories: dict[str, str]) -> None:
-    with pytest.raises(ReleaseError, match="directories: "):
+    with pytest.raises(DeployError, match="directories: "):
         check_directories(directories)
 
 
@@ -103,7 +103,7 @@ def test_a_file_is_published_for_everybody_with_its_date(tmp_path: pathlib.Path)
 def test_a_file_of_somebody_else_is_not_published(tmp_path: pathlib.Path) -> None:
     source = tmp_path / "source"
     source.write_text("secret")
-    with pytest.raises(ReleaseError, match=r"source is not published: .* app's user"):
+    with pytest.raises(DeployError, match=r"source is not published: .* app's user"):
         publish(source, tmp_path / "public", os.getuid() + 1)
     assert not (tmp_path / "public").exists()
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _supervisor
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import (
     Failure,
     Supervisor,
@@ -111,7 +111,7 @@ def test_start_and_stop(here: Here) -> None:
 
 def test_command_that_fails(here: Here) -> None:
     here.answers.append((1, "no such unit"))
-    with pytest.raises(ReleaseError, match=r"Could not stop circus@shop\.service: .* no such unit"):
+    with pytest.raises(DeployError, match=r"Could not stop circus@shop\.service: .* no such unit"):
         here.stop()
 
 
@@ -126,13 +126,13 @@ def test_busy_circusd_is_asked_again(here: Here) -> None:
 def test_circusd_that_stays_busy(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_supervisor, "BUSY_TIMEOUT", 0.0)
     here.answers.extend([(3, "already running")] * 5)
-    with pytest.raises(ReleaseError, match="Could not tell circusd of shop to read its conf"):
+    with pytest.raises(DeployError, match="Could not tell circusd of shop to read its conf"):
         here.take_configuration()
 
 
 def test_circusd_that_says_no(here: Here) -> None:
     here.answers.append((1, "no such watcher"))
-    with pytest.raises(ReleaseError, match=r"to read its configuration: .* no such watcher"):
+    with pytest.raises(DeployError, match=r"to read its configuration: .* no such watcher"):
         here.take_configuration()
     assert len(here.commands) == 1
 
@@ -234,7 +234,7 @@ def test_configuration(here: Here) -> None:
 def test_configuration_without_the_role(here: Here) -> None:
     here.configuration_path.parent.rmdir()
     assert here.configuration() == ""
-    with pytest.raises(ReleaseError, match=r"circus\.d is missing; run the role circus"):
+    with pytest.raises(DeployError, match=r"circus\.d is missing; run the role circus"):
         here.configure("")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _wheel
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 LOCK = f"{_wheel.FOLDER}/{_wheel.LOCK}"
 PROCFILE = f"{_wheel.FOLDER}/{_wheel.PROCFILE}"
@@ -166,14 +166,14 @@ def broken(tmp_path: pathlib.Path, *names: str) -> pathlib.Path:
     ],
 )
 def test_no_wheel(names: list[str], words: str, tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ReleaseError, match=words):
+    with pytest.raises(DeployError, match=words):
         _wheel.read_build(broken(tmp_path, *names), "x.whl")
 
 
 def test_no_archive(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "x.whl"
     path.write_bytes(b"<html>not found</html>")
-    with pytest.raises(ReleaseError, match=r"x\.whl is no wheel: File is not a zip file"):
+    with pytest.raises(DeployError, match=r"x\.whl is no wheel: File is not a zip file"):
         _wheel.read_build(path, path.name)
 
 
@@ -181,13 +181,13 @@ def test_lock_that_is_too_large(
     make_wheel: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_wheel, "LARGEST_MEMBER", 10)
-    with pytest.raises(ReleaseError, match=r"requirements\.txt in .* is larger than 10 bytes"):
+    with pytest.raises(DeployError, match=r"requirements\.txt in .* is larger than 10 bytes"):
         _wheel.read_build(make_wheel(carries={_wheel.LOCK: FILES[LOCK]}), "shop")
 
 
 def test_embedding_that_fails_leaves_the_target(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     target = tmp_path / "shop.whl"
     target.write_bytes(b"old")
-    with pytest.raises(ReleaseError):
+    with pytest.raises(DeployError):
         _wheel.embed(broken(tmp_path, "x"), target, FILES, WHEN)
     assert target.read_bytes() == b"old"

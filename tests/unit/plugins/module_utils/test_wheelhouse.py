@@ -14,7 +14,8 @@ import tarfile
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import Pin, ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import Pin
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheelhouse import Wheelhouse
 
 SHOP, FLASK = Pin("shop", "1.0", ()), Pin("flask", "3.1", ())
@@ -58,7 +59,7 @@ def test_unpack(house: Wheelhouse, tmp_path: pathlib.Path) -> None:
 
 
 def test_version_that_is_not_there(house: Wheelhouse) -> None:
-    with pytest.raises(ReleaseError) as caught:
+    with pytest.raises(DeployError) as caught:
         house.find("flask", "9.9")
     assert str(caught.value) == (
         f"There is no wheel of flask 9.9 at {house.shown}; it has 3.0, 3.1. Put it in there. "
@@ -67,7 +68,7 @@ def test_version_that_is_not_there(house: Wheelhouse) -> None:
 
 
 def test_wheels_that_are_not_there(house: Wheelhouse) -> None:
-    with pytest.raises(ReleaseError, match=r"has no wheel of a 1, b 2, which the lock file names"):
+    with pytest.raises(DeployError, match=r"has no wheel of a 1, b 2, which the lock file names"):
         house.require([Pin("a", "1", ()), SHOP, Pin("b", "2", ())])
 
 
@@ -122,5 +123,5 @@ def test_no_wheelhouse(
         content = path.read_bytes()[:300]
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ReleaseError, match=words):
+    with pytest.raises(DeployError, match=words):
         Wheelhouse(str(path)).find("shop", "1.0")

@@ -15,16 +15,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
     Status,
     watched,
     watchers,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    PROCESS_OPTIONS,
-    ReleaseError,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import PROCESS_OPTIONS
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Failure
 from ansible_collections.twelvefactor.deploy.plugins.modules import graceful_reload
 
@@ -49,7 +47,7 @@ class Memory:
     def _do(self, what: str) -> None:
         self.did.append(what)
         if what.split()[0] in self.broken:
-            raise ReleaseError(f"Could not {what}: it is broken.")
+            raise DeployError(f"Could not {what}: it is broken.")
 
     def _begin(self, names: Sequence[str]) -> None:
         release = self.home.current()
@@ -87,7 +85,7 @@ class Memory:
 
     def drop(self, instances: Sequence[str]) -> None:
         assert not set(instances) & set(watched(self.text))
-        with contextlib.suppress(ReleaseError):
+        with contextlib.suppress(DeployError):
             self.take_configuration()
 
     def take_configuration(self) -> None:
@@ -327,7 +325,7 @@ def test_way_back_that_fails(deploy: Any, host: Memory) -> None:
 
     def half_done(statuses: Iterable[Status]) -> None:
         host.runs["web-1"] = B
-        raise ReleaseError(f"Could not tell {next(iter(statuses)).instance}: it is broken.")
+        raise DeployError(f"Could not tell {next(iter(statuses)).instance}: it is broken.")
 
     host.hup = half_done  # type: ignore[method-assign]
     done = deploy(B)

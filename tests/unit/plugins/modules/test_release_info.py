@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import Wish, take
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._lock_file import LockFile, now
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import watchers
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.twelvefactor.deploy.plugins.modules import release_info
 
@@ -339,7 +339,7 @@ def test_a_lock(look: Any, host: Host) -> None:
 
 def test_no_app(look: Any, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     def of(_cls: object, _app: str) -> AppHome:
-        raise ReleaseError("This host has no user 'shop'")
+        raise DeployError("This host has no user 'shop'")
 
     expected = set(look())
     monkeypatch.setattr(AppHome, "of", classmethod(of))

@@ -10,7 +10,7 @@ import pathlib
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import ReleaseError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.modules import static_files
 
 
@@ -128,7 +128,7 @@ def test_the_link_names_the_release_that_serves(host: Host) -> None:
 
 
 def test_a_release_without_the_directory_is_said(host: Host) -> None:
-    with pytest.raises(ReleaseError, match="Release 1 has no directory 'shop/assets', neither"):
+    with pytest.raises(DeployError, match="Release 1 has no directory 'shop/assets', neither"):
         host.run("shop/assets")
     assert not host.web.exists()
 
