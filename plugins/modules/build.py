@@ -219,7 +219,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers impor
     trust_remedy,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
     Distribution,
     DistributionError,
@@ -227,6 +226,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution 
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import is_pylock
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,
@@ -567,7 +567,7 @@ def build(params: dict[str, Any], work: pathlib.Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = DiscreetModule(
+    module = SecretSafeModule(
         argument_spec={
             "source": {"type": "path", "required": True},
             "output": {"type": "path", "required": True},

@@ -85,8 +85,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers impor
     trust_remedy,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,
     format_pins,
@@ -200,7 +200,7 @@ def ensure(params: dict[str, Any], check: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = DiscreetModule(
+    module = SecretSafeModule(
         argument_spec={
             "requirements": {"type": "path", "required": True},
             "directory": {"type": "path", "default": "~/.cache/twelvefactor"},

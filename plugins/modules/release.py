@@ -246,7 +246,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
     make_directory,
     write_atomically,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._discreet import DiscreetModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index, Unreachable
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import (
@@ -259,6 +258,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers impor
     Environment,
     holds,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import (
     is_pylock,
     parse_pylock,
@@ -436,7 +436,7 @@ def meant_here(build: Build, environment: Environment) -> list[Pin]:
     return [pin for pin in pins if not pin.marker or holds(pin.marker, environment)]
 
 
-def present(module: DiscreetModule, home: AppHome, params: dict[str, Any]) -> dict[str, Any]:
+def present(module: SecretSafeModule, home: AppHome, params: dict[str, Any]) -> dict[str, Any]:
     check_options(params["process_options"], params["health"])
     config = Config(
         env=env_values(params["env"]),
@@ -543,7 +543,7 @@ def prunable(home: AppHome, params: dict[str, Any], current: str | None, release
 
 
 def not_known_yet(
-    module: DiscreetModule, home: AppHome, params: dict[str, Any], config: Config, why: str
+    module: SecretSafeModule, home: AppHome, params: dict[str, Any], config: Config, why: str
 ) -> dict[str, Any]:
     """What check mode can say of a host that has neither the app nor, so far, its index."""
     module.warn(
@@ -571,7 +571,7 @@ def not_known_yet(
     }
 
 
-def absent(module: DiscreetModule, home: AppHome) -> dict[str, Any]:
+def absent(module: SecretSafeModule, home: AppHome) -> dict[str, Any]:
     release, current = module.params["release"], home.current()
     if not RELEASE_ID.match(release):
         raise DeployError(f"{release!r} is no id of a release, e.g. 1.4.0-3f2a9c01.")
@@ -591,7 +591,7 @@ def absent(module: DiscreetModule, home: AppHome) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = DiscreetModule(
+    module = SecretSafeModule(
         argument_spec={
             "app": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

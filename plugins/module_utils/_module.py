@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module that repeats no secret. The only one of these files that needs Ansible."""
+"""A module that repeats no secret. The only one of the private files that needs Ansible."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 HIDDEN = "VALUE_NOT_SHOWN"
 
 
-class DiscreetModule(AnsibleModule):  # type: ignore[misc]  # ansible-core is not typed
+class SecretSafeModule(AnsibleModule):  # type: ignore[misc]  # ansible-core is not typed
     """Never shows what came in a parameter that is marked no_log, nor in an unknown one.
 
     Ansible itself replaces every occurrence of every such value in the output, and a value like
