@@ -14,14 +14,13 @@ import pathlib
 import pwd
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import Identity
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import Identity
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
     Record,
     read_records,
@@ -52,29 +51,6 @@ set +a
 cd "$release"
 exec "$@"
 """
-
-
-def write_atomically(path: pathlib.Path, text: str, mode: int, gid: int = 0) -> None:
-    """Replace a file so that a reader, or a crash, sees the old or the new one and nothing else."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fchown(file.fileno(), os.geteuid(), gid if os.geteuid() == 0 else -1)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def make_directory(path: pathlib.Path, mode: int, uid: int, gid: int) -> None:
-    """Make a directory with this mode, whatever the umask is."""
-    path.mkdir(mode=0o700)
-    os.chown(path, uid, gid)
-    path.chmod(mode)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home impo
     SYSTEM_CA,
     AppHome,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import (
     File,
     Index,

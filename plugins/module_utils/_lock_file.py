@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import write_atomically
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import Lock, Moment
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
+    write_atomically,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
 
 # Not below /srv/<app>: a host is locked before it has the app, and while the app is removed.
 # Not below /run: a lock survives a reboot.

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import (
     Change,
     File,

@@ -11,8 +11,8 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 
 TIMEOUT = 300.0  # seconds for one command of git
 SHOWN = 5  # files that a sentence names

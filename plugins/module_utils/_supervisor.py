@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
-    AppHome,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
     INSTANCE,
     Status,

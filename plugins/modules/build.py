@@ -218,13 +218,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils import (
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
     trust_remedy,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
     Distribution,
     DistributionError,
     read_distribution,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import is_pylock

@@ -84,8 +84,8 @@ from typing import Any
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
     trust_remedy,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,

@@ -240,13 +240,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
-    RUN,
-    AppHome,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import RUN, AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     make_directory,
     write_atomically,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index, Unreachable
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import (
     WHEELS,

@@ -226,13 +226,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import iso
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._footprint import (
     disk,
     memory,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._lock_file import (
     LockFile,
     Unreadable,

@@ -14,10 +14,7 @@ import sys
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _app_home
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import (
-    AppHome,
-    write_atomically,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
@@ -40,46 +37,6 @@ def put(home: AppHome, release: str, at: str = "2026-01-01", env: str = "") -> p
     }
     (path / "release.json").write_text(json.dumps(manifest))
     return path
-
-
-# --- files ------------------------------------------------------------------------------------
-
-
-def test_file_is_replaced(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "env"
-    path.write_text("old")
-    write_atomically(path, "grün\r\n", 0o640, os.getegid())
-    assert path.read_bytes() == "grün\r\n".encode()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("step", ["fsync", "fchmod", "replace"])
-def test_crash_leaves_the_old_file(
-    step: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    path = tmp_path / "env"
-    path.write_text("old")
-    monkeypatch.setattr(os, step, crash)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, "new", 0o640)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_text_that_no_file_can_hold_leaves_the_old_file(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "env"
-    path.write_text("old")
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "\udc80", 0o640)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-# --- the app ----------------------------------------------------------------------------------
 
 
 def test_app_without_a_user() -> None:
@@ -156,9 +113,6 @@ def test_lock_ends_with_an_error(home: AppHome) -> None:
         pass
 
 
-# --- current ----------------------------------------------------------------------------------
-
-
 def test_current(home: AppHome) -> None:
     assert home.current() is None
     home.point_to(A)
@@ -171,9 +125,6 @@ def test_current(home: AppHome) -> None:
     home.point_to(None)
     home.point_to(None)
     assert home.current() is None
-
-
-# --- releases ---------------------------------------------------------------------------------
 
 
 def test_installed_and_unfinished(home: AppHome) -> None:
@@ -233,9 +184,6 @@ def test_interrupted_removal_leaves_no_release(
     assert home.unfinished() == [A]
 
 
-# --- the record -------------------------------------------------------------------------------
-
-
 def entry(release: str) -> Record:
     return Record(at="now", event="deploy", release=release, outcome="good")
 
@@ -274,9 +222,6 @@ def test_broken_bytes_do_not_stop_a_rollback(home: AppHome, broken: bytes) -> No
         file.write(broken)
     home.remember(entry(B))
     assert home.rollback_target(B) == A
-
-
-# --- bin/run ----------------------------------------------------------------------------------
 
 
 def test_run_gives_a_command_the_config_and_the_packages_of_the_release(home: AppHome) -> None:

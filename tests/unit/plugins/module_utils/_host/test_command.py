@@ -11,8 +11,8 @@ import signal
 import time
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._command import Identity, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import Identity, run
 
 NOBODY = Identity(65534, 65534)
 

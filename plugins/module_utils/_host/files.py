@@ -1,0 +1,33 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files and directories that are whole, and of whom they should be, at any moment."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+
+
+def write_atomically(path: pathlib.Path, text: str, mode: int, gid: int = 0) -> None:
+    """Replace a file so that a reader, or a crash, sees the old or the new one and nothing else."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fchown(file.fileno(), os.geteuid(), gid if os.geteuid() == 0 else -1)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def make_directory(path: pathlib.Path, mode: int, uid: int, gid: int) -> None:
+    """Make a directory with this mode, whatever the umask is."""
+    path.mkdir(mode=0o700)
+    os.chown(path, uid, gid)
+    path.chmod(mode)
