@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, Literal
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import (
     CHUNK,
     read_body,
     why_not,

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import (
     read_body,
     why_not,
 )

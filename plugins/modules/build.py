@@ -215,9 +215,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils import (
     _locking,
     _source,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
-    trust_remedy,
-)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
     Distribution,
     DistributionError,
@@ -225,6 +222,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution 
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import trust_remedy
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import is_pylock

@@ -81,11 +81,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._answers import (
-    trust_remedy,
-)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import trust_remedy
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     Pin,
