@@ -185,14 +185,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     File,
     NginxError,
     Request,
     diff,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_service import SystemdNginx
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_transaction import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.service import SystemdNginx
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.transaction import (
     Transaction,
 )
 

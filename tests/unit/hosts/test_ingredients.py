@@ -84,7 +84,7 @@ def test_the_prepared_hosts_are_made_of_the_roles_that_they_run() -> None:
         "roles/nginx/tasks/main.yml",
         "roles/circus/files/requirements.txt",
         "plugins/modules/nginx_config.py",
-        "plugins/module_utils/_nginx_transaction.py",
+        "plugins/module_utils/_nginx/transaction.py",
     }
     assert not any(name.startswith("roles/devpi/") for name in names)
 

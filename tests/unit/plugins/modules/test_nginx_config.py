@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import NginxError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
 from ansible_collections.twelvefactor.deploy.plugins.modules import nginx_config
 
 

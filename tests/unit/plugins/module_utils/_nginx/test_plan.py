@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _nginx_plan as plan
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import plan
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     Change,
     File,
     Found,

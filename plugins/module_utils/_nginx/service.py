@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import NginxError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_vhosts import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts import (
     Vhost,
     ask_all,
 )

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _nginx_transaction
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import transaction
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     File,
     NginxError,
     Request,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_service import Answer
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_transaction import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.service import Answer
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.transaction import (
     Outcome,
     Transaction,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_vhosts import Vhost
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts import Vhost
 
 ME = (os.geteuid(), os.getegid())
 
@@ -395,9 +395,9 @@ def test_a_directory_in_the_way_is_refused(tree: Tree) -> None:
 
 
 def test_a_second_run_waits_for_the_first(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_nginx_transaction, "LOCK_SECONDS", 0.1)
-    transaction = Transaction(tree.root, tree.state, tree.nginx)
-    with transaction._locked(), pytest.raises(NginxError, match="has been under way"):
+    monkeypatch.setattr(transaction, "LOCK_SECONDS", 0.1)
+    first = Transaction(tree.root, tree.state, tree.nginx)
+    with first._locked(), pytest.raises(NginxError, match="has been under way"):
         tree.apply(a="a\n")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import NginxError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
 
 ASK_SECONDS = 5.0
 

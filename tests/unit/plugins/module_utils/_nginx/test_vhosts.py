@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _nginx_vhosts
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import NginxError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_vhosts import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts import (
     Listen,
     Vhost,
     ask_all,
+    is_local,
     read_listen,
     vhosts,
 )
@@ -147,6 +147,6 @@ def test_nobody_there(tmp_path: Path) -> None:
 
 
 def test_an_address_of_another_host_is_not_asked() -> None:
-    assert _nginx_vhosts.is_local("127.0.0.1")
-    assert not _nginx_vhosts.is_local("192.0.2.1")
+    assert is_local("127.0.0.1")
+    assert not is_local("192.0.2.1")
     ask_all([vhost(Listen("192.0.2.1", 80))])

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _nginx_service as service
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import NginxError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_service import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import service
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.service import (
     Answer,
     SystemdNginx,
     Worker,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_vhosts import Vhost
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts import Vhost
 
 TESTED = """\
 nginx: [warn] conflicting server name "a" on 0.0.0.0:80, ignored

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     Change,
     File,
     Found,
@@ -29,12 +29,12 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_plan im
     check_request,
     decide,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_service import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.service import (
     Nginx,
     messages,
     refusal,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx_vhosts import Vhost, vhosts
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts import Vhost, vhosts
 
 LOCK_SECONDS = 120.0
 
