@@ -179,19 +179,23 @@ config:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client import (
     CONNECTION,
-    Change,
     Client,
-    Config,
-    DevpiError,
+    server_from,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.indexes import (
     IndexWish,
     check_index_name,
     check_stored,
     decide_index,
     decide_index_removal,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
+    Change,
+    Config,
+    DevpiError,
     diff,
-    server_from,
 )
 
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -145,23 +145,29 @@ import pathlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client import (
     CONNECTION,
+    Client,
+    Upload,
+    server_from,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.indexes import (
+    check_index_name,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
     NOTHING,
     Change,
-    Client,
     Config,
     DevpiError,
-    Upload,
+    diff,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.packages import (
     canonical_name,
-    check_index_name,
     check_project_name,
     check_uploadable,
     decide_package_removal,
     decide_reservation,
-    diff,
     find_stored,
-    server_from,
     stored_files,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (

@@ -134,20 +134,26 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client import (
     CONNECTION,
-    LIMITS,
+    Client,
+    server_from,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
     NOTHING,
     Change,
-    Client,
     Config,
     DevpiError,
-    TokenWish,
-    check_user_name,
-    decide_token,
     diff,
-    server_from,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.tokens import (
+    LIMITS,
+    TokenWish,
+    decide_token,
     token_owner,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.users import (
+    check_user_name,
 )
 
 ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {

@@ -113,19 +113,23 @@ password_changed:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client import (
     CONNECTION,
-    Change,
     Client,
+    Server,
+    server_from,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
+    Change,
     DevpiError,
     LoginRefusedError,
-    Server,
+    diff,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.users import (
     UserWish,
     check_user_name,
     decide_user,
     decide_user_removal,
-    diff,
-    server_from,
 )
 
 SETTINGS = ("email", "title", "description")
