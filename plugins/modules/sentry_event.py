@@ -92,15 +92,17 @@ import uuid
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.connection import (
     CONNECTION,
-    Message,
-    SentryError,
     connection_from,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.events import (
+    Message,
     difference,
     read_back,
     send,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.model import SentryError
 
 ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
     "text": {"type": "str", "default": "Test event of twelvefactor.deploy"},

@@ -102,13 +102,17 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.connection import (
     CONNECTION,
+    connection_from,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.model import (
     Deploy,
     SentryError,
-    check_release,
-    connection_from,
     iso,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.releases import (
+    check_release,
     tell,
 )
 

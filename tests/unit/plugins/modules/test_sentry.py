@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry import Event, Told
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.model import Event
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.releases import Told
 from ansible_collections.twelvefactor.deploy.plugins.modules import sentry_event, sentry_release
 
 KEY = "0123456789abcdef0123456789abcdef"

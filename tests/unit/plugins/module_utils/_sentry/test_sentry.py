@@ -14,30 +14,38 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry import (
-    PAGES,
-    Answer,
-    Bugsink,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.client import Receiver
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.connection import (
     Connection,
+    connection_from,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.dialects import (
+    PAGES,
+    Bugsink,
+    Sentry,
+    dialect_from,
+    is_listed,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.events import (
+    Message,
+    difference,
+    envelope,
+    read_back,
+    send,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.model import (
+    Answer,
     Deploy,
     Dsn,
     Event,
-    Message,
-    Receiver,
-    Sentry,
     SentryError,
+    check_url,
+    iso,
+    read_dsn,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.releases import (
     Told,
     check_release,
-    check_url,
-    connection_from,
-    dialect_from,
-    difference,
-    envelope,
-    is_listed,
-    iso,
-    read_back,
-    read_dsn,
-    send,
     tell,
 )
 
