@@ -21,8 +21,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import satisfies
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import canonical_name
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
+    satisfies,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
+    canonical_name,
+)
 
 Advisory = Mapping[str, Any]
 LARGEST_QUERY = 1 << 20  # bytes

@@ -21,20 +21,19 @@ from typing import Any
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import Identity
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
+    format_pins,
+    parse_lock,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
     Record,
     read_records,
     rollback_target,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    Contents,
-    format_pins,
-    parse_lock,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import Contents
 
 # Seconds; a pivot that starts holds the lock for a moment, to see whether somebody else does.
 LOCK_PATIENCE = 0.5
-SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 NOBODY = 65534
 
 RUN = """\

@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import opened_wheel
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.distribution import (
+    opened_wheel,
+)
 
 LARGEST_SEARCHED = 8 << 20  # bytes; keys and tokens do not lie in larger files
 SHOWN = 5  # findings that a sentence names

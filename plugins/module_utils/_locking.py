@@ -12,14 +12,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import satisfies
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
+    satisfies,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
+    canonical_name,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.pylock import (
     is_pylock,
     parse_pylock,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
     Pin,
-    canonical_name,
     format_pins,
     parse_lock,
 )

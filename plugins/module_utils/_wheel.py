@@ -22,11 +22,11 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.distribution import (
     DistributionError,
     opened_wheel,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 FOLDER = "twelvefactor"  # below <name>-<version>.dist-info/
 LOCK = "requirements.txt"

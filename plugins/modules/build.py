@@ -215,24 +215,26 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils import (
     _locking,
     _source,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import trust_remedy
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.distribution import (
     Distribution,
     DistributionError,
     read_distribution,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import trust_remedy
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import is_pylock
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    Pin,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import Index
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     canonical_name,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.pylock import is_pylock
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
+    Pin,
     format_pins,
     parse_lock,
-    parse_procfile,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import parse_procfile
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._sbom import complete
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import (
     EPOCH,

@@ -170,7 +170,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.package
     find_stored,
     stored_files,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.distribution import (
     Distribution,
     DistributionError,
     read_distribution,

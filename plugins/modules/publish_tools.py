@@ -85,7 +85,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import trust_remedy
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
     Pin,
     format_pins,
     parse_lock,

@@ -246,29 +246,39 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
     make_directory,
     write_atomically,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import Index, Unreachable
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import (
-    WHEELS,
-    Installer,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import WHEELS, Installer
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
     find_uv,
     installed_packages,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
+    Index,
+    Unreachable,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
     Environment,
     holds,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
+    canonical_name,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.pylock import (
     is_pylock,
     parse_pylock,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
+    Pin,
+    parse_lock,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.wheelhouse import (
+    Wheelhouse,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     RELEASE_ID,
     Build,
     Config,
     Contents,
-    Pin,
-    canonical_name,
     check_formation,
     check_options,
     check_process_types,
@@ -277,7 +287,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
     env_values,
     format_env,
     format_procfile,
-    parse_lock,
     parse_procfile,
     release_id,
     run_specs,
@@ -287,7 +296,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import 
     read_build,
     read_commit,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheelhouse import Wheelhouse
 
 
 def source_of(params: dict[str, Any]) -> Index | Wheelhouse | None:

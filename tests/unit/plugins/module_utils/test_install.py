@@ -19,6 +19,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils import _instal
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import Installer
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
+    installed_packages,
+)
 
 pytestmark = pytest.mark.xdist_group("pip")  # with --dist loadgroup one environment is enough
 
@@ -166,7 +169,7 @@ WITHDRAWN = {"withdrawn 1.0": 'breaks "orders"', "regretted 1.0": ""}
 def assert_complete(venv: pathlib.Path) -> None:
     """What the lock names, compiled, and nothing that `venv` brought along."""
     names = ("regretted", "shop", "withdrawn")
-    assert _install.installed_packages(venv) == dict.fromkeys(names, "1.0")
+    assert installed_packages(venv) == dict.fromkeys(names, "1.0")
     assert list(venv.glob("lib/python3.*/site-packages/__pycache__/shop.*.pyc"))
     assert (venv / "bin" / "python").exists()
 
@@ -223,7 +226,7 @@ def offline(home: AppHome, filled: Any, uv: str | None, *names: str) -> tuple[Im
 def test_uv_without_an_index(home: AppHome, filled: Any) -> None:
     there, lock = offline(home, filled, UV, "shop")
     there.install(lock.parent / "venv", lock)
-    assert _install.installed_packages(lock.parent / "venv") == {"shop": "1.0"}
+    assert installed_packages(lock.parent / "venv") == {"shop": "1.0"}
     assert filled.asked == []
 
 
@@ -289,7 +292,7 @@ def test_pip_without_an_index(home: AppHome, filled: Any, pip_venv: pathlib.Path
     venv = lock.parent / "venv"
     shutil.copytree(pip_venv, venv, symlinks=True)
     there.fill(venv, lock)
-    assert _install.installed_packages(venv) == {"shop": "1.0"}
+    assert installed_packages(venv) == {"shop": "1.0"}
     assert filled.asked == []
 
 
@@ -307,84 +310,6 @@ def test_pip_when_nobody_listens(home: AppHome, server: Any, pip_venv: pathlib.P
     server.stop()
     message = complaint(installer(home, url, None), pip_venv, write_lock(home, "shop==1.0"))
     assert SILENT in message
-
-
-# --- what the installers say, kept ------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("output", "reason"),
-    [
-        pytest.param(
-            "ERROR: Could not find a version that satisfies the requirement shop==9 "
-            "(from versions: 1.0, 2.0)\nERROR: No matching distribution found for shop==9",
-            MISSING,
-            id="pip-no-such-version",
-        ),
-        pytest.param(
-            "WARNING: Retrying (Retry(total=0)) after connection broken by "
-            "'NewConnectionError('[Errno 111] Connection refused')': /simple/shop/\n"
-            "ERROR: No matching distribution found for shop==1.0",
-            SILENT,
-            id="pip-index-is-down",
-        ),
-        pytest.param(
-            "WARNING: The repository located at index.test is not a trusted or secure host and is "
-            "being ignored.\nERROR: No matching distribution found for shop==1.0",
-            "pip takes packages over https only",
-            id="pip-and-http",
-        ),
-        pytest.param(
-            "WARNING: Retrying (Retry(total=0)) after connection broken by 'SSLError("
-            "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] self-signed'))'",
-            SILENT,
-            id="pip-certificate",
-        ),
-        pytest.param(
-            "The virtual environment was not created successfully because ensurepip is not\n"
-            "available.  On Debian/Ubuntu systems, you need to install the python3-venv\npackage",
-            "install uv, or the package python3-venv",
-            id="no-python3-venv",
-        ),
-        pytest.param(
-            "error: Request failed after 3 retries\n  cause: invalid peer certificate: UnknownIssuer",
-            SILENT,
-            id="uv-certificate",
-        ),
-        pytest.param(
-            "error: Request failed after 3 retries in 10.7s\n  cause: dns error",
-            SILENT,
-            id="uv-dns",
-        ),
-        pytest.param(
-            "error: Failed to download `shop==1.0`\n  cause: error decoding response body\n"
-            "  cause: end of file before message length reached",
-            SILENT,
-            id="uv-answer-broke-off",
-        ),
-        pytest.param(
-            "error: failed to copy file: No space left on device (os error 28)",
-            "the disk is full",
-            id="disk-full",
-        ),
-        pytest.param(
-            "Because certificate-tool was not found in the package registry",
-            MISSING,
-            id="project-with-a-telling-name",
-        ),
-        pytest.param("Segmentation fault", "the installer ended with 9. It said:", id="unknown"),
-    ],
-)
-def test_explain(output: str, reason: str) -> None:
-    message = _install.explain(output, "install x", 9)
-    assert message.startswith("Could not install x: ")
-    assert reason in message
-    assert message.endswith(output.splitlines()[-1])
-
-
-def test_explain_shows_the_end_of_a_long_output() -> None:
-    output = "".join(f"line {number}\n" for number in range(100))
-    assert _install.explain(output, "x", 1).splitlines()[1:] == output.splitlines()[-12:]
 
 
 # --- the rest ---------------------------------------------------------------------------------
@@ -427,27 +352,3 @@ def test_python_that_is_missing(home: AppHome) -> None:
     bare = Installer(home, "", "/usr/bin/python3.99", None)
     with pytest.raises(DeployError, match=r"Could not run /usr/bin/python3\.99: .* is missing"):
         bare.environment()
-
-
-def test_find_uv(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    uv = tmp_path / "uv"
-    elsewhere = "/usr/bin/uv"
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: elsewhere)
-    assert _install.find_uv(str(uv)) == elsewhere
-    uv.touch(mode=0o644)
-    if os.geteuid() != 0:
-        assert _install.find_uv(str(uv)) == elsewhere
-    uv.chmod(0o755)
-    assert _install.find_uv(str(uv)) == str(uv)
-    assert _install.find_uv(None) == elsewhere
-
-
-def test_installed_packages(tmp_path: pathlib.Path) -> None:
-    packages = tmp_path / "lib" / "python3.13" / "site-packages"
-    for name in ("Zope_Interface-7.0.dist-info", "a-1.0.dist-info", "a", "b-1.egg-info"):
-        (packages / name).mkdir(parents=True)
-    assert list(_install.installed_packages(tmp_path).items()) == [
-        ("a", "1.0"),
-        ("zope-interface", "7.0"),
-    ]
-    assert _install.installed_packages(tmp_path / "none") == {}

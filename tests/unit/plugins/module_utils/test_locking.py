@@ -17,7 +17,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._locking impor
     parse_upload_times,
     pins_of,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
     Pin,
     format_pins,
     parse_lock,

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pylock import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.pylock import (
     is_pylock,
     parse_pylock,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import parse_lock
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
+    parse_lock,
+)
 
 UV = shutil.which(
     "uv", path=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])

@@ -18,7 +18,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import canonical_name
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
+    canonical_name,
+)
 
 TIMEOUT = 30.0  # seconds for one answer of the index
 LARGEST_WHEEL = 1 << 30  # bytes

@@ -16,18 +16,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._markers import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
     Environment,
     holds,
     satisfies,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    MARKER,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     NAME,
-    SHA256,
     VERSION,
-    Pin,
     canonical_name,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
+    MARKER,
+    SHA256,
+    Pin,
     format_pins,
 )
 

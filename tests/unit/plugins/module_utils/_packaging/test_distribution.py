@@ -11,7 +11,7 @@ import tarfile
 import zipfile
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._distribution import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.distribution import (
     DistributionError,
     check_filename,
     form_fields,

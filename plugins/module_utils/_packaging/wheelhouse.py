@@ -16,15 +16,15 @@ from collections.abc import Collection, Iterator
 from typing import IO
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
     File,
     pick_wheel,
     wheel_version,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    Pin,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     canonical_name,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import Pin
 
 
 class Wheelhouse:

@@ -14,8 +14,8 @@ from typing import Any
 import packaging.markers
 import packaging.specifiers
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _markers
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging import markers
 
 DEBIAN_12 = {
     "implementation_name": "cpython",
@@ -70,7 +70,7 @@ def agree(marker: str, environment: dict[str, Any]) -> None:
         expected = packaging.markers.Marker(marker).evaluate(environment)
     except packaging.markers.UndefinedComparison:
         return
-    assert _markers.holds(marker, environment) is expected, marker
+    assert markers.holds(marker, environment) is expected, marker
 
 
 @pytest.mark.parametrize("marker", WRITTEN_BY_LOCKERS)
@@ -78,7 +78,7 @@ def agree(marker: str, environment: dict[str, Any]) -> None:
 def test_what_lockers_write(marker: str, environment: dict[str, str]) -> None:
     if "platform_release" in marker and "-" in environment["platform_release"]:
         # a kernel of Debian names no version in that sense; the library refuses to compare it
-        assert _markers.holds(marker, environment) is False
+        assert markers.holds(marker, environment) is False
         return
     agree(marker, environment)
 
@@ -101,7 +101,7 @@ def test_sets_of_a_lock_file() -> None:
     for marker in ("'web' in extras", "'Web' in extras", "'x' not in extras",
                    "'dev' in dependency_groups or 'web' in extras"):  # fmt: skip
         expected = packaging.markers.Marker(marker).evaluate(environment, context="lock_file")  # type: ignore[arg-type]
-        assert _markers.holds(marker, environment) is expected
+        assert markers.holds(marker, environment) is expected
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_sets_of_a_lock_file() -> None:
 )  # fmt: skip
 def test_no_marker(marker: str) -> None:
     with pytest.raises(DeployError, match="is no marker"):
-        _markers.holds(marker, {**DEBIAN_12, "extras": frozenset()})
+        markers.holds(marker, {**DEBIAN_12, "extras": frozenset()})
 
 
 @pytest.mark.parametrize("version", ["3.11.2", "3.12.0", "3.14.0rc1"])
@@ -122,16 +122,16 @@ def test_no_marker(marker: str) -> None:
                                         "<3.12", "", ">=3.14", "~=3.11.1"])  # fmt: skip
 def test_satisfies(version: str, specifiers: str) -> None:
     expected = packaging.specifiers.SpecifierSet(specifiers).contains(version, prereleases=True)
-    assert _markers.satisfies(version, specifiers) is expected
+    assert markers.satisfies(version, specifiers) is expected
 
 
 @pytest.mark.parametrize("specifiers", ["3.11", ">=x", "~=3", ">=3.11 or <2", "<3.*"])
 def test_no_specifiers(specifiers: str) -> None:
     with pytest.raises(DeployError, match="says nothing about which versions"):
-        _markers.satisfies("3.11.2", specifiers)
+        markers.satisfies("3.11.2", specifiers)
 
 
 def test_an_interpreter_describes_itself() -> None:
-    command = [sys.executable, "-I", "-c", _markers.INTROSPECTION]
+    command = [sys.executable, "-I", "-c", markers.INTROSPECTION]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert json.loads(done.stdout) == packaging.markers.default_environment()

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
     format_pins,
     parse_lock,
 )

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import Pin
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheelhouse import Wheelhouse
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import Pin
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.wheelhouse import (
+    Wheelhouse,
+)
 
 SHOP, FLASK = Pin("shop", "1.0", ()), Pin("flask", "3.1", ())
 

@@ -10,9 +10,14 @@ import socket
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _index
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._index import File, Index
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging import (
+    index as package_index,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
+    File,
+    Index,
+)
 
 PAGE = "https://index.test/company/prod/+simple/shop/"
 A = "a" * 64
@@ -61,7 +66,7 @@ A = "a" * 64
     ],
 )
 def test_page(html: str, files: list[tuple[str, str, str | None, str | None]]) -> None:
-    assert _index.parse_page(html, PAGE) == [
+    assert package_index.parse_page(html, PAGE) == [
         File(name, f"https://index.test{path}", digest, yanked)
         for name, path, digest, yanked in files
     ]
@@ -80,7 +85,7 @@ def test_page(html: str, files: list[tuple[str, str, str | None, str | None]]) -
     ids=["pure", "with-a-build-number", "sdist", "too-short", "too-long", "empty"],
 )
 def test_wheel_version(name: str, found: tuple[str, str] | None) -> None:
-    assert _index.wheel_version(name) == found
+    assert package_index.wheel_version(name) == found
 
 
 def file(name: str, sha256: str | None = A, yanked: str | None = None) -> File:
@@ -107,7 +112,7 @@ MAC = file("shop-1.0-cp311-cp311-macosx_11_0_arm64.whl")
     ],
 )
 def test_pick(files: list[File], picked: File) -> None:
-    assert _index.pick_wheel(files, "Shop", "1.0", "https://index.test/", "") == picked
+    assert package_index.pick_wheel(files, "Shop", "1.0", "https://index.test/", "") == picked
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def test_pick(files: list[File], picked: File) -> None:
 )
 def test_pick_refuses(files: list[File], words: str) -> None:
     with pytest.raises(DeployError) as caught:
-        _index.pick_wheel(files, "shop", "1.0", "https://index.test/", "Publish it first.")
+        package_index.pick_wheel(files, "shop", "1.0", "https://index.test/", "Publish it first.")
     assert words in str(caught.value)
 
 
@@ -281,7 +286,7 @@ def test_file_that_the_index_lists_but_does_not_have(
 def test_file_that_is_too_large(
     index: Any, make_wheel: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_index, "LARGEST_WHEEL", 100)
+    monkeypatch.setattr(package_index, "LARGEST_WHEEL", 100)
     index.add(make_wheel())
     there = Index(index.url)
     with pytest.raises(DeployError, match="is larger than 100 bytes"):
