@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
+    RELEASE_TYPE,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     canonical_name,
@@ -22,14 +25,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
     parse_lock,
 )
 
-# A process type names watchers, sockets and log files, hence no dots, slashes or spaces.
-PROCESS_TYPE = re.compile(r"[a-z][a-z0-9_]*\Z")
 # What release_id makes; no path but a name comes through it.
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]*-[0-9a-f]{8}\Z")
 ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-# The process type that prepares the attached services of a release (migrations). It runs once,
-# before the switch, and is never supervised.
-RELEASE_TYPE = "release"
 # Bounds that the supervisor relies on: it waits this long for a pivot to end by itself.
 LONGEST_STOP = 240
 # No timeout of a process is longer; the pivot refuses what is out of all proportion.
@@ -94,41 +92,6 @@ def complete_lock(build: Build) -> str:
             f"it must pin {own}=={build.version}."
         )
     return format_pins(pins)
-
-
-def parse_procfile(text: str) -> dict[str, str]:
-    """Process types and their commands, one ``name: command`` a line."""
-    processes: dict[str, str] = {}
-    for line in text.splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        kind, colon, command = line.partition(":")
-        if not colon or not command.strip():
-            raise DeployError(f"The Procfile has the line {line!r}; expected 'name: command'.")
-        if kind.strip() in processes:
-            raise DeployError(f"The Procfile names process type {kind.strip()!r} twice.")
-        processes[kind.strip()] = command.strip()
-    return check_process_types(processes)
-
-
-def check_process_types(processes: Mapping[str, Any]) -> dict[str, str]:
-    """Raise DeployError for what cannot be a Procfile."""
-    for kind, command in processes.items():
-        if not PROCESS_TYPE.match(kind):
-            raise DeployError(
-                f"{kind!r} is no name for a process type: lower-case letters, digits and _ only."
-            )
-        if not isinstance(command, str) or not command.strip() or "\n" in command.strip():
-            raise DeployError(
-                f"The command of process type {kind!r} is {command!r}; it must be one line of text."
-            )
-    if not set(processes) - {RELEASE_TYPE}:
-        raise DeployError("There is no process type to run; a Procfile has at least 'web: …'.")
-    return dict(processes)
-
-
-def format_procfile(processes: Mapping[str, str]) -> str:
-    return "".join(f"{kind}: {command}\n" for kind, command in processes.items())
 
 
 def check_formation(formation: Mapping[str, int], processes: Mapping[str, str], of: str) -> None:

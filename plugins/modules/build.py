@@ -215,6 +215,22 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils import (
     _locking,
     _source,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
+    parse_procfile,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.wheel import (
+    EPOCH,
+    FOLDER,
+    LOCK,
+    LOCKS,
+    ORIGIN,
+    PROCFILE,
+    PYLOCK,
+    SBOM,
+    embed,
+    format_origin,
+    read_build,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import trust_remedy
@@ -234,21 +250,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
     format_pins,
     parse_lock,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import parse_procfile
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._sbom import complete
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import (
-    EPOCH,
-    FOLDER,
-    LOCK,
-    LOCKS,
-    ORIGIN,
-    PROCFILE,
-    PYLOCK,
-    SBOM,
-    embed,
-    format_origin,
-    read_build,
-)
 
 TIMEOUT = 900  # seconds for the build backend, which may be downloaded first
 ROUNDS = 20  # of locking without what is too young

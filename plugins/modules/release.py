@@ -241,6 +241,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import RUN, AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
+    check_process_types,
+    format_procfile,
+    parse_procfile,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.wheel import (
+    read_build,
+    read_commit,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     make_directory,
@@ -281,20 +290,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release impor
     Contents,
     check_formation,
     check_options,
-    check_process_types,
     compare,
     complete_lock,
     env_values,
     format_env,
-    format_procfile,
-    parse_procfile,
     release_id,
     run_specs,
     to_prune,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import (
-    read_build,
-    read_commit,
 )
 
 

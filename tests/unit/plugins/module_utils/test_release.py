@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a release is made of: Procfiles, config, ids, comparison, pruning."""
+"""What a release is made of: config, ids, comparison, pruning."""
 
 from __future__ import annotations
 
@@ -63,53 +63,6 @@ def test_complete_lock(requirements: str | None, wheel: str | None, lock: str) -
 def test_lock_without_the_package_itself(requirements: str, words: str) -> None:
     with pytest.raises(DeployError, match=words):
         _release.complete_lock(Build("shop", "1.0", requirements=requirements))
-
-
-# --- process types ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "processes"),
-    [
-        pytest.param("web: gunicorn shop\n", {"web": "gunicorn shop"}, id="one"),
-        pytest.param("web:gunicorn shop", {"web": "gunicorn shop"}, id="no-space-no-newline"),
-        pytest.param(
-            "# what runs\n\nweb: a\n  worker_2: b  \n", {"web": "a", "worker_2": "b"}, id="comment"
-        ),
-        pytest.param("web: a --bind x:80 # y\n", {"web": "a --bind x:80 # y"}, id="colons-stay"),
-        pytest.param("release: migrate\nweb: a\n", {"release": "migrate", "web": "a"}, id="order"),
-        pytest.param("web: a\r\nbeat: b\r\n", {"web": "a", "beat": "b"}, id="crlf"),
-    ],
-)
-def test_procfile_is_read(text: str, processes: dict[str, str]) -> None:
-    read = _release.parse_procfile(text)
-    assert list(read.items()) == list(processes.items())
-    assert _release.parse_procfile(_release.format_procfile(read)) == read
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        pytest.param("", "no process type to run", id="empty"),
-        pytest.param("release: migrate\n", "no process type to run", id="only-release"),
-        pytest.param("web gunicorn\n", "'web gunicorn'; expected", id="no-colon"),
-        pytest.param("web:   \n", "expected 'name: command'", id="no-command"),
-        pytest.param("web: a\nweb: b\n", "'web' twice", id="twice"),
-        pytest.param("Web: a\n", "'Web' is no name", id="capital"),
-        pytest.param("web-1: a\n", "'web-1' is no name", id="dash"),
-        pytest.param("../x: a\n", "is no name", id="path"),
-        pytest.param(": a\n", "'' is no name", id="no-name"),
-    ],
-)
-def test_procfile_is_refused(text: str, words: str) -> None:
-    with pytest.raises(DeployError, match=words):
-        _release.parse_procfile(text)
-
-
-@pytest.mark.parametrize("command", [None, 5, "", "  ", ["a"], "a\nb: c"], ids=repr)
-def test_a_command_is_one_line(command: Any) -> None:
-    with pytest.raises(DeployError, match=r"'web' is .* one line of text"):
-        _release.check_process_types({"web": command})
 
 
 @pytest.mark.parametrize(

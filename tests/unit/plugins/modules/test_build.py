@@ -17,7 +17,7 @@ import zipfile
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._wheel import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.wheel import (
     read_build,
     read_commit,
 )

@@ -13,50 +13,50 @@ import zipfile
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _wheel
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._build import wheel as build_wheel
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
-LOCK = f"{_wheel.FOLDER}/{_wheel.LOCK}"
-PROCFILE = f"{_wheel.FOLDER}/{_wheel.PROCFILE}"
-ORIGIN = f"{_wheel.FOLDER}/{_wheel.ORIGIN}"
+LOCK = f"{build_wheel.FOLDER}/{build_wheel.LOCK}"
+PROCFILE = f"{build_wheel.FOLDER}/{build_wheel.PROCFILE}"
+ORIGIN = f"{build_wheel.FOLDER}/{build_wheel.ORIGIN}"
 FILES = {LOCK: "a==1 --hash=sha256:00\n", PROCFILE: "web: gunicorn shöp\n"}
 WHEN = 1_772_600_768  # 2026-03-04 05:06:08 UTC
 
 
 def test_what_is_embedded_is_read_back(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     source, target = make_wheel(), tmp_path / "shop-1.0-py3-none-any.whl"
-    digest = _wheel.embed(source, target, FILES, WHEN)
+    digest = build_wheel.embed(source, target, FILES, WHEN)
     assert digest == hashlib.sha256(target.read_bytes()).hexdigest()
-    assert _wheel.read_build(target, target.name) == (FILES[LOCK], FILES[PROCFILE])
-    assert _wheel.read_build(source, source.name) == (None, None)
+    assert build_wheel.read_build(target, target.name) == (FILES[LOCK], FILES[PROCFILE])
+    assert build_wheel.read_build(source, source.name) == (None, None)
 
 
 def test_either_form_of_a_lock_is_read(make_wheel: Any) -> None:
-    wheel = make_wheel(carries={_wheel.PYLOCK: "lock-version = '1.0'\n"})
+    wheel = make_wheel(carries={build_wheel.PYLOCK: "lock-version = '1.0'\n"})
     with wheel.open("rb") as file:
-        assert _wheel.read_build(file, wheel.name) == ("lock-version = '1.0'\n", None)
+        assert build_wheel.read_build(file, wheel.name) == ("lock-version = '1.0'\n", None)
 
 
 def test_same_wheel_and_files_give_the_same_bytes(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     source, first, second = make_wheel(), tmp_path / "1.whl", tmp_path / "2.whl"
-    _wheel.embed(source, first, FILES, WHEN)
-    _wheel.embed(source, second, FILES, WHEN)
+    build_wheel.embed(source, first, FILES, WHEN)
+    build_wheel.embed(source, second, FILES, WHEN)
     assert first.read_bytes() == second.read_bytes()
-    _wheel.embed(first, second, FILES, WHEN)  # what is embedded already changes nothing
+    build_wheel.embed(first, second, FILES, WHEN)  # what is embedded already changes nothing
     assert first.read_bytes() == second.read_bytes()
     assert sorted(path.name for path in tmp_path.glob("*.whl*")) == ["1.whl", "2.whl"]
 
 
 def test_other_files_take_the_place_of_the_first(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     first, second = tmp_path / "1.whl", tmp_path / "2.whl"
-    _wheel.embed(make_wheel(), first, FILES, WHEN)
-    _wheel.embed(first, second, {**FILES, LOCK: "b==2\n"}, WHEN)
-    assert _wheel.read_build(second, second.name) == ("b==2\n", FILES[PROCFILE])
+    build_wheel.embed(make_wheel(), first, FILES, WHEN)
+    build_wheel.embed(first, second, {**FILES, LOCK: "b==2\n"}, WHEN)
+    assert build_wheel.read_build(second, second.name) == ("b==2\n", FILES[PROCFILE])
 
 
 def test_order_and_times(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     target = tmp_path / "1.whl"
-    _wheel.embed(make_wheel(), target, FILES, WHEN)
+    build_wheel.embed(make_wheel(), target, FILES, WHEN)
     with zipfile.ZipFile(target) as archive:
         members = archive.infolist()
     info = "shop-1.0.dist-info"
@@ -91,13 +91,13 @@ def test_clock_umask_and_order_of_the_builder_do_not_count(
     here = rewritten(wheel, 1, 0o100644, (2026, 1, 1, 0, 0, 0))
     there = rewritten(wheel, -1, 0o100600, (2020, 2, 2, 2, 2, 2))
     assert here.read_bytes() != there.read_bytes()
-    first = _wheel.embed(here, tmp_path / "1.whl", FILES, WHEN)
-    assert first == _wheel.embed(there, tmp_path / "2.whl", FILES, WHEN)
-    assert first != _wheel.embed(here, tmp_path / "3.whl", FILES, WHEN + 2)
+    first = build_wheel.embed(here, tmp_path / "1.whl", FILES, WHEN)
+    assert first == build_wheel.embed(there, tmp_path / "2.whl", FILES, WHEN)
+    assert first != build_wheel.embed(here, tmp_path / "3.whl", FILES, WHEN + 2)
 
 
 def test_times_that_no_archive_can_hold(make_wheel: Any, tmp_path: pathlib.Path) -> None:
-    _wheel.embed(make_wheel(), tmp_path / "1.whl", FILES, 0)
+    build_wheel.embed(make_wheel(), tmp_path / "1.whl", FILES, 0)
     with zipfile.ZipFile(tmp_path / "1.whl") as archive:
         assert archive.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
 
@@ -105,9 +105,9 @@ def test_times_that_no_archive_can_hold(make_wheel: Any, tmp_path: pathlib.Path)
 @pytest.mark.parametrize(
     ("text", "commit"),
     [
-        (_wheel.format_origin("0123abc"), "0123abc"),
-        (_wheel.format_origin("0123abc-dirty"), "0123abc-dirty"),
-        (_wheel.format_origin(None), None),
+        (build_wheel.format_origin("0123abc"), "0123abc"),
+        (build_wheel.format_origin("0123abc-dirty"), "0123abc-dirty"),
+        (build_wheel.format_origin(None), None),
         ("", None),
         ("{", None),
         ("[]", None),
@@ -118,19 +118,19 @@ def test_times_that_no_archive_can_hold(make_wheel: Any, tmp_path: pathlib.Path)
 )
 def test_commit(text: str, commit: str | None, make_wheel: Any, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "1.whl"
-    _wheel.embed(make_wheel(), path, {ORIGIN: text}, WHEN)
-    assert _wheel.read_commit(path, path.name) == commit
+    build_wheel.embed(make_wheel(), path, {ORIGIN: text}, WHEN)
+    assert build_wheel.read_commit(path, path.name) == commit
 
 
 def test_wheel_of_somebody_else_has_no_commit(make_wheel: Any) -> None:
     wheel = make_wheel()
-    assert _wheel.read_commit(wheel, wheel.name) is None
+    assert build_wheel.read_commit(wheel, wheel.name) is None
 
 
 def test_wheel_unpack_finds_every_hash_right(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     pytest.importorskip("wheel")
     target = tmp_path / "shop-1.0-py3-none-any.whl"
-    _wheel.embed(make_wheel(), target, FILES, WHEN)
+    build_wheel.embed(make_wheel(), target, FILES, WHEN)
     command = [
         sys.executable,
         "-m",
@@ -167,27 +167,27 @@ def broken(tmp_path: pathlib.Path, *names: str) -> pathlib.Path:
 )
 def test_no_wheel(names: list[str], words: str, tmp_path: pathlib.Path) -> None:
     with pytest.raises(DeployError, match=words):
-        _wheel.read_build(broken(tmp_path, *names), "x.whl")
+        build_wheel.read_build(broken(tmp_path, *names), "x.whl")
 
 
 def test_no_archive(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "x.whl"
     path.write_bytes(b"<html>not found</html>")
     with pytest.raises(DeployError, match=r"x\.whl is no wheel: File is not a zip file"):
-        _wheel.read_build(path, path.name)
+        build_wheel.read_build(path, path.name)
 
 
 def test_lock_that_is_too_large(
     make_wheel: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_wheel, "LARGEST_MEMBER", 10)
+    monkeypatch.setattr(build_wheel, "LARGEST_MEMBER", 10)
     with pytest.raises(DeployError, match=r"requirements\.txt in .* is larger than 10 bytes"):
-        _wheel.read_build(make_wheel(carries={_wheel.LOCK: FILES[LOCK]}), "shop")
+        build_wheel.read_build(make_wheel(carries={build_wheel.LOCK: FILES[LOCK]}), "shop")
 
 
 def test_embedding_that_fails_leaves_the_target(make_wheel: Any, tmp_path: pathlib.Path) -> None:
     target = tmp_path / "shop.whl"
     target.write_bytes(b"old")
     with pytest.raises(DeployError):
-        _wheel.embed(broken(tmp_path, "x"), target, FILES, WHEN)
+        build_wheel.embed(broken(tmp_path, "x"), target, FILES, WHEN)
     assert target.read_bytes() == b"old"
