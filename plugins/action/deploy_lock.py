@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._controller import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.holder import (
     has_ended,
     process_of,
     run_id,

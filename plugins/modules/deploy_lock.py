@@ -204,7 +204,7 @@ import contextlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
     APP,
     Lock,
     Moment,
@@ -213,12 +213,12 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock i
     release,
     take,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._lock_file import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
     LockFile,
     Unreadable,
     now,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 
 def read(file: LockFile, wish: Wish, moment: Moment) -> Lock | None:

@@ -226,18 +226,18 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import iso
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import iso
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
+    LockFile,
+    Unreadable,
+    now,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._footprint import (
     disk,
     memory,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._lock_file import (
-    LockFile,
-    Unreadable,
-    now,
-)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._observation import (
     Seen,
     common_release,

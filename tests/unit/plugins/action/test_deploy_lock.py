@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.action.deploy_lock import ActionModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._controller import process_of
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.holder import (
+    process_of,
+)
 
 
 @pytest.fixture

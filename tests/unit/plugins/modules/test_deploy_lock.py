@@ -14,15 +14,18 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _lock_file
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import store
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
     Lock,
     Refused,
     Wish,
     release,
     take,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._lock_file import LockFile, now
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
+    LockFile,
+    now,
+)
 from ansible_collections.twelvefactor.deploy.plugins.modules import deploy_lock
 
 
@@ -163,7 +166,7 @@ def test_a_disk_that_is_full(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def write(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_lock_file, "write_atomically", write)
+    monkeypatch.setattr(store, "write_atomically", write)
     assert "Could not work on the lock of shop: [Errno 28]" in ask("r1").result["msg"]
 
 
@@ -245,7 +248,7 @@ def test_killed_in_the_middle(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
     process.start()
     assert process.pid
     assert inside.wait(120)
-    monkeypatch.setattr(_lock_file, "PATIENCE", 0.1)
+    monkeypatch.setattr(store, "PATIENCE", 0.1)
     with pytest.raises(Exception, match="fuser"), LockFile("shop", tmp_path).alone():
         pass
     os.kill(process.pid, signal.SIGKILL)

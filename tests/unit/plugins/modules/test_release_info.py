@@ -21,9 +21,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import Wish, take
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
+    Wish,
+    take,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
+    LockFile,
+    now,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._lock_file import LockFile, now
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import watchers
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Supervisor

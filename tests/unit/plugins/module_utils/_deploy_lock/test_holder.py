@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _controller
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._controller import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import holder
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.holder import (
     has_ended,
     process_of,
     run_id,
@@ -153,5 +153,5 @@ def test_whoever(monkeypatch: pytest.MonkeyPatch) -> None:
     def getuser() -> str:
         raise KeyError
 
-    monkeypatch.setattr(_controller.getpass, "getuser", getuser)
+    monkeypatch.setattr(holder.getpass, "getuser", getuser)
     assert whoever() == f"{os.getuid()}@build1"

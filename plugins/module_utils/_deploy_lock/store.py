@@ -12,7 +12,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import Lock, Moment
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
+    Lock,
+    Moment,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,

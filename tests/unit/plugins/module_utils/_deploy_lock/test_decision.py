@@ -10,7 +10,7 @@ import json
 import re
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
     TTL,
     Decision,
     Lock,
