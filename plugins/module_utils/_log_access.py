@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 
 DEPTH = 8  # parts of a path that a route has
 METHODS = frozenset(

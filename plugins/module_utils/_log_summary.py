@@ -41,7 +41,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files imp
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range, iso
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import Groups, Tally
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import read_records
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
+    read_records,
+)
 
 STEPS = (1, 5, 15, 60, 300, 900, 3600, 21600, 86400, 604800)  # seconds
 MOST_STEPS = 120  # of a timeline

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
@@ -28,6 +27,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import
     runs,
     watched,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
 CIRCUSCTL = "/opt/circus/bin/circusctl"
 COMMAND_TIMEOUT = 30.0  # seconds for one systemctl or circusctl

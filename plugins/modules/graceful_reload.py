@@ -151,7 +151,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
     counted,
@@ -163,16 +162,17 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import
     watchers,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._probe import ask, check_url
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
+    RELEASE_ID,
+    check_formation,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     Record,
     bad_releases,
     formation_of,
     history,
     provenance,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    RELEASE_ID,
-    check_formation,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import (
     Failure,

@@ -240,7 +240,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import RUN, AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
     check_process_types,
     format_procfile,
@@ -255,7 +254,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
     make_directory,
     write_atomically,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import WHEELS, Installer
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
     find_uv,
@@ -283,21 +281,30 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.wheelhouse import (
     Wheelhouse,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    RELEASE_ID,
-    Build,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
     Config,
-    Contents,
-    check_formation,
     check_options,
-    compare,
-    complete_lock,
     env_values,
     format_env,
-    release_id,
     run_specs,
-    to_prune,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
+    Contents,
+    compare,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import RUN, AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.install import (
+    WHEELS,
+    Installer,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
+    RELEASE_ID,
+    Build,
+    check_formation,
+    complete_lock,
+    release_id,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.retention import to_prune
 
 
 def source_of(params: dict[str, Any]) -> Index | Wheelhouse | None:

@@ -225,7 +225,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import iso
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
     LockFile,
@@ -247,7 +246,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._observation i
     unwell,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import watched
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     bad_releases,
     rollback_targets,
     serving_since,

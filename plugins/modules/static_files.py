@@ -86,9 +86,9 @@ import pathlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._static_files import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.static_files import (
     check_directories,
     decide,
     forget_releases,

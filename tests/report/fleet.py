@@ -25,7 +25,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_summary i
     AppSummary,
     Limits,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 
 UNTIL = 1773766800.0  # 2026-03-17T17:00:00Z
 DAY = Range(UNTIL - 86400, UNTIL)

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec

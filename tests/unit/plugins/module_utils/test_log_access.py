@@ -16,7 +16,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_access im
     parse_request,
     route,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 
 A, B = "1.0-aaaaaaaa", "2.0-bbbbbbbb"
 ENTRY: dict[str, Any] = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _pivots
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import Status
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
     PROCESS_OPTIONS,
     Config,
     run_specs,

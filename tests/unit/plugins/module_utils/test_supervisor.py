@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _supervisor
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import (
     Failure,
     Supervisor,

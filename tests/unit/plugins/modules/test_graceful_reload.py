@@ -14,15 +14,17 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
     Status,
     watched,
     watchers,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import PROCESS_OPTIONS
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
+    PROCESS_OPTIONS,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Failure
 from ansible_collections.twelvefactor.deploy.plugins.modules import graceful_reload
 

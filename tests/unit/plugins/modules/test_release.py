@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 from ansible_collections.twelvefactor.deploy.plugins.modules import release
 
 CANARY = "canary-in-a-coal-mine"  # in what conftest.py gives the module, too

@@ -24,9 +24,9 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import Installer
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.install import Installer
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 from ansible_collections.twelvefactor.deploy.plugins.modules import release
 
 SERVES, TARGET, SURPLUS, LEFT_OVER = "1.0-11111111", "0.9-22222222", "0.1-33333333", "0.5-44444444"

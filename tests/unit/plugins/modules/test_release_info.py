@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
     Wish,
     take,
@@ -31,7 +30,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import watchers
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.twelvefactor.deploy.plugins.modules import release_info
 

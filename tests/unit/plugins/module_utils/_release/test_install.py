@@ -15,13 +15,13 @@ import tarfile
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _install
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._install import Installer
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
     installed_packages,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import install
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.install import Installer
 
 pytestmark = pytest.mark.xdist_group("pip")  # with --dist loadgroup one environment is enough
 
@@ -213,7 +213,7 @@ def test_every_app_has_a_cache_of_its_own(home: AppHome, tmp_path: pathlib.Path)
 def offline(home: AppHome, filled: Any, uv: str | None, *names: str) -> tuple[Impatient, Any]:
     """Wheels beside the lock, and an index that would be heard of if it were asked."""
     lock = lock_of(home, filled, "shop")
-    wheels = lock.parent / _install.WHEELS
+    wheels = lock.parent / install.WHEELS
     wheels.mkdir()
     for name in names:
         path = f"/files/{name}-1.0-py3-none-any.whl"
@@ -234,7 +234,7 @@ def test_uv_and_a_wheel_that_is_another_one(
     home: AppHome, filled: Any, uv_venv: pathlib.Path
 ) -> None:
     there, lock = offline(home, filled, UV, "changed")
-    wheels = lock.parent / _install.WHEELS
+    wheels = lock.parent / install.WHEELS
     (wheels / "changed-1.0-py3-none-any.whl").rename(wheels / "shop-1.0-py3-none-any.whl")
     assert HASH in complaint(there, uv_venv, lock)
 
@@ -325,7 +325,7 @@ def test_index_url_is_in_no_argument(home: AppHome, monkeypatch: pytest.MonkeyPa
         assert not {"UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"} & set(environment)
         return 0, ""
 
-    monkeypatch.setattr(_install, "run", run)
+    monkeypatch.setattr(install, "run", run)
     for uv in ("/opt/circus/bin/uv", None):
         lock = write_lock(home, "shop==1.0")
         Installer(home, f"https://joe:{SECRET}@index.test/", "/usr/bin/python3", uv).install(

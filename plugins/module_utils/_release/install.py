@@ -11,7 +11,6 @@ import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
@@ -29,6 +28,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.mar
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
     parse_lock,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 TIMEOUT = 900  # seconds for one command of the installer

@@ -13,14 +13,16 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _app_home
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
-    Contents,
-    format_env,
+    home as release_home,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import format_env
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
+    Contents,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 
 A, B, C = "1.0-aaaaaaaa", "2.0-bbbbbbbb", "3.0-cccccccc"
 
@@ -113,6 +115,9 @@ def test_lock_ends_with_an_error(home: AppHome) -> None:
         pass
 
 
+# --- current ----------------------------------------------------------------------------------
+
+
 def test_current(home: AppHome) -> None:
     assert home.current() is None
     home.point_to(A)
@@ -125,6 +130,9 @@ def test_current(home: AppHome) -> None:
     home.point_to(None)
     home.point_to(None)
     assert home.current() is None
+
+
+# --- releases ---------------------------------------------------------------------------------
 
 
 def test_installed_and_unfinished(home: AppHome) -> None:
@@ -177,11 +185,14 @@ def test_interrupted_removal_leaves_no_release(
         raise OSError(5, "Input/output error")
 
     put(home, A)
-    monkeypatch.setattr(_app_home.shutil, "rmtree", crash)
+    monkeypatch.setattr(release_home.shutil, "rmtree", crash)
     with pytest.raises(OSError, match="Input/output"):
         home.remove(A)
     assert home.installed() == []
     assert home.unfinished() == [A]
+
+
+# --- the record -------------------------------------------------------------------------------
 
 
 def entry(release: str) -> Record:
@@ -224,11 +235,14 @@ def test_broken_bytes_do_not_stop_a_rollback(home: AppHome, broken: bytes) -> No
     assert home.rollback_target(B) == A
 
 
+# --- bin/run ----------------------------------------------------------------------------------
+
+
 def test_run_gives_a_command_the_config_and_the_packages_of_the_release(home: AppHome) -> None:
     path = put(home, A, env=format_env({"GREETING": "it's\n$HOME", "PATH": "/evil"}))
     (path / "bin").mkdir()
     (path / "venv" / "bin").mkdir(parents=True)
-    (path / "bin" / "run").write_text(_app_home.RUN)
+    (path / "bin" / "run").write_text(release_home.RUN)
     (path / "bin" / "run").chmod(0o750)
     home.point_to(A)
     done = subprocess.run(
@@ -258,6 +272,6 @@ def test_run_gives_a_command_the_config_and_the_packages_of_the_release(home: Ap
 def test_run_ends_as_the_command_does(home: AppHome) -> None:
     path = put(home, A)
     (path / "bin").mkdir()
-    (path / "bin" / "run").write_text(_app_home.RUN)
+    (path / "bin" / "run").write_text(release_home.RUN)
     command = ["sh", path / "bin" / "run", "sh", "-c", "exit 7"]
     assert subprocess.run(command, check=False, timeout=120).returncode == 7

@@ -25,12 +25,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
     format_pins,
     parse_lock,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
+    Contents,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     Record,
     read_records,
     rollback_target,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import Contents
 
 # Seconds; a pivot that starts holds the lock for a moment, to see whether somebody else does.
 LOCK_PATIENCE = 0.5

@@ -10,7 +10,7 @@ import stat
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._static_files import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.static_files import (
     StaticFile,
     check_directories,
     decide,

@@ -9,8 +9,10 @@ import dataclasses
 import pathlib
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _record
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    record as release_record,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 
 
 def series(text: str) -> list[Record]:
@@ -61,7 +63,7 @@ def series(text: str) -> list[Record]:
     ],
 )
 def test_history(happened: str, stack: str) -> None:
-    assert _record.history(series(happened)) == stack.split()
+    assert release_record.history(series(happened)) == stack.split()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_rollback_target(
 ) -> None:
     records = series(happened)
     installed = {record.release for record in records} - set(missing)
-    assert _record.rollback_target(iter(records), current, installed) == target
+    assert release_record.rollback_target(iter(records), current, installed) == target
 
 
 @pytest.mark.parametrize(
@@ -118,9 +120,9 @@ def test_rollbacks_one_after_the_other(happened: str, missing: str, walk: str) -
     records = series(happened)
     installed = {record.release for record in records} - set(missing)
     current: str | None = records[-1].release
-    assert _record.rollback_targets(records, current, installed) == walk.split()
+    assert release_record.rollback_targets(records, current, installed) == walk.split()
     for expected in [*walk.split(), None]:
-        target = _record.rollback_target(records, current, installed)
+        target = release_record.rollback_target(records, current, installed)
         assert target == expected
         if target:
             records.append(Record("now", "rollback", target, "good", before=current))
@@ -145,7 +147,7 @@ def test_rollbacks_one_after_the_other(happened: str, missing: str, walk: str) -
 def test_serving_since(happened: str, serving: str | None, entry: int | None) -> None:
     records = series(happened)
     expected = None if entry is None else records[entry].at
-    assert _record.serving_since(iter(records), serving) == expected
+    assert release_record.serving_since(iter(records), serving) == expected
 
 
 def test_serving_since_when_the_record_missed_something() -> None:
@@ -154,7 +156,7 @@ def test_serving_since_when_the_record_missed_something() -> None:
         Record("2", "deploy", "A", "good", before="B"),
         Record("3", "scale", "A", "good", before="A"),
     ]
-    assert _record.serving_since(records, "A") == "2"
+    assert release_record.serving_since(records, "A") == "2"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_serving_since_when_the_record_missed_something() -> None:
     ],
 )
 def test_bad_releases(happened: str, bad: str) -> None:
-    assert _record.bad_releases(series(happened)) == set(bad.split())
+    assert release_record.bad_releases(series(happened)) == set(bad.split())
 
 
 def record(release: str, outcome: str = "good", **formation: int) -> Record:
@@ -191,7 +193,7 @@ def record(release: str, outcome: str = "good", **formation: int) -> Record:
     ],
 )
 def test_formation_of(records: list[Record], formation: dict[str, int] | None) -> None:
-    assert _record.formation_of(iter(records), "A") == formation
+    assert release_record.formation_of(iter(records), "A") == formation
 
 
 AT = "2026-01-02T03:04:05Z"
@@ -218,7 +220,7 @@ OLD = (
 
 
 def parsed(text: str) -> list[Record]:
-    return _record.parse_records(text.encode().splitlines(keepends=True))
+    return release_record.parse_records(text.encode().splitlines(keepends=True))
 
 
 @pytest.mark.parametrize(
@@ -253,8 +255,8 @@ BROKEN = {
     "the-other-half": FULL.line().encode()[40:-1],
     "deep": b"[" * 100_000,
     "deep-object": b'{"a":' * 100_000,
-    "huge": b"x" * (3 * _record.LONGEST_LINE),
-    "huge-and-right": FULL.line().encode().replace(b"joe", b"j" * _record.LONGEST_LINE),
+    "huge": b"x" * (3 * release_record.LONGEST_LINE),
+    "huge-and-right": FULL.line().encode().replace(b"joe", b"j" * release_record.LONGEST_LINE),
     "many-digits": FULL.line().encode().replace(b"1.5", b"1" * 5000),
     "endless": FULL.line().encode().replace(b"1.5", b"1e999"),
     "not-a-number": FULL.line().encode().replace(b"1.5", b"NaN"),
@@ -274,19 +276,19 @@ def test_what_is_no_record_is_passed_over(line: bytes, tmp_path: pathlib.Path) -
     path = tmp_path / "releases.jsonl"
     lines = (record("A").line().encode(), line + b"\n", record("C").line().encode())
     path.write_bytes(b"".join(lines))
-    assert _record.read_records(path) == [record("A"), record("C")]
+    assert release_record.read_records(path) == [record("A"), record("C")]
     path.write_bytes(lines[0] + line)
-    assert _record.read_records(path) == [record("A")]
+    assert release_record.read_records(path) == [record("A")]
 
 
 def test_no_file_has_no_records(tmp_path: pathlib.Path) -> None:
-    assert _record.read_records(tmp_path / "releases.jsonl") == []
+    assert release_record.read_records(tmp_path / "releases.jsonl") == []
     (tmp_path / "file").touch()
-    assert _record.read_records(tmp_path / "file" / "releases.jsonl") == []
+    assert release_record.read_records(tmp_path / "file" / "releases.jsonl") == []
 
 
 def test_every_field_has_a_type() -> None:
-    assert list(_record.TYPES) == [field.name for field in dataclasses.fields(Record)]
+    assert list(release_record.TYPES) == [field.name for field in dataclasses.fields(Record)]
 
 
 def test_a_record_is_one_line() -> None:
@@ -309,7 +311,7 @@ def test_a_record_is_one_line() -> None:
     ],
 )
 def test_provenance(manifest: dict[str, object], told: dict[str, str]) -> None:
-    assert _record.provenance(manifest) == told
+    assert release_record.provenance(manifest) == told
 
 
 def test_an_attempt_that_has_ended_is_one_entry() -> None:
@@ -326,5 +328,5 @@ def test_an_attempt_that_was_cut_off_stays(outcome: str) -> None:
     text = "".join(record.line() for record in (begun, later))
     records = parsed(text)
     assert records == [begun, later]
-    assert _record.bad_releases(records) == set()
-    assert _record.history(records) == ([] if outcome == "pending" else ["C"])
+    assert release_record.bad_releases(records) == set()
+    assert release_record.history(records) == ([] if outcome == "pending" else ["C"])

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Config and how processes are run: what makes a release of a build. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
+    RELEASE_TYPE,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+
+ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# Bounds that the supervisor relies on: it waits this long for a pivot to end by itself.
+LONGEST_STOP = 240
+# No timeout of a process is longer; the pivot refuses what is out of all proportion.
+LONGEST = 86_400
+
+PROCESS_OPTIONS: dict[str, Any] = {
+    "overlap": True,
+    "ready_after": 5.0,
+    "ready_timeout": 60.0,
+    "drain_timeout": 60.0,
+    "stop_timeout": 30.0,
+}
+LOG_DEFAULTS = {"log_format": "text", "log_destination": "file"}  # of older releases, too
+
+
+@dataclass(frozen=True)
+class Config:
+    """What makes a release of a build: config, interpreter and how its processes are run."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    python: str = "/usr/bin/python3"
+    health: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    log_format: str = "text"
+    log_destination: str = "file"
+
+
+def env_values(env: Mapping[str, Any]) -> dict[str, str]:
+    """Config as strings, in the order of its keys.
+
+    Booleans and None have no agreed form in an environment, so they are refused rather than
+    guessed at: write the string that the app expects.
+    """
+    values = {}
+    for key in sorted(env):
+        value = env[key]
+        if not ENV_KEY.match(key):
+            raise DeployError(f"{key!r} is no name for an environment variable.")
+        if isinstance(value, bool) or value is None:
+            raise DeployError(
+                f"env {key} is {value!r}; write the string that the app expects, in quotes."
+            )
+        if not isinstance(value, str | int | float):
+            raise DeployError(f"env {key} is a {type(value).__name__}; one value per key.")
+        if "\0" in str(value):
+            raise DeployError(f"env {key} holds a NUL character, which no environment can.")
+        values[key] = str(value)
+    return values
+
+
+def format_env(env: Mapping[str, str]) -> str:
+    """``KEY=value`` lines, quoted so that a POSIX shell and shlex read the same."""
+    return "".join(f"{key}={shlex.quote(env[key])}\n" for key in sorted(env))
+
+
+def check_options(options: Mapping[str, Any], health: Mapping[str, Any]) -> None:
+    """Raise DeployError for how processes are run if the pivot would refuse it at the deploy."""
+    for kind, given in options.items():
+        if not isinstance(given, Mapping):
+            raise DeployError(f"process_options of {kind} is {given!r}; expected a dictionary.")
+        for option, value in given.items():
+            if value is not None:
+                _check_option(kind, option, value)
+    if health.get("count", 1) < 1:
+        raise DeployError(f"health.count is {health['count']}; at least one answer is needed.")
+
+
+def _check_option(kind: str, option: str, value: Any) -> None:
+    if option in ("socket", "overlap"):
+        if not isinstance(value, bool):
+            raise DeployError(f"{option} of {kind} is {value!r}; write true or false.")
+    elif option in PROCESS_OPTIONS:
+        longest = LONGEST_STOP if option == "stop_timeout" else LONGEST
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= longest:
+            raise DeployError(
+                f"{option} of {kind} is {value!r}; write a number of seconds, at most {longest}."
+            )
+    else:
+        raise DeployError(
+            f"process_options of {kind} has {option!r}; known are socket, "
+            f"{', '.join(PROCESS_OPTIONS)}."
+        )
+
+
+def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[str, Any]]:
+    """What the pivot needs to know of each process type (see roles/circus/files/pivot.py)."""
+    check_options(config.options, config.health)
+    unknown = set(config.options) - set(processes)
+    if unknown:
+        raise DeployError(
+            f"process_options names {', '.join(sorted(unknown))}, but the process types are "
+            f"{', '.join(processes)}."
+        )
+    specs = {}
+    for kind, command in processes.items():
+        if kind == RELEASE_TYPE:
+            continue
+        given = {k: v for k, v in config.options.get(kind, {}).items() if v is not None}
+        spec: dict[str, Any] = {"command": command, "socket": kind == "web"}
+        spec |= PROCESS_OPTIONS | given
+        spec |= {key: getattr(config, key) for key in LOG_DEFAULTS}
+        if spec["socket"]:
+            spec["health"] = dict(config.health)
+        specs[kind] = spec
+    return specs

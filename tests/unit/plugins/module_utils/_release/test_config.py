@@ -1,0 +1,182 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Config of a release, and how its processes are run."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+import subprocess
+from typing import Any
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    config as release_config,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import Config
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("x", "x"), ("", ""), (5, "5"), (1.5, "1.5"), ("1", "1"), ("true", "true")],
+    ids=repr,
+)
+def test_env_values(value: Any, text: str) -> None:
+    assert release_config.env_values({"B": value, "A": "a"}) == {"A": "a", "B": text}
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        pytest.param({"A": True}, "env A is True; write the string", id="boolean"),
+        pytest.param({"A": None}, "env A is None; write the string", id="none"),
+        pytest.param({"A": ["SECRET"]}, "env A is a list; one value", id="list"),
+        pytest.param({"A": {"SECRET": 1}}, "env A is a dict; one value", id="dict"),
+        pytest.param({"A": "SECRET\0"}, "env A holds a NUL", id="nul"),
+        pytest.param({"A-B": "SECRET"}, "'A-B' is no name", id="dash"),
+        pytest.param({"1A": "SECRET"}, "'1A' is no name", id="digit-first"),
+        pytest.param({"": "SECRET"}, "'' is no name", id="empty-name"),
+        pytest.param({"A\n": "SECRET"}, "is no name", id="newline-in-the-name"),
+        pytest.param({"Ä": "SECRET"}, "'Ä' is no name", id="umlaut"),
+    ],
+)
+def test_env_is_refused(env: dict[str, Any], words: str) -> None:
+    with pytest.raises(DeployError) as caught:
+        release_config.env_values(env)
+    assert words in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
+VALUES = {
+    "plain": "value",
+    "empty": "",
+    "space": " two  words ",
+    "newline": "one\ntwo\n",
+    "newlines-only": "\n\n",
+    "carriage-return": "one\r\ntwo\r",
+    "tab": "a\tb",
+    "single-quote": "it's",
+    "single-quotes": "''",
+    "double-quote": 'say "yes"',
+    "all-quotes": """'"'"'`""",
+    "dollar": "$HOME ${HOME} $(id) $$",
+    "backtick": "`id`",
+    "backslash": "a\\b\\\\c\\",
+    "backslash-n": "a\\nb",
+    "backslash-newline": "a\\\nb",
+    "unicode": "Grüße, 世界 🎉",
+    "no-break-space": "a\u00a0b\u2028c",
+    "hash": "a # b",
+    "hash-first": "#a",
+    "equals": "a=b=c",
+    "equals-first": "=",
+    "export": "export A=b",
+    "semicolon": "a; id",
+    "ampersand": "a & b && c | d > e < f",
+    "glob": "* ? [a-z] ~",
+    "brace": "{a,b}",
+    "exclamation": "a!b!!",
+    "percent": "%d %s %%",
+    "url": "postgresql://joe:p%40ss@db:5432/shop?sslmode=verify-full&x=1#y",
+    "json": '{"a": ["b", 1], "c": "d\'e"}',
+    "pem": "-----BEGIN KEY-----\nMIIE/+=\n-----END KEY-----\n",
+    "control": "\x01\x1b[31m\x7f",
+    "long": "x" * 20_000,
+}
+
+
+@pytest.fixture(scope="module")
+def env_file(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    path = tmp_path_factory.mktemp("env") / "env"
+    env = {f"V{number}": value for number, value in enumerate(VALUES.values())}
+    path.write_bytes(release_config.format_env(env).encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def as_sh_reads_it(env_file: pathlib.Path) -> dict[str, str]:
+    done = subprocess.run(
+        ["sh", "-c", 'set -eu; set -a; . "$1"; exec env -0', "sh", str(env_file)],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    return dict(entry.split("=", 1) for entry in done.stdout.decode().split("\0") if entry)
+
+
+@pytest.fixture(scope="module")
+def as_shlex_reads_it(env_file: pathlib.Path) -> dict[str, str]:
+    words = shlex.split(env_file.read_bytes().decode(), comments=True)
+    return dict(word.split("=", 1) for word in words)
+
+
+@pytest.mark.parametrize("number", range(len(VALUES)), ids=list(VALUES))
+def test_sh_and_shlex_read_the_value_that_was_written(
+    number: int, as_sh_reads_it: dict[str, str], as_shlex_reads_it: dict[str, str]
+) -> None:
+    value = list(VALUES.values())[number]
+    assert as_sh_reads_it[f"V{number}"] == value
+    assert as_shlex_reads_it[f"V{number}"] == value
+
+
+def test_env_file_is_in_the_order_of_its_keys() -> None:
+    assert release_config.format_env({"B": "2", "A": "x y"}) == "A='x y'\nB=2\n"
+
+
+# --- how processes are run --------------------------------------------------------------------
+
+
+def test_run_specs() -> None:
+    config = Config(
+        health={"path": "/up", "host": "h", "count": 2},
+        log_format="json",
+        log_destination="journal",
+        options={
+            "worker": {"overlap": False, "stop_timeout": 240, "ready_after": None},
+            "admin": {"socket": True},
+        },
+    )
+    processes = {"release": "m", "web": "w", "worker": "k", "admin": "a"}
+    specs = release_config.run_specs(processes, config)
+    defaults = release_config.PROCESS_OPTIONS | {
+        "log_format": "json",
+        "log_destination": "journal",
+    }
+    health = {"path": "/up", "host": "h", "count": 2}
+    assert specs == {
+        "web": {"command": "w", "socket": True, "health": health, **defaults},
+        "worker": {
+            "command": "k", "socket": False, **defaults, "overlap": False, "stop_timeout": 240
+        },
+        "admin": {"command": "a", "socket": True, "health": health, **defaults},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"beat": {}}, "names beat, but the process types are web", id="unknown-type"),
+        pytest.param({"web": {"timeout": 5}}, "web has 'timeout'; known are", id="unknown-option"),
+        pytest.param({"web": None}, "process_options of web is None", id="no-dictionary"),
+        pytest.param({"web": [1]}, "expected a dictionary", id="list"),
+        pytest.param({"web": {"stop_timeout": 241}}, "241; .*at most 240", id="stops-too-late"),
+        pytest.param({"web": {"stop_timeout": "30"}}, "is '30'; write a number", id="text"),
+        pytest.param({"web": {"ready_timeout": -1}}, "is -1; write a number", id="negative"),
+        pytest.param({"web": {"drain_timeout": 1e9}}, "at most 86400", id="years"),
+        pytest.param({"web": {"ready_after": float("nan")}}, "is nan; write", id="nan"),
+        pytest.param({"web": {"ready_after": True}}, "is True; write a number", id="boolean"),
+        pytest.param({"web": {"overlap": "no"}}, "is 'no'; write true or false", id="overlap"),
+        pytest.param({"web": {"socket": 1}}, "is 1; write true or false", id="socket"),
+    ],
+)
+def test_process_options_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(DeployError, match=words):
+        release_config.run_specs({"web": "x"}, Config(options=options))
+
+
+def test_health_needs_an_answer() -> None:
+    with pytest.raises(DeployError, match=r"health\.count is 0"):
+        release_config.run_specs({"web": "x"}, Config(health={"count": 0}))
