@@ -210,11 +210,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import (
-    _contents,
-    _locking,
-    _source,
-)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
     parse_procfile,
 )
@@ -250,7 +245,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
     format_pins,
     parse_lock,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._sbom import complete
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish import (
+    checkout,
+    dependency_lock,
+    quarantine,
+    screening,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish.sbom import complete
 
 TIMEOUT = 900  # seconds for the build backend, which may be downloaded first
 ROUNDS = 20  # of locking without what is too young
@@ -290,10 +291,10 @@ class Build:
         self.params = params
         self.work = work
         self.source = pathlib.Path(params["source"]).resolve()
-        self.checkout = _source.find(self.source)
+        self.checkout = checkout.find(self.source)
         if params["require_commit"]:
-            _source.check(self.source, self.checkout)
-        self.tree = _source.copy(self.source, self.checkout, work / "source")
+            checkout.check(self.source, self.checkout)
+        self.tree = checkout.copy(self.source, self.checkout, work / "source")
         committed = self.checkout.time if self.checkout and self.checkout.time else EPOCH
         self.epoch = str(os.environ.get("SOURCE_DATE_EPOCH") or committed)
 
@@ -376,8 +377,8 @@ class Build:
 
     def examine(self, wheel: Distribution) -> None:
         """Refuse a wheel that must not be seen by others."""
-        found = _contents.look_through(wheel.path, self.params["allowed_files"])
-        _contents.refuse(wheel.filename, found)
+        found = screening.look_through(wheel.path, self.params["allowed_files"])
+        screening.refuse(wheel.filename, found)
         if not self.params["tools"]:
             return
         code, said = run(
@@ -396,14 +397,14 @@ class Build:
 
     def lock(self, wheel: Distribution) -> tuple[str, str]:
         """Name and text of the lock: that of the source, or one that is made now."""
-        needed = _locking.dependencies(wheel.fields)
+        needed = dependency_lock.dependencies(wheel.fields)
         name = lock_of(self.tree, self.params["requirements"])
         app = f"{wheel.name} {wheel.version}"
         if name is None:
             return LOCK, self.make_lock(wheel, needed)
         text = read(self.tree, name, "lock file")
-        pins = _locking.pins_of(text, name, wheel.name)
-        _locking.check_complete(pins, needed, name, app)
+        pins = dependency_lock.pins_of(text, name, wheel.name)
+        dependency_lock.check_complete(pins, needed, name, app)
         aged = self.hold_back(pins)
         if aged.young:
             listed = ", ".join(f"{pin.name} {pin.version}" for pin in aged.young)
@@ -436,7 +437,7 @@ class Build:
                 held = ", ".join(f"{pin.name} {pin.version}" for pin in refused)
                 waiting = f" Too young for the quarantine are {held}." if held else ""
                 raise DeployError(f"Could not {what}: uv said:\n{said[-OUTPUT:]}{waiting}")
-            pins = _locking.pins_of(lock.read_text(), "the new lock", wheel.name)
+            pins = dependency_lock.pins_of(lock.read_text(), "the new lock", wheel.name)
             aged = self.hold_back(pins)
             if not aged.young:
                 return format_pins(aged.pins)
@@ -461,25 +462,25 @@ class Build:
                     return format_pins(parse_lock(text, file.name))
         return ""
 
-    def hold_back(self, pins: Sequence[Pin]) -> _locking.Aged:
+    def hold_back(self, pins: Sequence[Pin]) -> quarantine.Aged:
         days = self.params["quarantine"]
         if not days:
-            return _locking.Aged(tuple(pins), (), ())
+            return quarantine.Aged(tuple(pins), (), ())
         url = self.params["upload_times_url"] or self.params["index_url"]
         if not url:
             raise DeployError("A quarantine needs `upload_times_url`, an index with upload times.")
         index = Index(url, None if self.params["upload_times_url"] else self.params["ca_path"])
         exempt = {canonical_name(name) for name in self.params["quarantine_exempt"]}
-        times: dict[str, Mapping[str, _locking.Uploaded] | None] = {}
+        times: dict[str, Mapping[str, quarantine.Uploaded] | None] = {}
         for name in {pin.name for pin in pins} - exempt:
             page = index.page(name)
-            times[name] = None if page is None else _locking.parse_upload_times(page)
+            times[name] = None if page is None else quarantine.parse_upload_times(page)
         if times and not any(times.values()) and any(known is not None for known in times.values()):
             raise DeployError(
                 f"{index.shown} does not say when files were uploaded, as devpi does not; give "
                 "`upload_times_url`, the simple pages of an index that does, e.g. its upstream."
             )
-        aged = _locking.hold_back(pins, times, time.time() - days * _locking.DAY, exempt)
+        aged = quarantine.hold_back(pins, times, time.time() - days * quarantine.DAY, exempt)
         if aged.unknown:
             raise DeployError(
                 f"{index.shown} knows {', '.join(aged.unknown)}, but not the files that are "
@@ -493,7 +494,9 @@ class Build:
         for python in self.params["pythons"]:
             for platform in self.params["platforms"]:
                 requirements = self.work / "target.txt"
-                requirements.write_text(_locking.for_target(lock, name, app.name, python, platform))
+                requirements.write_text(
+                    dependency_lock.for_target(lock, name, app.name, python, platform)
+                )
                 words = ["pip", "install", "--dry-run", "--quiet", "--no-deps"]
                 words += ["--target", str(self.work / "nowhere"), "--only-binary", ":all:"]
                 words += ["--python-version", python, "--python-platform", platform]
@@ -541,7 +544,7 @@ def build(params: dict[str, Any], work: pathlib.Path) -> dict[str, Any]:
     wheel = one.wheel()
     one.examine(wheel)
     name, lock = one.lock(wheel)
-    pins = _locking.pins_of(lock, name, wheel.name)
+    pins = dependency_lock.pins_of(lock, name, wheel.name)
     one.try_targets(lock, name, wheel)
     origin = one.checkout.origin if one.checkout else None
     member = PYLOCK if is_pylock(lock) else LOCK

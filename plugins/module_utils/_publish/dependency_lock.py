@@ -1,15 +1,12 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock of a build: what it must hold, and which files are old enough to be in it. Pure."""
+"""What the lock of a build must hold. Pure."""
 
 from __future__ import annotations
 
-import datetime
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
@@ -28,21 +25,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
     parse_lock,
 )
 
-DAY = 86_400  # seconds
-
 # ``name [extras] specifiers``, up to a marker
 _DEPENDENCY = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*"
     r"(?:\((?P<bracketed>[^)]*)\)|(?P<specifiers>[^;@]*))(?P<url>@[^;]*)?(?:;(?P<marker>.*))?\Z"
 )
-
-
-@dataclass(frozen=True)
-class Uploaded:
-    """One file of a project: its name, and when it was uploaded, in seconds since 1970."""
-
-    filename: str
-    time: float
 
 
 def dependencies(fields: Sequence[tuple[str, str]]) -> list[str]:
@@ -110,52 +97,3 @@ def _fits(version: str, specifiers: str) -> bool:
         return satisfies(version, specifiers)
     except DeployError:
         return True  # post releases and the like, which uv has judged
-
-
-def parse_upload_times(page: Mapping[str, Any]) -> dict[str, Uploaded]:
-    """When the files of a project were uploaded, by their sha256 (PEP 700)."""
-    times = {}
-    for file in page.get("files", []):
-        when, digest = file.get("upload-time"), file.get("hashes", {}).get("sha256")
-        if when and digest:
-            moment = datetime.datetime.fromisoformat(when)
-            times[digest.lower()] = Uploaded(file.get("filename", ""), moment.timestamp())
-    return times
-
-
-@dataclass(frozen=True)
-class Aged:
-    """A lock with what is too young left out."""
-
-    pins: tuple[Pin, ...]
-    young: tuple[Pin, ...]  # no wheel of it is old enough
-    unknown: tuple[str, ...]  # names of projects whose files nobody has a time for
-
-
-def hold_back(
-    pins: Sequence[Pin],
-    times: Mapping[str, Mapping[str, Uploaded] | None],
-    cutoff: float,
-    exempt: Collection[str] = (),
-) -> Aged:
-    """Leave out files that were uploaded after ``cutoff``.
-
-    ``times``: per project what is known of its files; None for a project that the public does not
-    know, i.e. one of our own, which needs no waiting for. A file of a known project without a time
-    is as good as young: somebody put it there in another's name, or it has been taken away.
-    """
-    kept, young, unknown = [], [], []
-    names = {canonical_name(name) for name in exempt}
-    for pin in pins:
-        known = times[pin.name] if pin.name not in names else None
-        if known is None:
-            kept.append(pin)
-            continue
-        old = [h for h in pin.hashes if h in known and known[h].time <= cutoff]
-        if any(known[h].filename.endswith(".whl") for h in old):
-            kept.append(replace(pin, hashes=tuple(old)))
-        elif not any(h in known for h in pin.hashes):
-            unknown.append(pin.name)
-        else:
-            young.append(pin)
-    return Aged(tuple(kept), tuple(young), tuple(unknown))

@@ -10,8 +10,8 @@ import zipfile
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _contents
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish import screening
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
     ],
 )
 def test_names_that_do_not_belong(member: str, words: str) -> None:
-    assert words in (_contents.judge_name(member) or "")
+    assert words in (screening.judge_name(member) or "")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_names_that_do_not_belong(member: str, words: str) -> None:
     ],
 )
 def test_names_that_may_be_there(member: str) -> None:
-    assert _contents.judge_name(member) is None
+    assert screening.judge_name(member) is None
 
 
 BEGIN = "-----BEGIN %sPRIVATE KEY-----"
@@ -82,7 +82,7 @@ BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj"
     ],
 )
 def test_secrets(text: str, words: str) -> None:
-    assert words in (_contents.judge_content(text.encode()) or "")
+    assert words in (screening.judge_content(text.encode()) or "")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_secrets(text: str, words: str) -> None:
     ],
 )
 def test_what_is_no_secret(text: str) -> None:
-    assert _contents.judge_content(text.encode()) is None
+    assert screening.judge_content(text.encode()) is None
 
 
 @pytest.fixture
@@ -111,10 +111,10 @@ def wheel(tmp_path: pathlib.Path, make_wheel: Any) -> pathlib.Path:
 
 
 def test_every_file_is_named(wheel: pathlib.Path) -> None:
-    found = _contents.look_through(wheel, [])
+    found = screening.look_through(wheel, [])
     assert [finding.member for finding in found] == ["shop/.env", "shop/key.pem"]
     with pytest.raises(DeployError) as refused:
-        _contents.refuse(wheel.name, found)
+        screening.refuse(wheel.name, found)
     assert str(refused.value) == (
         "shop-1.0-py3-none-any.whl must not be published: shop/.env holds the config of one "
         "deploy, often its secrets; shop/key.pem holds a private key. Keep them out of the build "
@@ -123,12 +123,12 @@ def test_every_file_is_named(wheel: pathlib.Path) -> None:
 
 
 def test_what_is_allowed(wheel: pathlib.Path) -> None:
-    found = _contents.look_through(wheel, ["shop/.env", "*.pem"])
+    found = screening.look_through(wheel, ["shop/.env", "*.pem"])
     assert found == []
-    _contents.refuse(wheel.name, found)
+    screening.refuse(wheel.name, found)
 
 
 def test_many_findings_are_counted() -> None:
-    found = [_contents.Finding(f"{number}.pyc", "is old") for number in range(8)]
+    found = [screening.Finding(f"{number}.pyc", "is old") for number in range(8)]
     with pytest.raises(DeployError, match=r"4\.pyc is old; and 3 more\. Keep"):
-        _contents.refuse("x.whl", found)
+        screening.refuse("x.whl", found)

@@ -10,8 +10,10 @@ import pathlib
 import subprocess
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _source
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish import (
+    checkout as publish_checkout,
+)
 
 COMMITTED = 1_772_600_768  # 2026-03-04 05:06:08 UTC
 
@@ -50,30 +52,30 @@ def names(directory: pathlib.Path) -> list[str]:
 
 def test_a_clean_commit(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
     (shop / "a.secret").write_text("ignored by git\n")
-    checkout = _source.find(shop)
-    assert checkout == _source.Checkout(
+    checkout = publish_checkout.find(shop)
+    assert checkout == publish_checkout.Checkout(
         shop.parent, "shop", git(shop, "rev-parse", "HEAD"), COMMITTED, ()
     )
     assert checkout.origin == checkout.commit
-    _source.check(shop, checkout)
-    tree = _source.copy(shop, checkout, tmp_path / "copy")
+    publish_checkout.check(shop, checkout)
+    tree = publish_checkout.copy(shop, checkout, tmp_path / "copy")
     assert tree == tmp_path / "copy" / "shop"
     assert names(tree) == [".gitignore", "shop.py"]
     assert names(tmp_path / "copy") == ["README", "shop"]
 
 
 def test_what_else_lives_in_the_repository_does_not_count(shop: pathlib.Path) -> None:
-    before = _source.find(shop)
+    before = publish_checkout.find(shop)
     (shop.parent / "README").write_text("changed\n")
-    assert _source.find(shop) == before
+    assert publish_checkout.find(shop) == before
     git(shop, "commit", "--quiet", "--all", "--message", "x", when=COMMITTED + 60)
-    assert _source.find(shop) == before
+    assert publish_checkout.find(shop) == before
 
 
 def test_another_commit(shop: pathlib.Path) -> None:
     (shop / "shop.py").write_text("two\n")
     git(shop, "commit", "--quiet", "--all", "--message", "x", when=COMMITTED + 60)
-    checkout = _source.find(shop)
+    checkout = publish_checkout.find(shop)
     assert checkout is not None
     assert (checkout.commit, checkout.time) == (git(shop, "rev-parse", "HEAD"), COMMITTED + 60)
 
@@ -87,16 +89,16 @@ def test_changes_are_refused_or_copied(shop: pathlib.Path, tmp_path: pathlib.Pat
     (shop / "new").mkdir()
     (shop / "new" / "zwölf.py").write_text("three\n")
     (shop / "a.secret").write_text("ignored by git\n")
-    checkout = _source.find(shop)
+    checkout = publish_checkout.find(shop)
     assert checkout is not None
     assert checkout.origin == git(shop, "rev-parse", "HEAD") + "-dirty"
     with pytest.raises(DeployError) as refused:
-        _source.check(shop, checkout)
+        publish_checkout.check(shop, checkout)
     assert str(refused.value) == (
         f"{shop} has changes that are not committed: shop/old.py, shop/shop.py, shop/new/; "
         "commit them, or build it as it is with require_commit=false."
     )
-    tree = _source.copy(shop, checkout, tmp_path / "copy")
+    tree = publish_checkout.copy(shop, checkout, tmp_path / "copy")
     assert names(tree) == [".gitignore", "new", "shop.py"]
     assert (tree / "shop.py").read_text() == "two\n"
     assert names(tree / "new") == ["zwölf.py"]
@@ -106,19 +108,19 @@ def test_many_changes_are_counted(shop: pathlib.Path) -> None:
     for number in range(7):
         (shop / f"{number}.py").write_text("")
     with pytest.raises(DeployError, match=r"shop/4\.py and 2 more; commit them"):
-        _source.check(shop, _source.find(shop))
+        publish_checkout.check(shop, publish_checkout.find(shop))
 
 
 def test_a_source_that_is_in_no_commit_yet(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
     young = shop.parent / "young"
     young.mkdir()
     (young / "young.py").write_text("")
-    checkout = _source.find(young)
+    checkout = publish_checkout.find(young)
     assert checkout is not None
     assert (checkout.commit, checkout.origin) == (None, None)
     with pytest.raises(DeployError, match=f"young is in no commit of {shop.parent} yet"):
-        _source.check(young, checkout)
-    assert names(_source.copy(young, checkout, tmp_path / "copy")) == ["young.py"]
+        publish_checkout.check(young, checkout)
+    assert names(publish_checkout.copy(young, checkout, tmp_path / "copy")) == ["young.py"]
 
 
 def test_a_repository_without_a_commit(tmp_path: pathlib.Path) -> None:
@@ -126,19 +128,19 @@ def test_a_repository_without_a_commit(tmp_path: pathlib.Path) -> None:
     fresh.mkdir()
     (fresh / "x.py").write_text("")
     git(fresh, "init", "--quiet")
-    checkout = _source.find(fresh)
+    checkout = publish_checkout.find(fresh)
     assert checkout is not None
-    assert names(_source.copy(fresh, checkout, tmp_path / "copy")) == ["x.py"]
+    assert names(publish_checkout.copy(fresh, checkout, tmp_path / "copy")) == ["x.py"]
 
 
 def test_a_source_outside_of_git(tmp_path: pathlib.Path) -> None:
     source = tmp_path / "source"
     (source / "__pycache__").mkdir(parents=True)
     (source / "shop.py").write_text("")
-    assert _source.find(source) is None
+    assert publish_checkout.find(source) is None
     with pytest.raises(DeployError, match="is in no git repository, so nobody could tell"):
-        _source.check(source, None)
-    assert names(_source.copy(source, None, tmp_path / "copy")) == ["shop.py"]
+        publish_checkout.check(source, None)
+    assert names(publish_checkout.copy(source, None, tmp_path / "copy")) == ["shop.py"]
 
 
 def test_a_directory_that_git_ignores(shop: pathlib.Path) -> None:
@@ -146,20 +148,20 @@ def test_a_directory_that_git_ignores(shop: pathlib.Path) -> None:
     ignored = shop / "x.secret"
     ignored.mkdir()
     (ignored / "shop.py").write_text("")
-    assert _source.find(ignored) is None
+    assert publish_checkout.find(ignored) is None
 
 
 def test_without_git(shop: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert _source.find(shop) is None
+    assert publish_checkout.find(shop) is None
 
 
 def test_a_repository_that_git_cannot_read(shop: pathlib.Path) -> None:
     (shop.parent / ".git" / "config").write_text("[core\n")
     with pytest.raises(DeployError, match=r"Could not ask git about .*bad config line 1"):
-        _source.find(shop)
+        publish_checkout.find(shop)
 
 
 def test_no_directory(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DeployError, match=r"There is no directory .*/none to build from"):
-        _source.find(tmp_path / "none")
+        publish_checkout.find(tmp_path / "none")

@@ -9,7 +9,7 @@ import json
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._sbom import complete
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish.sbom import complete
 
 SAID = {
     "components": [

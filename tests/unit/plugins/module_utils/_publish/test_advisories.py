@@ -13,13 +13,13 @@ import zipfile
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._advisories import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish.advisories import (
     Advisories,
     affects,
     read_database,
     serving,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 
 def advisory(
