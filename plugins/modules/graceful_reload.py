@@ -152,16 +152,26 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
-    counted,
-    instances,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_probe import (
+    ask,
+    check_url,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import (
     longest_move,
     slowest_steps,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
+    Failure,
+    Supervisor,
+    wait_for,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
+    counted,
+    instances,
     united,
     watched,
     watchers,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._probe import ask, check_url
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
     RELEASE_ID,
@@ -173,11 +183,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.recor
     formation_of,
     history,
     provenance,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import (
-    Failure,
-    Supervisor,
-    wait_for,
 )
 
 PROBE_TIMEOUT = 10.0  # seconds for nginx to answer

@@ -232,12 +232,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
     now,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._footprint import (
-    disk,
-    memory,
-)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._observation import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.drift import (
     Seen,
     common_release,
     drift,
@@ -245,14 +241,20 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._observation i
     state,
     unwell,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import watched
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.footprint import (
+    disk,
+    memory,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
+    Supervisor,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import watched
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     bad_releases,
     rollback_targets,
     serving_since,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Supervisor
 
 STATUS_FILE = re.compile(r"([a-z][a-z0-9_]*-[0-9]+)\.json\Z")
 TOLD = ("version", "installed_at", "python")

@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
-    Status,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import Status
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
+    Failure,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
     watched,
     watchers,
 )
@@ -25,7 +28,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.confi
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Failure
 from ansible_collections.twelvefactor.deploy.plugins.modules import graceful_reload
 
 A, B, C = "1.0-aaaaaaaa", "2.0-bbbbbbbb", "3.0-cccccccc"

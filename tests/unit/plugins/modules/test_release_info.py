@@ -29,10 +29,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
     now,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import watchers
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
+    Supervisor,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
+    watchers,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import Supervisor
 from ansible_collections.twelvefactor.deploy.plugins.modules import release_info
 
 A, B = "1.0-aaaaaaaa", "2.0-bbbbbbbb"

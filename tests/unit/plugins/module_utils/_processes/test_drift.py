@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._observation import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.drift import (
     Seen,
     common_release,
     drift,

@@ -10,8 +10,10 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _pivots
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import Status
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
+    status as processes_status,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import Status
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
     PROCESS_OPTIONS,
     Config,
@@ -176,7 +178,7 @@ REFUSED = {"to": NEW, "outcome": "refused", "reason": "exit 3"}
     ],
 )
 def test_judge(now: Status | None, before: Status | None, answer: str) -> None:
-    verdict = _pivots.judge(now, before, NEW)
+    verdict = processes_status.judge(now, before, NEW)
     assert verdict.arrived == (answer == "arrived")
     assert verdict.failed == (answer.startswith("failed: ") or answer == "ended by itself")
     assert verdict.astray == (answer == "astray")
@@ -185,13 +187,13 @@ def test_judge(now: Status | None, before: Status | None, answer: str) -> None:
 
 def test_a_verdict_shows_what_the_process_wrote() -> None:
     now = status("serving", OLD, hups=2, to=NEW, outcome="refused", reason="x", output=["a", "b"])
-    assert _pivots.judge(now, BEFORE, NEW).output == ("a", "b")
+    assert processes_status.judge(now, BEFORE, NEW).output == ("a", "b")
 
 
 def test_a_verdict_shows_what_a_process_wrote_that_ended_by_itself() -> None:
     end = {"exit_code": 3, "output": ["a", "b"]}
     now = status("failed", None, hups=2, outcome="done", end=end)
-    verdict = _pivots.judge(now, BEFORE, NEW)
+    verdict = processes_status.judge(now, BEFORE, NEW)
     assert (verdict.reason, verdict.output) == (
         "web-1 ended by itself with exit code 3",
         ("a", "b"),
@@ -284,84 +286,30 @@ def test_status_of_a_pivot_that_fell_back() -> None:
     assert told.move["instead_of"] == refused | {"instead_of": None}
 
 
-# --- formations -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("formation", "names"),
-    [
-        ({}, ""),
-        ({"web": 0}, ""),
-        ({"web": 1}, "web-1"),
-        ({"worker": 2, "web": 1}, "web-1 worker-1 worker-2"),
-        ({"a_1": 1, "b": 0}, "a_1-1"),
-    ],
-    ids=["empty", "none", "one", "sorted", "digits"],
-)
-def test_instances_and_watchers(formation: dict[str, int], names: str) -> None:
-    assert _pivots.instances(formation) == names.split()
-    configuration = _pivots.watchers("shop", formation)
-    assert _pivots.watched(configuration) == names.split()
-    for name in names.split():
-        assert f"/srv/shop {name}\n" in configuration
-        assert f"stdout_stream.filename = /var/log/shop/{name}.log\n" in configuration
-
-
-def test_watchers_do_not_depend_on_the_order() -> None:
-    """A changed section would be stopped and started by circusd."""
-    one = _pivots.watchers("shop", {"web": 1, "worker": 1})
-    assert one == _pivots.watchers("shop", {"worker": 1, "web": 1})
-    more = _pivots.watchers("shop", {"worker": 2, "web": 1})
-    assert one in more
-
-
-def test_watchers_that_stay_keep_their_text() -> None:
-    """circusd would stop and start them when a newer version of this writes them otherwise."""
-    old = _pivots.watchers("shop", {"web": 1, "worker": 1}).replace(
-        "max_retry", "other = 1\nmax_retry"
-    )
-    assert _pivots.watchers("shop", {"web": 1, "worker": 1}, old) == old
-    more = _pivots.watchers("shop", {"web": 2}, old)
-    assert _pivots.sections(more) == {
-        "web-1": _pivots.sections(old)["web-1"],
-        "web-2": _pivots.section("shop", "web-2"),
-    }
-    assert _pivots.watchers("shop", {"web": 2}, more) == more
-
-
-def test_united() -> None:
-    old = _pivots.watchers("shop", {"web": 1, "worker": 1}).replace(
-        "max_retry", "other = 1\nmax_retry"
-    )
-    new = _pivots.watchers("shop", {"beat": 1, "web": 1}, old)
-    both = _pivots.united(old, new)
-    assert _pivots.sections(both) == _pivots.sections(old) | _pivots.sections(new)
-    assert _pivots.watched(both) == ["beat-1", "web-1", "worker-1"]
-    assert _pivots.united("", new) == _pivots.united(new, new) == new
-
-
-def test_watched_takes_no_other_section() -> None:
-    assert _pivots.watched("") == []
-    assert _pivots.watched("[circus]\n# [watcher:no]\n[watcher:web-1]\n[env:web-1]\n") == ["web-1"]
-
-
 def test_longest_move() -> None:
     options = {"worker": {"ready_timeout": 100, "drain_timeout": 0}, "beat": {"stop_timeout": 240}}
     options["beat"]["overlap"] = False
     specs = run_specs({"web": "a", "worker": "b", "beat": "c"}, Config(options=options))
     usual = sum(value for value in PROCESS_OPTIONS.values() if value is not True)
-    assert _pivots.longest_move(specs, {}) == _pivots.ALLOWANCE
-    assert _pivots.longest_move(specs, {"web": 1}) == _pivots.ALLOWANCE + usual
-    assert _pivots.longest_move(specs, {"web": 1, "beat": 0}) == _pivots.ALLOWANCE + usual
-    longest = _pivots.longest_move(specs, {"web": 1, "worker": 2, "beat": 1})
+    assert processes_status.longest_move(specs, {}) == processes_status.ALLOWANCE
+    assert processes_status.longest_move(specs, {"web": 1}) == processes_status.ALLOWANCE + usual
+    assert (
+        processes_status.longest_move(specs, {"web": 1, "beat": 0})
+        == processes_status.ALLOWANCE + usual
+    )
+    longest = processes_status.longest_move(specs, {"web": 1, "worker": 2, "beat": 1})
     # the worker's gate, then the beat's stop and gate, then the slowest drain and stop
-    assert longest == _pivots.ALLOWANCE + (100 + 5) + (240 + 60 + 5) + (60 + 240)
+    assert longest == processes_status.ALLOWANCE + (100 + 5) + (240 + 60 + 5) + (60 + 240)
 
 
 def test_slowest_steps() -> None:
     one = status(seconds={"gate": 1.0, "total": 1.5})
     two = status(seconds={"gate": 0.5, "drain": 2.0})
-    assert _pivots.slowest_steps([one, two, status()]) == {"gate": 1.0, "total": 1.5, "drain": 2.0}
+    assert processes_status.slowest_steps([one, two, status()]) == {
+        "gate": 1.0,
+        "total": 1.5,
+        "drain": 2.0,
+    }
 
 
 # --- what a process wrote ---------------------------------------------------------------------
@@ -393,7 +341,7 @@ LAST = [f"line {number}" for number in range(10)]
     ],
 )
 def test_wrote_last(output: list[Any] | None, shown: list[str]) -> None:
-    assert _pivots.wrote_last({} if output is None else {"output": output}) == shown
+    assert processes_status.wrote_last({} if output is None else {"output": output}) == shown
 
 
 @pytest.mark.parametrize(
@@ -410,4 +358,4 @@ def test_wrote_last(output: list[Any] | None, shown: list[str]) -> None:
     ids=["among-others", "alone", "other", "longer", "other-key", "inside-a-value", "empty"],
 )
 def test_runs(environ: str, answer: bool) -> None:
-    assert _pivots.runs(environ.encode(), NEW) is answer
+    assert processes_status.runs(environ.encode(), NEW) is answer

@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _supervisor
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._supervisor import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
+    supervisor as processes_supervisor,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Failure,
     Supervisor,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
 OLD, NEW = "1.0-aaaaaaaa", "2.0-bbbbbbbb"
 
@@ -50,7 +52,7 @@ class Here(Supervisor):
 
 @pytest.fixture
 def here(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> Here:
-    monkeypatch.setattr(_supervisor, "POLL", 0.005)
+    monkeypatch.setattr(processes_supervisor, "POLL", 0.005)
     here = Here(home)
     here.run_directory.mkdir()
     here.configuration_path.parent.mkdir()
@@ -124,7 +126,7 @@ def test_busy_circusd_is_asked_again(here: Here) -> None:
 
 
 def test_circusd_that_stays_busy(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_supervisor, "BUSY_TIMEOUT", 0.0)
+    monkeypatch.setattr(processes_supervisor, "BUSY_TIMEOUT", 0.0)
     here.answers.extend([(3, "already running")] * 5)
     with pytest.raises(DeployError, match="Could not tell circusd of shop to read its conf"):
         here.take_configuration()
@@ -173,7 +175,7 @@ def test_drop(here: Here) -> None:
 
 
 def test_drop_of_what_does_not_heed_it(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_supervisor, "COMMAND_TIMEOUT", 5.0)
+    monkeypatch.setattr(processes_supervisor, "COMMAND_TIMEOUT", 5.0)
     tell(here, "beat-1", state="gate")
     looks: list[str] = []
 
@@ -282,7 +284,7 @@ def test_status_of_a_pivot_that_nobody_has_reaped(here: Here) -> None:
     process = subprocess.Popen(["true"])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     tell(here, pid=process.pid)
-    assert _supervisor.is_zombie(process.pid)
+    assert processes_supervisor.is_zombie(process.pid)
     assert here.status("web-1") is None
     process.wait()
 
@@ -423,8 +425,8 @@ def test_wait_until_gone(here: Here) -> None:
 
 
 def test_zombie() -> None:
-    assert not _supervisor.is_zombie(os.getpid())
+    assert not processes_supervisor.is_zombie(os.getpid())
     name = [sys.executable, "-c", "open('/proc/self/comm', 'w').write(') Z ('); input()"]
     with subprocess.Popen(name, stdin=subprocess.PIPE) as process:
-        assert not _supervisor.is_zombie(process.pid)
+        assert not processes_supervisor.is_zombie(process.pid)
         process.communicate(b"\n", timeout=10)

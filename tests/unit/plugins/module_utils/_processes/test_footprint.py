@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._footprint import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.footprint import (
     disk,
     memory,
     share,

@@ -19,14 +19,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._pivots import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import (
     INSTANCE,
     Status,
     Verdict,
     judge,
     runs,
-    watched,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import watched
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
 CIRCUSCTL = "/opt/circus/bin/circusctl"

@@ -9,7 +9,7 @@ import pathlib
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _probe
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import nginx_probe
 
 NAME = "shop.test"
 
@@ -20,7 +20,7 @@ NAME = "shop.test"
      (429, False), (500, False), (502, False), (503, False)],
 )  # fmt: skip
 def test_what_shows_the_app(status: int, good: bool) -> None:
-    assert _probe.shows_the_app(status) is good
+    assert nginx_probe.shows_the_app(status) is good
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_what_shows_the_app(status: int, good: bool) -> None:
 )
 def test_no_url(url: str) -> None:
     with pytest.raises(ValueError, match="is not of the form https://NAME/PATH"):
-        _probe.check_url(url)
+        nginx_probe.check_url(url)
 
 
 def url_of(server: Any, path: str = "/healthz?deep=1") -> str:
@@ -43,22 +43,22 @@ def url_of(server: Any, path: str = "/healthz?deep=1") -> str:
 def test_asks_this_host_whatever_the_name_resolves_to(index: Any, status: int, said: str) -> None:
     index.answers["/healthz?deep=1"] = [index.Answer(b"well", status=status)]
     url = url_of(index)
-    assert _probe.ask(url, 5) == (said and f"GET {url} at 127.0.0.1: {said}")
+    assert nginx_probe.ask(url, 5) == (said and f"GET {url} at 127.0.0.1: {said}")
     assert index.asked == [("/healthz?deep=1", None)]
 
 
 def test_takes_any_certificate(server: Any, certificate: tuple[pathlib.Path, pathlib.Path]) -> None:
     server.answers["/"] = [server.Answer(b"well")]
     server.start(certificate)
-    assert _probe.ask(url_of(server, ""), 5) == ""
+    assert nginx_probe.ask(url_of(server, ""), 5) == ""
 
 
 def test_nobody_listens(server: Any) -> None:
     url = url_of(server)
     server.stop()
-    assert _probe.ask(url, 5) == f"GET {url} at 127.0.0.1: [Errno 111] Connection refused"
+    assert nginx_probe.ask(url, 5) == f"GET {url} at 127.0.0.1: [Errno 111] Connection refused"
 
 
 def test_no_tls_at_the_other_end(index: Any) -> None:
-    said = _probe.ask(url_of(index).replace("http://", "https://"), 5)
+    said = nginx_probe.ask(url_of(index).replace("http://", "https://"), 5)
     assert "SSL" in said or "reset" in said
