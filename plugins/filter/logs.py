@@ -13,7 +13,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_document 
     document,
     table,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import (
     RangeError,
     parse_range,
 )

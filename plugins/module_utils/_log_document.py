@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import line
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_events import Events
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import iso
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.events import Events
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import (
     OTHER,
     RELATIVE_ERROR,
     Groups,
@@ -19,6 +18,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally imp
     add_counts,
     largest,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import iso
 
 # Of one app, over all hosts.
 ROUTES, RELEASES, MESSAGES, SLOWEST = 200, 50, 100, 10

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import line
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import Tally
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_deploys import (
     Rollout,
     around,

@@ -141,15 +141,15 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import Deadline
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import (
-    RangeError,
-    parse_range,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_summary import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import Deadline
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import (
     Limits,
     Places,
     Summary,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import (
+    RangeError,
+    parse_range,
 )
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")

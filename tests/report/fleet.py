@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _fleet, _log_document
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_access import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.access import (
     Request,
     Served,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_events import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.events import (
     ERROR,
     WARNING,
     Event,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range, iso
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_summary import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import (
     AppSummary,
     Limits,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range, iso
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 
 UNTIL = 1773766800.0  # 2026-03-17T17:00:00Z

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils import _fleet, _log_document
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import Tally
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._report import (
     compared,
     labels,

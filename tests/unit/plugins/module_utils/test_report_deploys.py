@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import Tally
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_deploys import (
     Rollout,
     around,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_summary import Places
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import Places
 from ansible_collections.twelvefactor.deploy.plugins.modules import log_summary
 
 

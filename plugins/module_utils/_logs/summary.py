@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import (
-    _log_access,
-    _log_events,
-    _log_journal,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import access
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import events as logs_events
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import (
+    journal as logs_journal,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_access import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.access import (
     Request,
     Served,
     parse_request,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_events import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.events import (
     Assembler,
     Dated,
     Event,
@@ -31,7 +31,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_events im
     group_of,
     read_line,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     Deadline,
     LogError,
     LogFile,
@@ -39,8 +39,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files imp
     logs,
     opened,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range, iso
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import Groups, Tally
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Groups, Tally
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range, iso
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     read_records,
 )
@@ -169,7 +169,7 @@ class Summary:
         places: Places,
         limits: Limits,
         deadline: Deadline,
-        journal: Journal = _log_journal.entries,
+        journal: Journal = logs_journal.entries,
     ) -> None:
         self.wanted, self.places, self.journal = wanted, places, journal
         self.limits, self.deadline = limits, deadline
@@ -217,7 +217,7 @@ class Summary:
 
     def read_access(self, summary: AppSummary, file: LogFile) -> None:
         since, until = self.wanted.since, self.wanted.until
-        for text, at in lines(file, since, until, _log_access.clock, self.deadline):
+        for text, at in lines(file, since, until, access.clock, self.deadline):
             if at is not None and at not in self.wanted:
                 continue
             summary.lines += 1
@@ -258,7 +258,7 @@ class Summary:
         since, until = self.wanted.since, self.wanted.until
         trouble: LogError | None = None
         try:
-            for text, _at in lines(file, since, until, _log_events.clock, self.deadline):
+            for text, _at in lines(file, since, until, logs_events.clock, self.deadline):
                 line = read_line(text)
                 # what has ended with this line was written before it
                 yield from of_each(dated, assembler.feed(cut(line)))

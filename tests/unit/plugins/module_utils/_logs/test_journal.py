@@ -9,15 +9,15 @@ import json
 import pathlib
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     Deadline,
     LogError,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_journal import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.journal import (
     entries,
     parse_entry,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range
 
 WANTED = Range(100.0, 200.0)
 

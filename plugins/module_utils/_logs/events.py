@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range, iso
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import (
     OTHER,
     add_counts,
     fold,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range, iso
 
 ERROR, WARNING, LOWER = "error", "warning", ""
 WORDS = {

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _log_files
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import files as logs_files
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     Deadline,
     LogError,
     lines,
@@ -86,7 +86,7 @@ def test_who_may_write_there_does_not_choose_what_root_reads(tmp_path: pathlib.P
 def test_rotation_in_the_middle(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "shop.log", "2\n", 20)
     put(tmp_path / "shop.log.1", "1\n", 10)
-    open_file, calls = _log_files.open_file, []
+    open_file, calls = logs_files.open_file, []
 
     def rotate(path: pathlib.Path) -> object:
         calls.append(path.name)
@@ -96,7 +96,7 @@ def test_rotation_in_the_middle(tmp_path: pathlib.Path, monkeypatch: pytest.Monk
             put(tmp_path / "shop.log", "3\n", 30)
         return open_file(path)
 
-    monkeypatch.setattr(_log_files, "open_file", rotate)
+    monkeypatch.setattr(logs_files, "open_file", rotate)
     assert read(tmp_path, "shop.log") == ["1", "2", "3"]
     assert len(calls) == 5
 

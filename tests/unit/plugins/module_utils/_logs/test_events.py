@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_events import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.events import (
     Assembler,
     Dated,
     Event,
@@ -21,7 +21,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_events im
     normal,
     read_line,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range
 
 TRACE = """\
 Traceback (most recent call last):

@@ -10,7 +10,7 @@ import math
 import random
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_tally import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import (
     OTHER,
     RELATIVE_ERROR,
     Groups,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.filter.logs import FilterModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import (
     Range,
     RangeError,
     iso,

@@ -11,12 +11,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     CHECKED,
     Deadline,
     LogError,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range
 
 FIELDS = "MESSAGE,SYSLOG_IDENTIFIER"
 

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_access import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.access import (
     Served,
     clock,
     parse_request,

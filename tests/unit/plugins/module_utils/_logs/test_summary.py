@@ -19,17 +19,17 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_document 
     document,
     table,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_files import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     Deadline,
     LogError,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_range import Range, iso
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_summary import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import (
     Limits,
     Places,
     Summary,
     step_of,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range, iso
 
 BEGIN = 1767322800.0  # 2026-01-02T03:00:00Z
 WANTED = Range(BEGIN, BEGIN + 3600)
