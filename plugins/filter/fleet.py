@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import (
     certificates,
     document,
     table,

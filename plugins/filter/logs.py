@@ -9,23 +9,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_document import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.logs import (
+    absolute,
     document,
     table,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import (
-    RangeError,
-    parse_range,
 )
 
 
 def log_range(since: str, until: str = "now") -> dict[str, str]:
     """Begin and end as absolute times, and the reason why there are none."""
-    now = float(int(time.time()))  # whole seconds are easier to read and to ask for again
-    try:
-        return {**parse_range(str(since), str(until), now).told(), "error": ""}
-    except RangeError as error:
-        return {"since": "", "until": "", "error": str(error)}
+    # whole seconds are easier to read and to ask for again
+    return absolute(str(since), str(until), float(int(time.time())))
 
 
 class FilterModule:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jinja2
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._report import page
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report import page
 
 TEMPLATES = pathlib.Path(__file__).parents[2] / "playbooks" / "templates"
 

@@ -10,7 +10,10 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _fleet, _log_document
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import logs as fleet_logs
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import (
+    status as fleet_status,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.access import (
     Request,
     Served,
@@ -133,7 +136,7 @@ def logs() -> dict[str, Any]:
                 {**DAY.told(), "step": STEP, "apps": apps, "nginx": [], "incomplete": []},
             )
         )
-    return _log_document.document(answers)
+    return fleet_logs.document(answers)
 
 
 def log_events(summary: AppSummary, since: float) -> None:
@@ -198,7 +201,7 @@ def status() -> dict[str, Any]:
             {"item": "later", "state": "absent", "current": None, "formation": {}} | ABSENT
         )
         answers.append((host, {"ping": "pong"}, {"results": results}))
-    found = _fleet.document(answers)
+    found = fleet_status.document(answers)
     ending = [("app1", 61), ("app2", 61), ("app3", 61), ("proxy1", 9), ("index1", 74)]
     found["certificates"] = {
         host: {

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.filter.report import report_page
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _fleet, _log_document
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import logs as fleet_logs
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import status
 from report import fleet
 
 VOID = {"meta", "link", "br", "img", "rect", "line"}
@@ -130,8 +131,8 @@ def test_tables_say_what_they_are(page: str) -> None:
 
 def test_of_a_fleet_that_cannot_be_reached() -> None:
     lost = {"unreachable": True, "msg": "Connection refused"}
-    logs = _log_document.document([("app1", lost)]) | fleet.DAY.told()
-    found = {"status": _fleet.document([("app1", lost, {"results": []})]), "logs": logs}
+    logs = fleet_logs.document([("app1", lost)]) | fleet.DAY.told()
+    found = {"status": status.document([("app1", lost, {"results": []})]), "logs": logs}
     text = " ".join(Reader(report_page(found, now=fleet.UNTIL)).text.split())
     assert "app1 unreachable: Connection refused" in text
     assert "No host has said anything of an app." in text

@@ -15,10 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._log_document import (
-    document,
-    table,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.logs import document, table
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     Deadline,
     LogError,

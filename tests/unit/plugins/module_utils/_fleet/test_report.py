@@ -9,13 +9,16 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _fleet, _log_document
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._report import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import logs as fleet_logs
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import (
+    status as fleet_status,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report import (
     compared,
     labels,
     page,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
 from report import fleet
 
 RANGE = fleet.DAY.told()
@@ -138,8 +141,8 @@ def test_a_bad_day(found: dict[str, Any]) -> None:
 
 
 def test_nobody_can_be_reached() -> None:
-    status = _fleet.document([("app1", LOST, {"results": []})])
-    logs = _log_document.document([("app1", LOST)]) | RANGE
+    status = fleet_status.document([("app1", LOST, {"results": []})])
+    logs = fleet_logs.document([("app1", LOST)]) | RANGE
     shown = page(status, logs, "Fleet", fleet.UNTIL)
     assert (shown["apps"], shown["certificates"], shown["disks"]) == ([], [], [])
     assert shown["verdict"]["text"] == "1 thing to look at"

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_deploys import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_deploys import (
     Rollout,
     around,
     rollouts,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
 
 A, B = "1.0-aaaaaaaa", "2.0-bbbbbbbb"
 

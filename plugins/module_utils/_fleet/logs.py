@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import line
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import line
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.events import Events
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import (
     OTHER,
@@ -18,7 +18,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally im
     add_counts,
     largest,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import iso
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import (
+    RangeError,
+    iso,
+    parse_range,
+)
 
 # Of one app, over all hosts.
 ROUTES, RELEASES, MESSAGES, SLOWEST = 200, 50, 100, 10
@@ -27,6 +31,14 @@ SHOWN_ROUTES, SHOWN_MESSAGES, WIDEST = 20, 15, 90
 CLASSES = ("2xx", "3xx", "4xx", "5xx")
 TIMES = ("p50", "p95", "p99", "max")
 HEADINGS = ("REQUESTS", *CLASSES, "P50 ms", "P95 ms", "P99 ms", "MAX ms")
+
+
+def absolute(since: str, until: str, now: float) -> dict[str, str]:
+    """Begin and end of a range, the same for every host, and the reason why there are none."""
+    try:
+        return {**parse_range(since, until, now).told(), "error": ""}
+    except RangeError as error:
+        return {"since": "", "until": "", "error": str(error)}
 
 
 class AppDocument:

@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import line
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_deploys import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_deploys import (
     Rollout,
     around,
     rollouts,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_plot import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_plot import (
     CLASSES,
     Frame,
     Mark,
     classes,
     draw,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_text import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_text import (
     NOTHING,
     clock,
     count,
@@ -32,6 +30,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_text i
     share,
     size,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import line
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
 
 # A state of an app on a host, in three: what is to be done about it.
 GRADES = {"serving": "good", "moving": "note", "empty": "note", "absent": "note"}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_plot import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_plot import (
     LANES,
     LEAST,
     LEFT,

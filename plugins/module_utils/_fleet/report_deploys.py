@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_text import (
+    seconds_of,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_text import seconds_of
 
 TOGETHER = 3600.0  # seconds between two hosts that may lie within one rollout
 PARTS = ("requests", "bytes", "statuses", "timed", "milliseconds", "longest", "latencies")

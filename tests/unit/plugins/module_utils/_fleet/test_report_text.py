@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _report_text as text
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import report_text as text
 
 
 @pytest.mark.parametrize(

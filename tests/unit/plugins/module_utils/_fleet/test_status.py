@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import (
     certificates,
     document,
     line,

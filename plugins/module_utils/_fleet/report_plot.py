@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._report_text import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_text import (
     ceiling,
     count,
 )
