@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_user import conflict
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.user import conflict
 
 
 def app_user_conflict(found: Sequence[str], name: str) -> str:

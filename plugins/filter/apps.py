@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.twelvefactor.deploy.plugins.module_utils import _app_settings as judge
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_settings import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import settings as judge
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
     Groups,
     Options,
     Settings,

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 import yaml
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_user import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.user import (
     MARK,
     RESERVED,
     conflict,
@@ -20,7 +20,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_user impo
 )
 
 VARIABLES = yaml.safe_load(
-    (pathlib.Path(__file__).parents[4] / "roles/app_user/vars/main.yml").read_text()
+    (pathlib.Path(__file__).parents[5] / "roles/app_user/vars/main.yml").read_text()
 )
 OURS = f"passwd shop:x:994:994:{MARK}:/var/lib/shop:/usr/sbin/nologin"
 OLDER = "passwd shop:x:994:994::/var/lib/shop:/usr/sbin/nologin"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_settings import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
     app_name_problems,
     apps_on,
     complete,

@@ -14,7 +14,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app_user import name_problem
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.user import name_problem
 
 # dictionaries whose values become text
 TEXTS = ("build_environment", "env", "processes")
