@@ -36,7 +36,7 @@ SHIPPED = (
     r"inventories/example/.*\.yml",
     r"meta/runtime\.yml",
     r"playbooks/.*\.(yml|j2|css)",
-    r"plugins/(action|callback|doc_fragments|filter|module_utils|modules)/.*\.(py|yml)",
+    r"plugins/(action|callback|doc_fragments|filter|lookup|module_utils|modules)/.*\.(py|yml)",
     r"roles/\w+/(README\.md|(defaults|handlers|meta|tasks|vars)/\w+\.yml)",
     r"roles/\w+/(files|templates)/.*",
 )
