@@ -136,7 +136,7 @@ build/tls/.complete: requirements/tls.txt | $(VENV)/.complete
 	touch $@
 
 # What repetition and endurance show. A smaller form of each is in `make test`.
-PROVEN := circus log_shipping logrotate nginx operate reload
+PROVEN := circus fleet log_shipping logrotate nginx operate reload
 
 .PHONY: proof
 proof: images build/tls/.complete ## repetition and endurance: hours; the scenarios with PROOF=1, the proof of the reload, the benchmarks
