@@ -31,7 +31,7 @@ LOCK = pathlib.Path("/run/twelvefactor-hosts.lock")
 INOTIFY = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
 # Each systemd takes a few; the kernel's default of 128 ends at about 28 hosts.
 INOTIFY_INSTANCES = 8192
-BOOT_DEADLINE = 90.0
+BOOT_DEADLINE = 600.0
 # Loses against the bridge's own route while that is there.
 BLACKHOLE_METRIC = "4096"
 LABEL_FLEET = "twelvefactor.fleet"
