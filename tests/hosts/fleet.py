@@ -275,6 +275,8 @@ def create(
 def wait(fleet: Fleet, host: Host, ip: ipaddress.IPv4Address, *, new: bool) -> tuple[str, str]:
     """Wait until the host is up; its SSH host key, and an id of this container."""
     name = fleet.container(host)
+    # A test that cuts a host off and is killed leaves this behind, and the next one never hears of the host.
+    attempt("ip", "route", "del", "blackhole", f"{ip}/32")
     deadline = time.monotonic() + BOOT_DEADLINE
     state = "starting"
     # A host that tests have been at may well have a failed unit; a new one may not.
