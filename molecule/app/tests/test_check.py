@@ -17,7 +17,7 @@ def test_nothing_would_change(host):
     done = subprocess.run(
         ["ansible-playbook", "--check", "--diff", "--inventory", INVENTORY, "--limit", "app-d12",
          SCENARIO / "converge.yml"],
-        capture_output=True, text=True, check=False, timeout=600,
+        capture_output=True, text=True, check=False, timeout=3600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
     assert "changed=0 " in done.stdout, done.stdout[-8000:]

@@ -47,7 +47,7 @@ def play():
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=3600,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done

@@ -110,7 +110,7 @@ def logs():
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=3600,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)

@@ -56,7 +56,7 @@ def play():
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=3600,
         )
         said = done.stdout + done.stderr
         assert code is None or done.returncode == code, said

@@ -48,7 +48,7 @@ def test_of_many_runs_at_once_one_wins(start, hosts, tmp_path):
     (winner,) = [n for n, run in runs.items() if run.poll() is None]
     held = wait_for_locks(hosts)
     until.touch()
-    said = {n: run.communicate(timeout=600)[0] for n, run in runs.items()}
+    said = {n: run.communicate(timeout=3600)[0] for n, run in runs.items()}
     assert {n: run.returncode for n, run in runs.items() if run.returncode == 0} == {winner: 0}
     assert {lock["reason"] for lock in held.values()} == {f"deploy {winner}"}
     (run,) = {lock["run"] for lock in held.values()}
@@ -187,6 +187,6 @@ def test_unlocking_by_hand(play, start, hosts, tmp_path):
     assert set(locks(hosts).values()) == {None}
     assert "operate-d12: nobody held the lock" in play("unlock", app="greeter").stdout
     until.touch()
-    said = run.communicate(timeout=600)[0]
+    said = run.communicate(timeout=3600)[0]
     assert run.returncode == 2
     assert "does not hold the lock of greeter on this host any more" in said

@@ -264,7 +264,7 @@ def test_the_play_shows_no_secret() -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=3600,
         check=False,
     )
     output = play.stdout + play.stderr
