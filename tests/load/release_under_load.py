@@ -29,6 +29,8 @@ from .heavy_load import HeavyLoad, HeavyLoadError, HeavyResult
 ROOT = Path(__file__).resolve().parents[2]
 # What was sent in the last seconds of a run must have been answered by the new version.
 FINAL_SECONDS = 2.0
+# Of the client that checks every answer; wrk does without.
+SHORTEST_PAUSE_SECONDS = 0.01
 INVENTORY_TIMEOUT_SECONDS = 60
 PLAYBOOK_TIMEOUT_SECONDS = 900
 
@@ -142,6 +144,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--ca-file", type=Path, metavar="PEM", help="default: APP.pem in the state directory")
     add("--wrk-connections", type=int, default=8, metavar="N", help="0: without wrk")
     add("--wrk-path", default="/version", metavar="PATH")
+    add(
+        "--pause",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="of a client before a request (%(default)s)",
+    )
     add("--before", type=float, default=3.0, metavar="S", help="load before the first playbook")
     add("--after", type=float, default=5.0, metavar="S", help="load after the deploy")
     chosen = parser.parse_args(argv)
@@ -210,7 +219,8 @@ def release(chosen: argparse.Namespace) -> Outcome:
     chosen.state.mkdir(parents=True, exist_ok=True)
     print(f"load on https://{chosen.name} at {address}", flush=True)
 
-    arguments = ("--address", address, "--ca-file", str(chosen.ca_file), "--pause", "0.01")
+    pause = max(chosen.pause, SHORTEST_PAUSE_SECONDS)
+    arguments = ("--address", address, "--ca-file", str(chosen.ca_file), "--pause", str(pause))
     counting = CountingProcess(f"https://{chosen.name}", arguments, chosen.state / "release.json")
     heavy: HeavyLoad | None = None
     seconds: dict[str, float] = {}
@@ -218,7 +228,14 @@ def release(chosen: argparse.Namespace) -> Outcome:
     deploy_epoch = time.time()
     try:
         if chosen.wrk_connections:
-            heavy = HeavyLoad(chosen.name, address, 443, chosen.wrk_path, chosen.wrk_connections)
+            heavy = HeavyLoad(
+                chosen.name,
+                address,
+                443,
+                chosen.wrk_path,
+                chosen.wrk_connections,
+                pause=chosen.pause,
+            )
         time.sleep(chosen.before)
         if not counting.running or (heavy is not None and not heavy.running):
             raise ReleaseError("a load generator ended at once: does the proxy answer?")
