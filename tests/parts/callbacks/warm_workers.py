@@ -11,9 +11,11 @@ garbage. Both took a sixth of the controller's CPU time from the second run of a
 from __future__ import annotations
 
 import gc
+import os
 import pathlib
 from typing import Any
 
+import ansible_mitogen.affinity
 from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
 
@@ -41,6 +43,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "warm_workers"
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Mitogen pins the processes of each run, and all that they start, be it a test host or another run,
+        # to the last cores: of two, one idles.
+        if os.environ.get("ANSIBLE_STRATEGY", "").startswith("mitogen"):
+            ansible_mitogen.affinity.policy = ansible_mitogen.affinity.Policy()
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         for plugins, names in PLUGINS.items():
