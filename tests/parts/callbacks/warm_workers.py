@@ -15,7 +15,7 @@ import os
 import pathlib
 from typing import Any
 
-import ansible_mitogen.affinity
+import ansible_mitogen.affinity  # type: ignore[import-untyped]
 from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
 
