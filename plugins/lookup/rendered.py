@@ -7,8 +7,8 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: rendered
 short_description: The texts that template files give
-version_added: 1.0.0
-author: twelvefactor.deploy contributors
+version_added: "0.1.0"
+author: twelvefactor.deploy contributors (@twelvefactor)
 description:
   - Renders template files of the role or the play and returns their texts.
   - Differs from P(ansible.builtin.template#lookup) in what it costs. That one copies every variable of the host
