@@ -263,6 +263,10 @@ def load_while_reloading(
             time.sleep(0.5)
             before = reloaded.check_output("pgrep --parent $(cat /run/nginx.pid)").split()
             reloaded.check_output("systemctl reload nginx")
+            # systemd only sends the signal. What the master starts before it has read that one are
+            # workers of the old configuration, which are not among those of before.
+            taken = f"ps --no-headers -o args --pid {','.join(before)} | grep --invert-match 'shutting down'"
+            reloaded.check_output(f"timeout 300 sh -c 'while {taken}; do sleep 0.1; done'")
         time.sleep(0.5)
         load.send_signal(signal.SIGINT)
         output, _errors = load.communicate(timeout=120)
