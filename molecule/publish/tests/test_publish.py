@@ -27,8 +27,8 @@ ROOT = SCENARIO.parents[1]
 STATE = ROOT / "build" / "molecule-publish"
 HOSTS = yaml.safe_load((ROOT / "build/hosts/molecule-publish/inventory.yml").read_text())
 TOOLS = next(path.parent for path in STATE.glob("tools/*/.complete")) / "bin"
-APPS = {"modern": "1.0.0", "legacy": "2.0.0", "assets": "3.0.0"}
-SOURCES = {"modern": "modern", "legacy": "group/legacy", "assets": "assets"}
+APPS = {"modern": "1.0.0", "classic": "2.0.0", "assets": "3.0.0"}
+SOURCES = {"modern": "modern", "classic": "group/classic", "assets": "assets"}
 
 
 def find_address(tree: dict) -> str | None:
@@ -121,7 +121,7 @@ def test_a_lock_that_is_made_is_for_every_platform() -> None:
 
 
 def lock_of_legacy() -> str:
-    return member("legacy", "twelvefactor/requirements.txt")
+    return member("classic", "twelvefactor/requirements.txt")
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -147,7 +147,7 @@ def test_the_bill_of_materials_is_one(app: str) -> None:
 
 
 def test_what_a_manifest_lists_is_in_the_wheel() -> None:
-    assert "legacy/templates/hello.txt" in names("legacy")
+    assert "classic/templates/hello.txt" in names("classic")
 
 
 def test_what_a_command_made_is_in_the_wheel() -> None:

@@ -4,7 +4,7 @@
 from setuptools import find_packages, setup
 
 setup(
-    name="legacy",
+    name="classic",
     version="2.0.0",
     description="An app of the scenario publish",
     packages=find_packages(),
