@@ -59,7 +59,7 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = PATIENCE)
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.005)
+        time.sleep(0.02)
     return value
 
 
@@ -155,7 +155,7 @@ class Pivot:
             if condition(status):
                 return status
             assert not over, f"{what}: never seen\nstatus {status}\nlog:\n{self.log()}"
-            time.sleep(0.005)
+            time.sleep(0.02)
 
     def until_state(self, state: str) -> dict[str, Any]:
         return self.until(f"state {state}", lambda status: status["state"] == state)
