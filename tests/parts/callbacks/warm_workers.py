@@ -29,9 +29,9 @@ import ansible_mitogen.planner  # type: ignore[import-untyped]
 import jinja2
 import jinja2.environment
 from ansible._internal._templating import _jinja_bits
-from ansible.collections.list import list_collection_dirs
 from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
+from ansible.utils.collection_loader import AnsibleCollectionConfig
 
 DOCUMENTATION = """
 name: warm_workers
@@ -150,7 +150,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             # Mitogen pins the processes of each run, and all that they start, be it a test host or another
             # run, to the last cores: of two, one idles.
             ansible_mitogen.affinity.policy = ansible_mitogen.affinity.Policy()
-            collections = {path.decode() for path in list_collection_dirs()}
+            collections = {
+                str(path)
+                for root in AnsibleCollectionConfig.collection_paths
+                for path in pathlib.Path(root, "ansible_collections").glob("*/*")
+            }
             ansible_mitogen.planner._load_collections = lambda invocation: (
                 invocation._extra_sys_paths.update(collections)
             )
