@@ -38,6 +38,16 @@ def app_complete(settings: Settings, app: str, keys: Iterable[str] | None = None
     return judge.complete(settings, app, options(), keys)
 
 
+def app_setting(settings: Settings, key: str, app: str) -> Any:
+    return judge.complete(settings, app, options(), [key])[key]
+
+
+def app_with_version(settings: dict[str, Any], version: Any) -> dict[str, Any]:
+    made = settings.copy()  # which leaves what is still a template what it is
+    made["version"] = version
+    return made
+
+
 def app_has_site(settings: Settings) -> bool:
     return judge.has_site(settings, options())
 
@@ -82,6 +92,8 @@ class FilterModule:
             "app_has_site": app_has_site,
             "app_hosts": hosts_of,
             "app_placement_problems": app_placement_problems,
+            "app_setting": app_setting,
             "app_settings_problems": app_settings_problems,
+            "app_with_version": app_with_version,
             "apps_on_host": apps_on,
         }

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleUndefinedVariable
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 FILES = ["roles/app/vars/main.yml", "playbooks/vars/apps.yml", "playbooks/vars/rollout.yml"]
@@ -77,3 +78,24 @@ def test_the_playbooks(said: dict[str, Any], is_web: bool, probe: str, hosts: li
     assert made("x", said, "__app_is_web") is is_web
     assert made("x", said, "__rollout_probe_url").strip() == probe
     assert made("x", said, "__rollout_hosts") == hosts
+
+
+@pytest.mark.parametrize("version", [None, "2.0.0"])
+def test_a_task_resolves_only_what_it_reads(version: str | None) -> None:
+    """A setting may be the content of a file, and each task on each host evaluates its variables anew."""
+    loader = DataLoader()
+    release = loader.load_from_file(
+        str(ROOT / "playbooks/vars/release.yml"), trusted_as_template=True
+    )
+    never = trust_as_template("{{ undef('resolved all the same') }}")
+    said = {"version": "1.0.0", "requirements": never, "env": {"KEY": never}, "keep": None}
+    known = {"version": version} if version else {}
+
+    def get(name: str) -> Any:
+        return made("x", said, name, app_settings=release["app_settings"], **known)
+
+    assert get("__app_version") == (version or "1.0.0")
+    assert get("__app_package") == "x"
+    assert get("__app_keep") == 5
+    with pytest.raises(AnsibleUndefinedVariable, match="resolved all the same"):
+        get("__app_requirements")

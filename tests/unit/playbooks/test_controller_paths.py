@@ -23,7 +23,7 @@ FILES = [
 FILTER = "twelvefactor.deploy.controller_path"
 # relative to the inventory
 OF_THE_INVENTORY = [
-    "__app_effective.wheelhouse",
+    "__app_wheelhouse",
     "deploy_graphite_ca",
     "index_ca_file",
     "publish_advisories",
