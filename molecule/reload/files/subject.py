@@ -50,12 +50,17 @@ if FAULT == "dies" and not WORKER:
     threading.Thread(target=die_after_a_while, daemon=True).start()
 
 
+PYTHON = sys.implementation.name
+if os.path.realpath("/proc/self/exe").endswith("-copy"):
+    PYTHON = "copy"
+
+
 def application(environ, start_response):
     path, status = environ["PATH_INFO"], "200 OK"
     answer = {
         "version": os.environ["RELEASE_ID"],
         "greeting": GREETING,
-        "python": sys.implementation.name,
+        "python": PYTHON,
         "server": environ["SERVER_SOFTWARE"],
     }
     if path == "/healthz":
