@@ -114,9 +114,9 @@ molecule: images build/tls/.complete ## every Molecule scenario
 	@$(PARTS) $(addprefix molecule-,$(SCENARIOS))
 
 # Mitogen keeps one Python on each host where Ansible starts one for each task: the hosts' part of a role's
-# second run takes a fifth of the CPU time. Nothing needs it: the other scenarios and all of `make proof` run
-# as people run them, and so does what is killed, rebooted, cut off or given another umask in the middle.
-FAST := $(filter-out app site,$(SCENARIOS))
+# second run takes a fifth of the CPU time. Nothing needs it: these scenarios and all of `make proof` run as
+# people run them, and so does what is killed, rebooted, cut off or given another umask in the middle.
+PLAIN := app readme
 MITOGEN = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS=$$(python -c \
 	'import ansible_mitogen; print(ansible_mitogen.__path__[0] + "/plugins/strategy")')
 
@@ -124,7 +124,7 @@ molecule-%: hosts-ready ## molecule-NAME: one scenario, on real hosts of both De
 	@# What Molecule remembers of an earlier run is forgotten, and `create` takes hosts that are left away:
 	@# that saves a playbook.
 	rm -rf build/molecule/$*
-	$(if $(PROOF),,$(if $(filter $*,$(FAST)),$(MITOGEN))) MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/build/molecule/$* \
+	$(if $(PROOF)$(filter $*,$(PLAIN)),,$(MITOGEN)) MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/build/molecule/$* \
 		molecule --base-config .config/molecule/config.yml test --scenario-name $*
 
 # The scanners of TLS and of nginx's configuration: made before two parts need them at once.
@@ -136,7 +136,7 @@ build/tls/.complete: requirements/tls.txt | $(VENV)/.complete
 	touch $@
 
 # What repetition and endurance show. A smaller form of each is in `make test`.
-PROVEN := circus fleet log_shipping logrotate nginx operate reload
+PROVEN := circus fleet log_shipping logrotate nginx operate reload site
 
 .PHONY: proof
 proof: images build/tls/.complete ## repetition and endurance: hours; the scenarios with PROOF=1, the proof of the reload, the benchmarks
