@@ -35,7 +35,7 @@ SCENARIOS := $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/m
 SLOW := readme
 SCENARIOS := $(filter-out $(SLOW),$(SCENARIOS))
 # Parts at a time, and seconds after which no part of a run may go on: none by default.
-JOBS ?= 3
+JOBS ?= 2
 LIMIT ?=
 PARTS := tests/parts/parts --jobs $(JOBS) $(if $(LIMIT),--limit $(LIMIT))
 LOCKS := $(patsubst %.in,%.txt,$(wildcard requirements/*.in roles/*/files/requirements.in \
@@ -88,7 +88,7 @@ demo-clean: ## remove the demo's hosts and what was kept of them
 ##@ Tests
 
 .PHONY: test
-test: images build/tls/.complete ## every behaviour: the parts below, three at a time, and a table of them (JOBS=1, LIMIT=seconds)
+test: images build/tls/.complete ## every behaviour: the parts below, two at a time, and a table of them (JOBS=1, LIMIT=seconds)
 	@$(PARTS) lint unit $(if $(call find,python3.11),unit-2.19) $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit

@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="parts", description=__doc__)
     parser.add_argument("parts", nargs="+", metavar="target")
     parser.add_argument(
-        "--jobs", type=int, default=3, help="parts at a time; most of them wait most of the time"
+        "--jobs", type=int, default=2, help="parts at a time; most of them wait most of the time"
     )
     parser.add_argument(
         "--limit",

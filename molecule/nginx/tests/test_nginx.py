@@ -21,7 +21,10 @@ import testinfra
 
 INVENTORY = Path(__file__).parents[3] / "build/hosts/molecule-nginx/inventory.yml"
 # `make proof` has more of them
-ROTATIONS, LINES, AT_ONCE = (40, 1_000_000, 20_000) if os.environ.get("PROOF") else (6, 1, 2000)
+# Milliseconds between two requests of a connection: what else runs on this machine gets its share.
+ROTATIONS, LINES, AT_ONCE, PAUSE = (
+    (40, 1_000_000, 20_000, 0) if os.environ.get("PROOF") else (6, 1, 2000, 200)
+)
 SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=63072000",
     "X-Content-Type-Options": "nosniff",
@@ -257,8 +260,7 @@ def load_while_reloading(
     script.write_text(
         'wrk.method, wrk.body = "POST", "a=1"\n'
         f'wrk.headers["Host"], wrk.headers["Connection"] = "{name}", "{connection}"\n'
-        # milliseconds before each request: what else runs on this machine gets its share
-        "function delay() return 20 end\n"
+        f"function delay() return {PAUSE} end\n"
     )
     argv = ["wrk", "--threads", "1", "--connections", "16", "--duration", "1h", "--timeout", "60s"]
     with subprocess.Popen(
