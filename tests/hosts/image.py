@@ -144,8 +144,6 @@ def _build_one(name: str) -> None:
         archive = f"{scratch}/{name}.tar"
         run(
             "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
-            # descriptions for people are two fifths of the package lists
-            '--aptopt=Acquire::Languages "none"',
             *hooks, SUITES[name], archive, deadline=1200,
         )  # fmt: skip
         run(
