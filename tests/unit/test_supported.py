@@ -123,7 +123,7 @@ def wrong(text: str) -> list[str]:
 def test_places_name_the_supported_versions_and_no_others(path: str) -> None:
     text = read(path)
     assert wrong(text) == []
-    assert PLACES[path] - {kind for kind, _ in claims(text)} == set()
+    assert PLACES[path] - {kind for kind, _found in claims(text)} == set()
 
 
 def other(value: str) -> str:
@@ -135,7 +135,7 @@ def other(value: str) -> str:
 )
 def test_another_version_in_a_place_is_noticed(path: str, kind: str) -> None:
     text = read(path)
-    for _, found in [claim for claim in claims(text) if claim[0] == kind]:
+    for found in [each for claimed, each in claims(text) if claimed == kind]:
         for group in range(1, len(found.groups()) + 1):
             start, end = found.span(group)
             changed = text[:start] + other(found[group]) + text[end:]

@@ -16,7 +16,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfil
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 
-
 @pytest.mark.parametrize(
     ("text", "processes"),
     [
