@@ -32,6 +32,8 @@ def play():
             "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_STDOUT_CALLBACK": "twelvefactor.deploy.plain",
+            # as people run it: what else prints to stderr is theirs
+            "ANSIBLE_STRATEGY": "linear",
         }
         done = subprocess.run(
             [
