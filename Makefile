@@ -115,8 +115,8 @@ molecule: images build/tls/.complete ## every Molecule scenario
 
 # Mitogen keeps one Python on each host where Ansible starts one for each task: the hosts' part of a role's
 # second run takes a fifth of the CPU time. Nothing needs it: these scenarios and all of `make proof` run as
-# people run them, and so does what is killed, rebooted, cut off or given another umask in the middle.
-PLAIN := app log_shipping logrotate operate readme sentry
+# people run them, and so does what is killed, rebooted or cut off in the middle.
+PLAIN := log_shipping logrotate operate readme
 MITOGEN = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS=$$(python -c \
 	'import ansible_mitogen; print(ansible_mitogen.__path__[0] + "/plugins/strategy")')
 
@@ -140,7 +140,7 @@ PROVEN := circus fleet log_shipping logrotate nginx operate reload site
 
 .PHONY: proof
 proof: images build/tls/.complete ## repetition and endurance: hours; the scenarios with PROOF=1, the proof of the reload, the benchmarks
-	@PROOF=1 $(PARTS) lint-ansible $(addprefix molecule-,$(PROVEN) $(SLOW)) prove-reload bench-nginx bench-index
+	@PROOF=1 $(PARTS) lint-ansible lint-sanity $(addprefix molecule-,$(PROVEN) $(SLOW)) prove-reload bench-nginx bench-index
 
 .PHONY: prove-reload
 prove-reload: hosts-ready ## deploy every app server under load, count what is lost (SERVERS=uvicorn DEPLOYS=3: less of it)
@@ -170,8 +170,10 @@ lint-ansible: ready ## ansible-lint, production profile: what is shipped (PROOF=
 lint-copy: ready
 	@tests/lint/copy
 
+# pylint takes more than all others together: of it, what is shipped (PROOF=1: tests, too). Ruff reads all.
 lint-sanity: lint-copy ## ansible-test sanity (SANITY='--test validate-modules' for one of its tests)
-	tests/lint/sanity $(SANITY)
+	tests/lint/sanity $(or $(SANITY),$(if $(PROOF),,--skip-test pylint))
+	$(if $(SANITY)$(PROOF),,tests/lint/sanity --test pylint plugins/ roles/)
 
 lint-docs: lint-copy ## antsibull-docs
 	cd build/lint/ansible_collections/twelvefactor/deploy && \

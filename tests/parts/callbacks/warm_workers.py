@@ -25,9 +25,11 @@ from typing import Any
 
 import ansible.release
 import ansible_mitogen.affinity  # type: ignore[import-untyped]
+import ansible_mitogen.module_finder  # type: ignore[import-untyped]
 import ansible_mitogen.planner  # type: ignore[import-untyped]
 import jinja2
 import jinja2.environment
+from ansible import constants
 from ansible._internal._templating import _jinja_bits
 from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
@@ -38,7 +40,8 @@ name: warm_workers
 type: aggregate
 short_description: loads the plugins that workers need before they are forked, and keeps compiled templates
 description:
-  - Saves the time that each worker process takes to import the same plugins and to compile the same templates.
+  - Saves the time that each worker process takes to import the same plugins and to compile the same templates,
+    and that each run takes to pack the same modules.
 """
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -52,6 +55,21 @@ PLUGINS = {
     loader.lookup_loader: ("env", "file", "vars"),
     loader.shell_loader: ("sh",),
 }  # fmt: skip
+
+
+def get(path: pathlib.Path) -> Any:
+    """What was kept there, or None."""
+    try:
+        return marshal.loads(path.read_bytes())
+    except (OSError, EOFError, ValueError, TypeError):
+        return None
+
+
+def keep(path: pathlib.Path, value: CodeType | list[Any]) -> None:
+    new = path.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):
+        new.write_bytes(marshal.dumps(value))
+        new.replace(path)
 
 
 class KeptTemplates:
@@ -82,18 +100,6 @@ class KeptTemplates:
         )
         return self.directory / hashlib.sha256(repr(told).encode()).hexdigest()
 
-    def get(self, path: pathlib.Path) -> CodeType | None:
-        try:
-            return marshal.loads(path.read_bytes())  # type: ignore[no-any-return]
-        except (OSError, EOFError, ValueError, TypeError):
-            return None
-
-    def keep(self, path: pathlib.Path, code: CodeType) -> None:
-        new = path.with_suffix(f".{os.getpid()}")
-        with contextlib.suppress(OSError):
-            new.write_bytes(marshal.dumps(code))
-            new.replace(path)
-
     def use(self) -> None:
         """From now on, by all environments of Ansible in this process and its children."""
         kind = _jinja_bits.AnsibleEnvironment
@@ -112,11 +118,11 @@ class KeptTemplates:
             path = self.expression
             if isinstance(source, str):
                 path = self.path(environment, "template", source, name, filename)
-                if code := self.get(path):
+                if code := get(path):
                     return code
             code = compile_any(environment, source, name, filename)
             if path:
-                self.keep(path, code)
+                keep(path, code)
             return code
 
         @functools.wraps(compile_expression)
@@ -124,7 +130,7 @@ class KeptTemplates:
             environment: Any, source: str, undefined_to_none: bool = True
         ) -> Any:
             path = self.path(environment, "expression", source)
-            if code := self.get(path):
+            if code := get(path):
                 template = environment.template_class.from_code(
                     environment, code, environment.make_globals(None)
                 )
@@ -138,6 +144,43 @@ class KeptTemplates:
         kind.compile, kind.compile_expression = compile_kept, compile_expression_kept
 
 
+class KeptModules:
+    """Modules as they are sent to hosts, in a directory for each state of what they are made of.
+
+    Those of other collections change with the lock only.
+    """
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        ours = [path.stat() for path in sorted(ROOT.glob("plugins/module*/**/*.py"))]
+        told = (
+            *(ansible.release.__version__, sys.implementation.cache_tag),
+            (ROOT / "requirements" / "dev.txt").read_bytes(),
+            *((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in ours),
+        )
+        self.directory = directory / hashlib.sha256(repr(told).encode()).hexdigest()
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    def use(self) -> None:
+        """By this run: Ansible looks there before it packs one, as if it had done so before."""
+        packed = pathlib.Path(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache")
+        packed.symlink_to(self.directory, target_is_directory=True)
+
+    def use_by_mitogen(self) -> None:
+        """Which files a module imports: Mitogen compiles all of them to know."""
+        scan = ansible_mitogen.module_finder.scan
+
+        @functools.wraps(scan)
+        def scan_kept(*args: Any, **how: Any) -> Any:
+            name = hashlib.sha256(repr((args, sorted(how.items()))).encode()).hexdigest()
+            found = get(self.directory / name)
+            if found is None:
+                found = scan(*args, **how)
+                keep(self.directory / name, found)
+            return found
+
+        ansible_mitogen.module_finder.scan = scan_kept
+
+
 class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -146,9 +189,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         KeptTemplates(ROOT / "build" / "templates").use()
+        modules = KeptModules(ROOT / "build" / "modules")
+        modules.use()
         if os.environ.get("ANSIBLE_STRATEGY", "").startswith("mitogen"):
             # Mitogen pins the processes of each run, and all that they start, be it a test host or another
             # run, to the last cores: of two, one idles.
+            modules.use_by_mitogen()
             ansible_mitogen.affinity.policy = ansible_mitogen.affinity.Policy()
             collections = {
                 str(path)
