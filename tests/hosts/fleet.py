@@ -294,9 +294,6 @@ def wait(fleet: Fleet, host: Host, ip: ipaddress.IPv4Address, *, new: bool) -> t
                 f" see `podman logs {name}`"
             )
         time.sleep(0.2)
-    if new and not image.is_prepared(host.image):
-        # The lists in the image are empty but look fresh, and `cache_valid_time` would trust them.
-        run("podman", "exec", name, "touch", "--date=@0", "/var/lib/apt/lists")
     host_key = run("podman", "exec", name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
     container_id = run("podman", "inspect", "--format", "{{.Id}}", name)
     return " ".join(host_key.split()[:2]), container_id[:12]
