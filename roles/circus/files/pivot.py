@@ -75,7 +75,6 @@ KILL_TIMEOUT = 10.0  # seconds that the kernel may take to end a process
 # Output kept to explain why a generation failed, in lines: the error may stand before two tracebacks of
 # a server that gives up, which take some fifty lines on Python 3.13.
 TAIL_LINES = 100
-LARGEST_STATUS = 1 << 18  # bytes
 LONGEST_LINE = 1 << 20  # bytes; where each is made an object, a longer one becomes several
 PIPE_SIZE = 1 << 20  # bytes that a process may write ahead of the supervisor
 REFUSED_GRACE = 1.0  # seconds between TERM and KILL for what did not get through
@@ -87,6 +86,75 @@ RESPAWN_PAUSE = 1.0  # seconds before a failed start is handed to a supervisor, 
 OVERTAKEN = "given up: another release was asked for meanwhile"
 HANDLED = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+# --- contract ---------------------------------------------------------------------------------
+#
+# What other programs rely on. plugins/module_utils/_processes/pivot_contract.py says the same, and
+# tests/unit/test_contracts.py compares the two, and with them app_metrics, the unit circus@.service
+# and the defaults of modules and roles.
+
+# Steps of a move; while one lasts, it is the state.
+AGREE = "agree"  # overlap is false: until the app's other processes are through the gate
+GATE = "gate"  # until the new process has proven itself, and the app's others have
+SWITCH = "switch"
+SETTLE = "settle"  # there is no old process: until the new one has stayed up for ready_after
+DRAIN = "drain"  # until nobody is connected to the old process
+STOP = "stop"  # of the old process; where overlap is false, before the gate
+STEPS = (AGREE, GATE, SWITCH, SETTLE, DRAIN, STOP)
+TOTAL = "total"  # beside the steps in ``seconds`` of a move
+
+SERVING = "serving"
+FAILED = "failed"  # nothing serves; the supervisor starts another pivot
+STOPPING = "stopping"  # TERM has come
+STOPPED = "stopped"
+STATES = (*STEPS, SERVING, FAILED, STOPPING, STOPPED)
+
+# What has come of a move.
+PENDING = "pending"
+SWITCHED = "switched"  # the new process gets the requests, the old one drains
+DONE = "done"
+REFUSED = "refused"
+OUTCOMES = (PENDING, SWITCHED, DONE, REFUSED)
+
+# The status file: keys and their types. None for a whole object counts as if it were not there.
+LARGEST_STATUS = 1 << 18  # bytes
+STATUS: dict[str, tuple[type | None, ...]] = {  # always there
+    "app": (str,),
+    "instance": (str,),
+    "pid": (int,),
+    "state": (str,),  # one of STATES
+    "release": (str, None),  # what serves, with its generation and its pid
+    "generation": (int, None),
+    "child": (int, None),
+    "hups": (int,),  # HUPs seen
+    "counter": (int,),  # processes started since the host booted, for whatever reason
+    "restarts": (int,),  # pivots of the instance since then that ended although no TERM had come
+    "updated": (int, float),  # wall time
+}
+STATUS_LATER: dict[str, tuple[type | None, ...]] = {
+    "move": (dict, None),  # the last one, from when it begins
+    "exit_code": (int,),  # of the serving process that ended by itself, with its last lines
+    "output": (list,),
+}
+MOVE: dict[str, tuple[type | None, ...]] = {  # of ``move``; each is there from when it is known
+    "began": (int, float),  # monotonic, as ``ended``
+    "hups": (int,),  # those seen when it began
+    "from": (str, None),
+    "to": (str,),
+    "outcome": (str,),  # one of OUTCOMES
+    "step": (str,),  # the last one of STEPS that it came to
+    "seconds": (dict,),  # of each step that has ended, and TOTAL
+    "child": (int,),  # the new process
+    "health": (str,),  # the last answer to a health check
+    "proven": (bool,),  # through the gate, but for the others
+    "stragglers": (int,),  # connections that the drain timeout cut off
+    "reason": (str,),  # of a refusal, with ``ended`` and what follows
+    "ended": (int, float),
+    "overruled": (bool,),  # the new process was well
+    "exit_code": (int, None),
+    "output": (list,),
+    "instead_of": (dict, None),  # the refused move that this one followed on
+}
 
 SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and gives the type
     "command": "",
@@ -101,22 +169,19 @@ SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and
     "log_destination": "file",
 }
 
-# What is read of a status file, with its types. The directory belongs to the app, which may have put
-# anything there: nothing of that may stop a move, or a start.
-TOLD: dict[str, tuple[type | None, ...]] = {
-    "instance": (str,),
-    "pid": (int,),
-    "state": (str,),
-    "counter": (int,),
-    "restarts": (int,),
-    "move": (dict, None),
+# Stop timeouts in seconds: each is longer than all that it waits for.
+LONGEST_STOP = 240  # the largest stop_timeout of a release
+GRACEFUL_TIMEOUT = 300  # graceful_timeout of a watcher: what circusd gives a pivot
+UNIT_STOP_TIMEOUT = 330  # TimeoutStopSec of circus@.service: what systemd gives circusd
+
+# --- end of the contract ------------------------------------------------------------------------
+
+# What is read of the other pivots' status files. The directory belongs to the app, which may have
+# put anything there: nothing of that may stop a move, or a start.
+TOLD = {key: STATUS[key] for key in ("instance", "pid", "state", "counter", "restarts")} | {
+    "move": STATUS_LATER["move"]
 }
-TOLD_OF_MOVE: dict[str, tuple[type | None, ...]] = {
-    "to": (str, None),
-    "outcome": (str,),
-    "proven": (bool,),
-    "ended": (int, float),
-}
+TOLD_OF_MOVE = {key: MOVE[key] for key in ("to", "outcome", "proven", "ended")}
 
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 REDIRECTION = re.compile(r"[<>]+[&|]?")
@@ -369,9 +434,9 @@ def vote(peer: dict[str, Any], release: str, since: float, stopping: bool) -> st
     wait for each other.
     """
     move, state = peer.get("move") or {}, peer.get("state")
-    if move.get("outcome") == "refused":
+    if move.get("outcome") == REFUSED:
         return "no" if move.get("to") == release and move.get("ended", 0) >= since else ""
-    if state in ("serving", "failed", "stopping", "stopped") or (stopping and state == "agree"):
+    if state in (SERVING, FAILED, STOPPING, STOPPED) or (stopping and state == AGREE):
         return ""
     return "yes" if move.get("to") == release and move.get("proven") else "wait"
 
@@ -572,7 +637,7 @@ class Pivot:
         self.term = True
 
     def _heed_term(self) -> None:
-        if self.term and self.state.get("state") != "stopping":
+        if self.term and self.state.get("state") != STOPPING:
             raise Terminated
 
     def wait(self, seconds: float | None = None, also: int | None = None) -> bool:
@@ -1020,7 +1085,7 @@ class Pivot:
             "began": began,
             "hups": self.hups,
             "from": old.id if old else None,
-            "outcome": "pending",
+            "outcome": PENDING,
             "seconds": seconds,
         } | more
         self.state["move"] = move
@@ -1034,7 +1099,7 @@ class Pivot:
                 yield
             finally:
                 seconds[name] = round(time.monotonic() - since, 3)
-                seconds["total"] = round(time.monotonic() - began, 3)
+                seconds[TOTAL] = round(time.monotonic() - began, 3)
 
         new: Generation | None = None
         overlap = True
@@ -1049,36 +1114,36 @@ class Pivot:
             )
             if not overlap:
                 if old:
-                    with step("agree"):
+                    with step(AGREE):
                         self.agree_to_stop(old, release.name, patience)
-                with step("stop"):
+                with step(STOP):
                     if old:
                         self.stop(old)
                         self.serving = None
                     self.sweep(spec["stop_timeout"])
-            with step("gate"):
+            with step(GATE):
                 new = self.start(release, spec)
                 move["child"] = new.pid
                 self.gate(new, old if overlap else None, patience)
                 move["proven"] = True
-            with step("switch"):
+            with step(SWITCH):
                 self.switch(new)
             if old and overlap:
-                move["outcome"] = "switched"
-                with step("drain"):
+                move["outcome"] = SWITCHED
+                with step(DRAIN):
                     move["stragglers"] = self.drain(old, new)
             else:
                 if overlap:
-                    with step("stop"):
+                    with step(STOP):
                         self.sweep(spec["stop_timeout"])
                 if new.socket:
-                    with step("settle"):
+                    with step(SETTLE):
                         self.until(lambda: new.status is not None, spec["ready_after"])
             if new.status is not None:
                 raise Refused(f"ended with exit code {new.exit_code} after the switch")
         except Exception as error:  # noqa: BLE001 - whatever it is, the old one must live
             reason = str(error) if isinstance(error, Refused | OSError) else repr(error)
-            move |= {"outcome": "refused", "reason": reason, "ended": time.monotonic()}
+            move |= {"outcome": REFUSED, "reason": reason, "ended": time.monotonic()}
             move["overruled"] = isinstance(error, Overruled)
             if new:
                 if self.serving is new and old and old.status is None:
@@ -1096,14 +1161,14 @@ class Pivot:
                 self.restart(old)
             serves = self.serving is not None and self.serving.status is None
             self.say(f"refused: {reason}")
-            self.tell(state="serving" if serves else "failed")
+            self.tell(state=SERVING if serves else FAILED)
             raise Refused(reason) from None
         if old and overlap:
-            with step("stop"):
+            with step(STOP):
                 self.stop(old)
-        move["outcome"] = "done"
+        move["outcome"] = DONE
         self.say(f"release {new.id} serves, generation {new.number}, {seconds}")
-        self.tell(state="serving")
+        self.tell(state=SERVING)
 
     def restart(self, old: Generation) -> None:
         """Start again what ``overlap: false`` had to stop before its successor failed."""
@@ -1122,11 +1187,11 @@ class Pivot:
         try:
             return self._live()
         except Terminated:
-            self.tell(state="stopping")
+            self.tell(state=STOPPING)
             self.stop(*self.alive)
             self.serving = None
             self.remove_link()
-            self.tell(state="stopped")
+            self.tell(state=STOPPED)
             return 0
         finally:
             self._write_rest()
@@ -1181,7 +1246,7 @@ class Pivot:
         last = read_status(f"{self.base}.json")
         if "restarts" not in last or "state" not in last:
             return 0
-        return int(last["restarts"]) + (last["state"] not in ("stopping", "stopped"))
+        return int(last["restarts"]) + (last["state"] not in (STOPPING, STOPPED))
 
     def ended(self, serving: Generation | None) -> int:
         """The serving process died by itself: leave nothing behind and hand on its code."""
@@ -1190,7 +1255,7 @@ class Pivot:
         self.kill(*self.alive)
         self.serving = None
         self.remove_link()
-        self.tell(state="failed", exit_code=code, output=serving.last_lines() if serving else [])
+        self.tell(state=FAILED, exit_code=code, output=serving.last_lines() if serving else [])
         return code or 1
 
     def remove_link(self) -> None:

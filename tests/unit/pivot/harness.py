@@ -54,6 +54,35 @@ def load_pivot() -> ModuleType:
     return module
 
 
+CONTRACT = load_pivot()
+
+
+def breaches(status: dict[str, Any], contract: ModuleType = CONTRACT) -> list[str]:
+    """In what a pivot's status differs from what its contract says, as sentences."""
+
+    def of(document: dict[str, Any], known: dict[str, Any], where: str) -> Iterator[str]:
+        for key, value in document.items():
+            if key not in known:
+                yield f"{where}{key} is not in the contract"
+            elif (None if value is None else type(value)) not in known[key]:
+                yield f"{where}{key} is {value!r}"
+
+    found = [f"{key} is missing" for key in contract.STATUS if key not in status]
+    found += of(status, contract.STATUS | contract.STATUS_LATER, "")
+    if status.get("state") not in contract.STATES:
+        found.append(f"there is no state {status.get('state')!r}")
+    move, where = status.get("move"), "move."
+    while isinstance(move, dict):
+        found += of(move, contract.MOVE, where)
+        if move.get("outcome") not in contract.OUTCOMES:
+            found.append(f"{where}outcome is {move.get('outcome')!r}")
+        steps = {move.get("step", contract.TOTAL), *move.get("seconds", {})}
+        for step in sorted(steps - {*contract.STEPS, contract.TOTAL}):
+            found.append(f"{where}there is no step {step!r}")
+        move, where = move.get("instead_of"), f"{where}instead_of."
+    return found
+
+
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """Poll until ``condition`` gives something true; a deadline, no fixed pause."""
     deadline = time.monotonic() + seconds
@@ -143,6 +172,7 @@ class Pivot:
         with contextlib.suppress(OSError):
             status: dict[str, Any] = json.loads(self.file.read_text())
             if status["pid"] == self.pid:
+                assert breaches(status) == []
                 return status
         return {"state": None, "move": {}}
 
