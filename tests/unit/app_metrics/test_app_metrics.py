@@ -259,6 +259,14 @@ def test_an_app_that_was_never_deployed_has_no_numbers(host: Host) -> None:
     assert look.problems == []
 
 
+def test_every_step_of_a_move_has_its_duration(shop: Host) -> None:
+    steps = {"agree": 4.5, "stop": 0.2, "gate": 0.3, "switch": 0.001, "settle": 5.0, "total": 10.1}
+    shop.says("web-1", move={"seconds": steps})
+    assert values(shop.look(), "process_move_seconds") == {
+        ("shop", "web", "web-1", step): seconds for step, seconds in steps.items()
+    }
+
+
 def test_restarts_are_counted_and_moves_are_not(shop: Host) -> None:
     look = shop.look()
     # a deploy: the same pivot, one start more

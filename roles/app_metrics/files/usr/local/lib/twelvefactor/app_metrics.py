@@ -38,7 +38,8 @@ STATE = pathlib.Path("/var/lib/app-metrics")
 DATAGRAM = 1400  # bytes that fit into one packet on the way to a StatsD server
 PAGE = os.sysconf("SC_PAGE_SIZE")
 LARGEST = 1 << 20  # bytes of a file that are read, its last ones
-STEPS = ("gate", "switch", "drain", "stop", "total")  # of a move, in the words of the pivot
+# Steps of a move and the sum of them, as the pivot calls them (contract in roles/circus/files/pivot.py).
+STEPS = ("agree", "gate", "switch", "settle", "drain", "stop", "total")
 DAY = 86400.0
 RELEASE = re.compile(r"[\w.+!-]{1,200}")
 
