@@ -245,6 +245,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.foo
     disk,
     memory,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
+    SPEC,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
 )
@@ -296,10 +299,11 @@ def probe(
         return {}
     wanted, asked = [], {}
     for name, spec in specs.items():
-        health = spec.get("health") or {}
-        path = str(health.get("path") or "")
+        said = {key: value for key, value in (spec.get("health") or {}).items() if value}
+        health = SPEC["health"] | said
+        path = str(health["path"])
         socket = str(supervisor.run_directory / f"{name}.sock")
-        wanted.append([name, socket, path, str(health.get("host") or "localhost"), PROBE_TIMEOUT])
+        wanted.append([name, socket, path, str(health["host"]), PROBE_TIMEOUT])
         asked[name] = f"GET {path}" if path else "connecting"
     limit = 2 * PROBE_TIMEOUT
     try:

@@ -15,6 +15,8 @@ from datetime import datetime
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 
+# Steps of a move, as the pivot calls them (tests/unit/test_contracts.py).
+GATE, SWITCH, DRAIN = "gate", "switch", "drain"
 DEPTH = 8  # parts of a path that a route has
 METHODS = frozenset(
     ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
@@ -181,14 +183,14 @@ def stretch(record: Record) -> Stretch | None:
     except ValueError:
         return None
     steps = record.durations
-    first = began + steps.get("gate", 0.0)
+    first = began + steps.get(GATE, 0.0)
     if record.outcome == "pending":  # cut off: nobody wrote down which one served
         return Stretch(began, float("inf"), record.before, began, record.at)
-    last = max(first, began + 1 + (record.seconds or 0.0) - steps.get("drain", 0.0))
+    last = max(first, began + 1 + (record.seconds or 0.0) - steps.get(DRAIN, 0.0))
     if record.outcome == "good":
-        switch = min(first + 0.5 + steps.get("switch", 0.0), last)
+        switch = min(first + 0.5 + steps.get(SWITCH, 0.0), last)
         return Stretch(switch, last + KEPT, record.release, first, record.at)
-    if "switch" not in steps:  # refused before anybody was sent to it
+    if SWITCH not in steps:  # refused before anybody was sent to it
         return None
     # what the record has are the steps of the way back
     settled = began + 1 + (record.seconds or 0.0) + KEPT

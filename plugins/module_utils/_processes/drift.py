@@ -9,8 +9,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# What a pivot says of itself at the steps of a move.
-STEPS = frozenset({"gate", "switch", "settle", "drain", "stop", "stopping"})
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
+    SERVING,
+    STEPS,
+    STOPPING,
+)
+
+# States of a process that is on its way to another release, or to its end.
+UNDERWAY = frozenset({*STEPS, STOPPING})
 
 
 @dataclass(frozen=True)
@@ -81,11 +87,11 @@ def drift(
         process = seen.get(name)
         if process is None or process.state is None:
             found.append(f"{name} does not run")
-        elif process.state != "serving" and process.state not in STEPS:
+        elif process.state != SERVING and process.state not in UNDERWAY:
             found.append(f"{name} has {process.state}")
         elif process.release != current:
             found.append(f"{name} runs {process.release or 'nothing'} instead of {current}")
-        elif not process.serves and process.state == "serving":
+        elif not process.serves and process.state == SERVING:
             found.append(f"{name} says that it runs {current}, but its process does not")
     found += [
         f"{name} runs, but the formation does not have it"
@@ -118,7 +124,7 @@ def state(
     if current is None and not seen:
         return "empty"
     alive = [process for process in seen.values() if process.state is not None]
-    if any(process.state in STEPS for process in alive):
+    if any(process.state in UNDERWAY for process in alive):
         return "moving"
     if not trouble:
         return "serving"

@@ -11,40 +11,44 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
+    DONE,
+    FAILED,
+    MOVE,
+    REFUSED,
+    SERVING,
+    SPEC,
+    STATUS,
+    STATUS_LATER,
+)
+
 # Durations that the specs of a release do not hold: starting programs, writing files, a busy host.
 ALLOWANCE = 30.0  # seconds
 # "ModuleNotFoundError: No module named 'x'", "sqlalchemy.exc.OperationalError: …"
 NAMED_ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit)\b")
 INSTANCE = re.compile(r"[a-z][a-z0-9_]*-[0-9]+\Z")
 
-# What a pivot says, by key, and what each must be (roles/circus/files/pivot.py, ``tell``). The file
-# lies in a directory of the app, which may have put anything there.
-STATUS = {
-    "instance": (str,),
-    "pid": (int,),
-    "state": (str,),
-    "release": (str, None),
-    "child": (int, None),
-    "hups": (int,),
-    "generation": (int, None),
+# What is read of a status file. It lies in a directory of the app, which may have put anything there.
+REQUIRED = {
+    key: STATUS[key]
+    for key in ("instance", "pid", "state", "release", "child", "hups", "generation")
 }
-LATER_OR_AT_THE_END = {
-    "move": (dict, None),
-    "restarts": (int, None),
-    "exit_code": (int, None),
-    "output": (list, None),
-}
-MOVE = {
-    "hups": (int,),
-    "to": (str, None),
-    "outcome": (str,),
-    "step": (str,),
-    "reason": (str,),
-    "overruled": (bool,),
-    "stragglers": (int,),
-    "output": (list, None),
-    "seconds": (dict,),
-    "instead_of": (dict, None),
+# a pivot from before restarts were counted may still run
+OPTIONAL = {"restarts": STATUS["restarts"], **STATUS_LATER}
+READ_OF_MOVE = {
+    key: MOVE[key]
+    for key in (
+        "hups",
+        "to",
+        "outcome",
+        "step",
+        "reason",
+        "overruled",
+        "stragglers",
+        "output",
+        "seconds",
+        "instead_of",
+    )
 }
 LARGEST_PID = 1 << 22  # proc(5), /proc/sys/kernel/pid_max
 LARGEST_NUMBER = 1 << 53
@@ -76,12 +80,12 @@ class Status:
     @classmethod
     def of(cls, document: object) -> Status:
         """Raises ValueError for what no pivot wrote."""
-        told = typed(document, STATUS, required=True) | typed(document, LATER_OR_AT_THE_END)
+        told = typed(document, REQUIRED, required=True) | typed(document, OPTIONAL)
         for key in ("pid", "child"):
             if told[key] is not None and not 0 < told[key] <= LARGEST_PID:
                 raise ValueError(f"{key} is {told[key]!r}")
         return cls(
-            **{key: told[key] for key in STATUS},
+            **{key: told[key] for key in REQUIRED},
             restarts=told.get("restarts"),
             move=move_of(told.get("move") or {}),
             end={key: told[key] for key in ("exit_code", "output") if key in told},
@@ -113,12 +117,12 @@ def is_sane(value: object) -> bool:
 
 def move_of(document: object) -> dict[str, Any]:
     """What a pivot says of a move. Raises ValueError."""
-    move = typed(document, MOVE)
+    move = typed(document, READ_OF_MOVE)
     seconds = move.get("seconds", {})
     if not all(type(value) in (int, float) and is_sane(value) for value in seconds.values()):
         raise ValueError("seconds are no durations")
     if move.get("instead_of"):
-        earlier = typed(move["instead_of"], MOVE)
+        earlier = typed(move["instead_of"], READ_OF_MOVE)
         move["instead_of"] = move_of(earlier | {"instead_of": None})
     return move
 
@@ -139,7 +143,7 @@ def longest_move(specs: Mapping[str, Mapping[str, Any]], formation: Mapping[str,
     """Seconds after which a move of every process must be over, one way or the other."""
     kinds = [specs[kind] for kind, count in formation.items() if count and kind in specs]
 
-    alone = [spec for spec in kinds if not spec.get("overlap", True)]
+    alone = [spec for spec in kinds if not spec.get("overlap", SPEC["overlap"])]
 
     def longest(chosen: list[Mapping[str, Any]], *keys: str) -> float:
         return max((sum(float(spec[key]) for key in keys) for spec in chosen), default=0.0)
@@ -169,7 +173,7 @@ def judge(status: Status | None, before: Status | None, target: str) -> Verdict:
     # a pivot that starts with what does not work falls back to what served last; that this cannot
     # run it either, for want of the process type, is not what is wrong
     for move in (status.move.get("instead_of"), status.move):
-        if move and move.get("outcome") == "refused" and move.get("to") in (target, None):
+        if move and move.get("outcome") == REFUSED and move.get("to") in (target, None):
             reason = f"{status.instance} {move.get('reason')}"
             return Verdict(
                 failed=True,
@@ -177,14 +181,14 @@ def judge(status: Status | None, before: Status | None, target: str) -> Verdict:
                 reason=reason,
                 output=tuple(wrote_last(move)),
             )
-    if status.state == "serving" and status.move.get("outcome") == "done":
+    if status.state == SERVING and status.move.get("outcome") == DONE:
         arrived = status.release == target
         return Verdict(
             arrived=arrived,
             astray=before is None and not arrived,
             reason="" if arrived else f"serves {status.release}",
         )
-    if status.state == "failed" and before is not None:
+    if status.state == FAILED and before is not None:
         reason = f"{status.instance} ended by itself with exit code {status.end.get('exit_code')}"
         return Verdict(failed=True, reason=reason, output=tuple(wrote_last(status.end)))
     step = status.move.get("step", status.state)

@@ -19,6 +19,12 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
+    LARGEST_STATUS,
+    SERVING,
+    STOPPED,
+    STOPPING,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import (
     INSTANCE,
     Status,
@@ -33,7 +39,6 @@ CIRCUSCTL = "/opt/circus/bin/circusctl"
 COMMAND_TIMEOUT = 30.0  # seconds for one systemctl or circusctl
 BUSY_TIMEOUT = 60.0  # seconds that circusd may be busy with another command
 POLL = 0.2  # seconds between two looks at the pivots
-LARGEST_STATUS = 1 << 18  # bytes
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class Supervisor:
 
     def _takes_part(self, instance: str) -> bool:
         status = self.status(instance)
-        return status is not None and status.state not in ("stopping", "stopped")
+        return status is not None and status.state not in (STOPPING, STOPPED)
 
     def hup(self, statuses: Iterable[Status]) -> None:
         """Tell pivots to move, each by a HUP as circusd would send it.
@@ -212,7 +217,7 @@ class Supervisor:
 
     def serves(self, status: Status | None, release: str) -> bool:
         """Whether a process runs a release: it says so, and the kernel says so too."""
-        if status is None or status.state != "serving" or status.release != release:
+        if status is None or status.state != SERVING or status.release != release:
             return False
         if not status.child or not self._is_ours(status.child):
             return False

@@ -9,6 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
+    GRACEFUL_TIMEOUT,
+)
+
 PIVOT = "/usr/local/lib/twelvefactor/pivot.py"
 
 
@@ -58,8 +62,7 @@ def section(app: str, instance: str) -> str:
         f" /usr/bin/python3 -I {PIVOT} /srv/{app} {instance}\n"
         # HUP is what makes a pivot move; anything else would restart it
         "send_hup = True\n"
-        # longer than any pivot takes to end by itself (LONGEST_STOP in _release/config.py)
-        "graceful_timeout = 300\n"
+        f"graceful_timeout = {GRACEFUL_TIMEOUT}\n"
         "max_retry = -1\n"
         # follows a rename by logrotate by itself
         "stdout_stream.class = WatchedFileStream\n"

@@ -17,11 +17,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfil
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-# Bounds that the supervisor relies on: it waits this long for a pivot to end by itself.
+# What roles/circus/files/pivot.py says, too (tests/unit/test_contracts.py): its chain of stop timeouts
+# begins with this one.
 LONGEST_STOP = 240
 # No timeout of a process is longer; the pivot refuses what is out of all proportion.
 LONGEST = 86_400
 
+# Defaults, those of the pivot.
 PROCESS_OPTIONS: dict[str, Any] = {
     "overlap": True,
     "ready_after": 5.0,

@@ -71,6 +71,12 @@ WELL = by_name(seen("web-1"), seen("worker-1"))
         ),
         pytest.param(
             B,
+            by_name(seen("web-1"), seen("worker-1", A, "agree")),
+            [f"worker-1 runs {A} instead of {B}"],
+            id="waits-for-the-others",
+        ),
+        pytest.param(
+            B,
             by_name(seen("web-1", None, "gate"), seen("worker-1")),
             [f"web-1 runs nothing instead of {B}"],
             id="starting",
@@ -112,6 +118,14 @@ def test_unwell() -> None:
         pytest.param(True, B, WELL, [], "serving", id="well"),
         pytest.param(True, B, WELL, ["x"], "degraded", id="trouble"),
         pytest.param(True, B, by_name(seen("web-1", B, "drain")), ["x"], "moving", id="moving"),
+        pytest.param(
+            True,
+            B,
+            by_name(seen("web-1"), seen("worker-1", A, "agree")),
+            ["x"],
+            "moving",
+            id="waits-for-the-others",
+        ),
         pytest.param(True, B, {}, ["x"], "down", id="nothing-runs"),
         pytest.param(True, B, by_name(Seen("web-1"), Seen("worker-1")), ["x"], "down", id="gone"),
         pytest.param(

@@ -1,0 +1,441 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pivot, the plugins, app_metrics, the unit of circusd and the roles share is the same.
+
+The pivot and app_metrics are programs of their own that import nothing of plugins, so each has its copy.
+Every comparison is also shown one side that was altered.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import pathlib
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import access
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
+    pivot_contract,
+    watchers,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.drift import (
+    Seen,
+    drift,
+    state,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import Status
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
+    check_options,
+)
+from ansible_collections.twelvefactor.deploy.plugins.modules import release
+from unit.pivot.harness import PIVOT, breaches, load_pivot
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+APP_METRICS = ROOT / "roles/app_metrics/files/usr/local/lib/twelvefactor/app_metrics.py"
+UNIT = ROOT / "roles/circus/templates/etc/systemd/system/circus@.service.j2"
+BEGIN, END = "# --- contract ---", "# --- end of the contract ---"
+
+
+def load(path: pathlib.Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_of_contracts", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for annotations
+    spec.loader.exec_module(module)
+    return module
+
+
+def assigned(source: str) -> list[str]:
+    """The names that are given a value at the top of a file."""
+    found: list[str] = []
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+        found += [target.id for target in targets if isinstance(target, ast.Name)]
+    return found
+
+
+def contract_of(path: pathlib.Path, module: ModuleType) -> dict[str, Any]:
+    """The marked block of a program, by name."""
+    _before, _begin, rest = path.read_text("utf-8").partition(BEGIN)
+    block, end, _after = rest.partition(END)
+    assert end
+    return {name: getattr(module, name) for name in assigned(f"#{block}")}
+
+
+pivot, app_metrics = load_pivot(), load(APP_METRICS)
+CONTRACT = contract_of(PIVOT, pivot)
+MIRROR = {
+    name: getattr(pivot_contract, name)
+    for name in assigned(pathlib.Path(pivot_contract.__file__).read_text("utf-8"))
+}
+
+
+# --- the mirror ------------------------------------------------------------------------------------
+
+
+def differences(contract: Mapping[str, Any], mirror: Mapping[str, Any]) -> list[str]:
+    nothing = object()
+    return sorted(
+        name
+        for name in {*contract, *mirror}
+        if contract.get(name, nothing) != mirror.get(name, nothing)
+    )
+
+
+def test_the_mirror_shows_the_contract() -> None:
+    assert len(CONTRACT) > 20
+    assert differences(CONTRACT, MIRROR) == []
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_mirror_must_show_all_of_it(name: str) -> None:
+    less = {key: value for key, value in MIRROR.items() if key != name}
+    assert differences(CONTRACT, less) == [name]
+    assert differences(CONTRACT, MIRROR | {name: "other"}) == [name]
+    assert differences(CONTRACT, MIRROR | {"NEW": 1}) == ["NEW"]
+
+
+def words_of(contract: Mapping[str, Any]) -> set[str]:
+    return {*contract["STATES"], *contract["OUTCOMES"]}
+
+
+def spelled(source: str) -> list[str]:
+    """States and outcomes that a file compares something with as text of its own."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            found += [
+                each.value
+                for side in sides
+                for each in ast.walk(side)
+                if isinstance(each, ast.Constant) and each.value in words_of(CONTRACT)
+            ]
+    return found
+
+
+READERS = [
+    *(ROOT / "plugins/module_utils/_processes").glob("*.py"),
+    ROOT / "plugins/modules/graceful_reload.py",
+    ROOT / "plugins/modules/release_info.py",
+    PIVOT,
+]
+
+
+@pytest.mark.parametrize("path", READERS, ids=lambda path: path.stem)
+def test_states_are_compared_by_their_names(path: pathlib.Path) -> None:
+    source = path.read_text("utf-8")
+    # the record of deploys has an outcome of that name, too
+    assert spelled(source.replace('outcome == "pending"', "True")) == []
+
+
+def test_a_state_that_is_spelled_is_found() -> None:
+    assert spelled('a.state == "serving" or b not in ("gate", STOP)') == ["serving", "gate"]
+    assert spelled("a.state == SERVING") == []
+
+
+# --- the status file ---------------------------------------------------------------------------------
+
+SAMPLES: dict[type | None, Any] = {str: "x-1", int: 7, float: 1.5, bool: True, list: ["x"]}
+
+
+def sample(contract: Mapping[str, Any]) -> dict[str, Any]:
+    """A status file with every key of the contract, after the longest move that there is."""
+
+    def made(keys: Mapping[str, tuple[type | None, ...]]) -> dict[str, Any]:
+        return {key: SAMPLES[kinds[0]] for key, kinds in keys.items() if kinds[0] is not dict}
+
+    steps = (*contract["STEPS"], contract["TOTAL"])
+    seconds = {step: number + 0.5 for number, step in enumerate(steps)}
+    move = made(contract["MOVE"]) | {"seconds": seconds, "instead_of": None}
+    move |= {"outcome": contract["DONE"], "step": contract["STEPS"][-1]}
+    later = made(contract["STATUS_LATER"])
+    return made(contract["STATUS"]) | {"state": contract["SERVING"]} | later | {"move": move}
+
+
+def without(contract: Mapping[str, Any], table: str, key: str) -> dict[str, Any]:
+    """The contract after a key was given another name."""
+    kinds = {f"{name}_new" if name == key else name: kind for name, kind in contract[table].items()}
+    return {**contract, table: kinds}
+
+
+def misread_by_plugins(contract: Mapping[str, Any]) -> list[str]:
+    """What the plugins' parser does not find in a status file of this contract."""
+    document = sample(contract)
+    try:
+        status = Status.parse(json.dumps(document).encode())
+    except ValueError as error:
+        return [str(error)]
+    read = ("instance", "pid", "state", "release", "child", "hups", "generation", "restarts")
+    of_move = ("hups", "to", "outcome", "step", "reason", "overruled", "stragglers", "output")
+    return [
+        *differing(read, document, vars(status)),
+        *differing(("exit_code", "output"), document, status.end),
+        *differing((*of_move, "seconds"), document["move"], status.move),
+    ]
+
+
+def differing(
+    keys: Iterable[str], written: Mapping[str, Any], read: Mapping[str, Any]
+) -> list[str]:
+    return [key for key in keys if key not in written or written[key] != read.get(key)]
+
+
+def misread_by_app_metrics(contract: Mapping[str, Any]) -> list[str]:
+    document = sample(contract)
+    try:
+        status = app_metrics.Status.of(json.dumps(document))
+    except ValueError as error:
+        return [str(error)]
+    read = vars(status) | {"pid": status.pivot}
+    return [
+        *differing(("pid", "child", "release", "counter"), document, read),
+        *differing(("seconds",), document["move"], read),
+    ]
+
+
+def test_a_status_file_with_all_that_the_contract_has_is_one() -> None:
+    assert breaches(sample(CONTRACT)) == []
+    assert misread_by_plugins(CONTRACT) == []
+    assert misread_by_app_metrics(CONTRACT) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        *(
+            ("STATUS", key)
+            for key in ("instance", "pid", "state", "release", "child", "hups", "restarts")
+        ),
+        ("STATUS_LATER", "exit_code"),
+        ("STATUS_LATER", "output"),
+        *(("MOVE", key) for key in ("hups", "to", "reason", "overruled", "stragglers")),
+    ],
+)
+def test_plugins_misread_a_key_that_has_changed(table: str, key: str) -> None:
+    altered = without(CONTRACT, table, key)
+    if key == "state":
+        assert breaches(sample(altered), SimpleNamespace(**altered)) != []  # type: ignore[arg-type]
+    else:
+        assert misread_by_plugins(altered) != []
+
+
+@pytest.mark.parametrize("key", ["pid", "child", "release", "counter"])
+def test_app_metrics_misreads_a_key_that_has_changed(key: str) -> None:
+    assert misread_by_app_metrics(without(CONTRACT, "STATUS", key)) != []
+
+
+@pytest.mark.parametrize("name", ["STEPS", "TOTAL"])
+def test_app_metrics_must_know_every_step(name: str) -> None:
+    new = (*CONTRACT["STEPS"], "new") if name == "STEPS" else "all"
+    assert misread_by_app_metrics({**CONTRACT, name: new}) == ["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "breach"),
+    [
+        ({"new": 1}, "new is not in the contract"),
+        ({"pid": "7"}, "pid is '7'"),
+        ({"state": "new"}, "there is no state 'new'"),
+        ({"move": {"outcome": "done", "new": 1}}, "move.new is not in the contract"),
+        ({"move": {"outcome": "new"}}, "move.outcome is 'new'"),
+        (
+            {"move": {"outcome": "done", "seconds": {"new": 1.0}}},
+            "move.there is no step 'new'",
+        ),
+        (
+            {"move": {"outcome": "done", "instead_of": {"outcome": "refused", "to": 1}}},
+            "move.instead_of.to is 1",
+        ),
+    ],
+)
+def test_a_status_that_breaks_the_contract(changes: dict[str, Any], breach: str) -> None:
+    assert breaches(sample(CONTRACT) | changes) == [breach]
+
+
+# --- states ------------------------------------------------------------------------------------------
+
+
+def host_state(word: str) -> tuple[list[str], str]:
+    """What a host's drift and state are while one of its two processes is in a state."""
+    seen = {
+        "web-1": Seen("web-1", CONTRACT["SERVING"], "r2", serves=True),
+        "beat-1": Seen("beat-1", word, "r1", serves=True),
+    }
+    found = drift("r2", ["r1", "r2"], list(seen), seen)
+    return found, state(True, "r2", list(seen), seen, found)
+
+
+def test_every_step_of_a_move_is_a_move() -> None:
+    moving = (["beat-1 runs r1 instead of r2"], "moving")
+    steps = [*CONTRACT["STEPS"], CONTRACT["STOPPING"]]
+    assert {step: host_state(step) for step in steps} == dict.fromkeys(steps, moving)
+
+
+@pytest.mark.parametrize("word", [pivot.FAILED, pivot.STOPPED, "new"])
+def test_no_other_state_is_a_move(word: str) -> None:
+    assert host_state(word) == ([f"beat-1 has {word}"], "degraded")
+
+
+def test_the_steps_in_the_record_of_deploys() -> None:
+    assert {access.GATE, access.SWITCH, access.DRAIN} <= set(CONTRACT["STEPS"])
+
+
+# --- stop timeouts -----------------------------------------------------------------------------------
+
+
+def out_of_order(longest_stop: float, graceful: float, unit: float) -> list[str]:
+    """Which of the chain of stop timeouts does not outlast what it waits for."""
+    # TERM waits for a connection to journald; then the processes and what they have left are ended
+    # one after the other, and the rest of their output is written
+    longest_end = pivot.JOURNAL_TIMEOUT + longest_stop + 2 * pivot.KILL_TIMEOUT + pivot.LAST_WORDS
+    found = ["graceful_timeout"] if graceful <= longest_end else []
+    return found + (["TimeoutStopSec"] if unit <= graceful else [])
+
+
+def test_each_stop_timeout_outlasts_the_one_within() -> None:
+    names = ("LONGEST_STOP", "GRACEFUL_TIMEOUT", "UNIT_STOP_TIMEOUT")
+    assert out_of_order(*[CONTRACT[name] for name in names]) == []
+    assert out_of_order(280, 300, 330) == ["graceful_timeout"]
+    assert out_of_order(240, 300, 300) == ["TimeoutStopSec"]
+
+
+def settings(pattern: str, text: str) -> list[int]:
+    return [int(number) for number in re.findall(pattern, text, flags=re.MULTILINE)]
+
+
+def other_timeouts(unit: str) -> list[str]:
+    """Lines of the unit's text that say another timeout than the contract."""
+    found = settings(r"^TimeoutStopSec=(\d+)$", unit)
+    graceful = settings(r"graceful_timeout, (\d+) s\)", unit)
+    return [
+        *(["TimeoutStopSec"] if found != [CONTRACT["UNIT_STOP_TIMEOUT"]] else []),
+        *(["graceful_timeout"] if graceful != [CONTRACT["GRACEFUL_TIMEOUT"]] else []),
+    ]
+
+
+def test_the_unit_gives_circusd_its_time() -> None:
+    unit = UNIT.read_text("utf-8")
+    assert other_timeouts(unit) == []
+    assert other_timeouts(unit.replace("TimeoutStopSec=330", "TimeoutStopSec=90")) == [
+        "TimeoutStopSec"
+    ]
+    assert other_timeouts(unit.replace("300 s", "200 s")) == ["graceful_timeout"]
+
+
+FORMATIONS = sorted((ROOT / "molecule").glob("*/files/formation.ini"))
+
+
+def test_watchers_give_a_pivot_its_time() -> None:
+    texts = [path.read_text("utf-8") for path in FORMATIONS]
+    assert texts
+    for text in (watchers.section("shop", "web-1"), *texts):
+        found = settings(r"^graceful_timeout = (\d+)$", text)
+        assert found == [CONTRACT["GRACEFUL_TIMEOUT"]] * text.count("[watcher:")
+
+
+def test_no_release_may_take_longer_to_stop() -> None:
+    longest = CONTRACT["LONGEST_STOP"]
+    check_options({"web": {"stop_timeout": longest}}, {})
+    with pytest.raises(DeployError, match=f"at most {longest}"):
+        check_options({"web": {"stop_timeout": longest + 1}}, {})
+
+
+# --- defaults ----------------------------------------------------------------------------------------
+
+DOCUMENTED = yaml.safe_load(release.DOCUMENTATION)["options"]
+OPTIONS = ("overlap", "ready_after", "ready_timeout", "drain_timeout", "stop_timeout")
+
+
+def word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+
+
+def undocumented(text: str, template: str) -> list[str]:
+    """Which process options have another default in ``text``, or none."""
+    return [
+        name
+        for name in OPTIONS
+        if template.format(name=name, value=word(CONTRACT["SPEC"][name])) not in text
+    ]
+
+
+README = (ROOT / "roles/circus/README.md").read_text("utf-8")
+
+
+def of_module() -> Iterator[str]:
+    for text in DOCUMENTED["process_options"]["description"]:
+        yield text.replace("(default V(true))", "(true)").replace(", at most", ") (at most")
+
+
+def test_the_module_release_documents_the_defaults() -> None:
+    text = "".join(of_module())
+    assert undocumented(text, "V({name}) ({value})") == []
+    assert f"(at most {CONTRACT['LONGEST_STOP']})" in text
+    for name in OPTIONS:
+        value = word(CONTRACT["SPEC"][name])
+        altered = text.replace(f"V({name}) ({value})", f"V({name}) (7)")
+        assert undocumented(altered, "V({name}) ({value})") == [name]
+
+
+def test_the_role_circus_documents_the_defaults() -> None:
+    text = README.replace("`true`", "true")
+    assert undocumented(text, "| `{name}` | {value} |") == []
+    altered = text.replace("| `drain_timeout` | 60", "| `drain_timeout` | 61")
+    assert undocumented(altered, "| `{name}` | {value} |") == ["drain_timeout"]
+
+
+def app_settings() -> dict[str, Any]:
+    path = ROOT / "roles/app/meta/argument_specs.yml"
+    specs = yaml.safe_load(path.read_text("utf-8"))["argument_specs"]
+    found: dict[str, Any] = specs["main"]["options"]["app_settings"]["options"]
+    return found
+
+
+def other_defaults(module: Mapping[str, Any], app: Mapping[str, Any]) -> list[str]:
+    """Options of a process whose default is not the same everywhere."""
+    spec = CONTRACT["SPEC"]
+    found = [
+        name
+        for name in ("log_format", "log_destination")
+        if not spec[name] == module[name]["default"] == app[name]["default"]
+        or module[name]["choices"] != app[name]["choices"]
+        or spec[name] not in app[name]["choices"]
+    ]
+    health = module["health"]["suboptions"]
+    if set(health) != set(spec["health"]):
+        found.append("health")
+    if health["host"]["default"] != spec["health"]["host"]:
+        found.append("health.host")
+    # the module always says path and count, so the pivot's defaults of these are never used
+    if health["path"]["default"] != app["health_path"]["default"]:
+        found.append("health.path")
+    return found
+
+
+def test_modules_and_roles_have_the_defaults_of_the_pivot() -> None:
+    assert other_defaults(DOCUMENTED, app_settings()) == []
+
+
+@pytest.mark.parametrize("name", ["log_format", "log_destination", "health_path"])
+def test_another_default_of_the_role_app_is_found(name: str) -> None:
+    app = app_settings()
+    altered = {**app, name: {**app[name], "default": "other"}}
+    assert other_defaults(DOCUMENTED, altered) == [name.replace("_path", ".path")]
+
+
+def test_another_default_of_the_module_release_is_found() -> None:
+    health = DOCUMENTED["health"]["suboptions"]
+    altered = {**DOCUMENTED, "health": {"suboptions": {**health, "new": {}}}}
+    assert other_defaults(altered, app_settings()) == ["health"]
