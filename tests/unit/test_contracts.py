@@ -200,7 +200,7 @@ def misread_by_app_metrics(contract: Mapping[str, Any]) -> list[str]:
         return [str(error)]
     read = vars(status) | {"pid": status.pivot}
     return [
-        *differing(("pid", "child", "release", "counter"), document, read),
+        *differing(("pid", "child", "release", "counter", "restarts"), document, read),
         *differing(("seconds",), document["move"], read),
     ]
 
@@ -231,7 +231,7 @@ def test_plugins_misread_a_key_that_has_changed(table: str, key: str) -> None:
         assert misread_by_plugins(altered) != []
 
 
-@pytest.mark.parametrize("key", ["pid", "child", "release", "counter"])
+@pytest.mark.parametrize("key", ["pid", "child", "release", "counter", "restarts"])
 def test_app_metrics_misreads_a_key_that_has_changed(key: str) -> None:
     assert misread_by_app_metrics(without(CONTRACT, "STATUS", key)) != []
 

@@ -66,11 +66,11 @@ class Host:
         (self.root / "srv/shop/current").symlink_to(f"releases/{current}")
 
     def says(self, name: str, **more: Any) -> None:
-        told = {"pid": 20, "child": 21, "release": "1.0-aaaaaaaa", "counter": 1, "move": {}}
+        told = {"pid": 20, "child": 21, "release": "1.0-aaaaaaaa", "counter": 1, "restarts": 0}
         self.put(f"run/shop/{name}.json", json.dumps({**told, **more}))
 
-    def look(self, seen: dict[str, Any] | None = None) -> Any:
-        return metrics.Look(self.root, seen or {}, ["/etc/nginx/certificates/*.pem"])
+    def look(self) -> Any:
+        return metrics.Look(self.root, ["/etc/nginx/certificates/*.pem"])
 
 
 @pytest.fixture
@@ -181,13 +181,18 @@ def test_one_process_of_two_serves_another_release(shop: Host) -> None:
         pytest.param("[" * 100_000, "no status", id="too deep"),
         pytest.param(
             '{"pid": 20, "child": 21, "release": "x\\ny 1", "counter": 1}',
-            "its counter or release",
+            "invalid counter, restarts or release",
             id="another metric in the release",
         ),
         pytest.param(
             f'{{"pid": 20, "child": 21, "release": "1", "counter": {10**400}}}',
-            "its counter or release",
+            "invalid counter, restarts or release",
             id="no counter",
+        ),
+        pytest.param(
+            '{"pid": 20, "child": 21, "release": "1", "counter": 1, "restarts": -1}',
+            "invalid counter, restarts or release",
+            id="no restarts",
         ),
     ],
 )
@@ -267,26 +272,30 @@ def test_every_step_of_a_move_has_its_duration(shop: Host) -> None:
     }
 
 
-def test_restarts_are_counted_and_moves_are_not(shop: Host) -> None:
-    look = shop.look()
-    # a deploy: the same pivot, one start more
-    shop.says("web-1", counter=2)
-    look = shop.look(look.seen)
-    assert (one(look, "process_starts_total"), one(look, "process_restarts_total")) == (2, 0)
-    # down
-    (shop.root / "proc/20/stat").unlink()
-    look = shop.look(look.seen)
-    assert one(look, "process_restarts_total") == 0
-    # three starts later there is another pivot, with the same number
+def test_restarts_are_what_the_pivot_counts(shop: Host) -> None:
+    # stopped and started by systemctl: another pivot, one start more, and nothing has crashed
     shop.process(20, 10, "python3", "pivot.py", "/srv/shop", "web-1", began=500)
-    shop.says("web-1", counter=5)
-    look = shop.look(look.seen)
-    assert one(look, "process_restarts_total") == 3
-    assert one(shop.look(look.seen), "process_restarts_total") == 3
-    # the host was booted
+    shop.says("web-1", counter=2, restarts=0)
+    assert one(shop.look(), "process_restarts_total") == 0
+    # a deploy and a crash between two looks: one of the two starts was a restart
     shop.process(20, 10, "python3", "pivot.py", "/srv/shop", "web-1", began=600)
-    shop.says("web-1", counter=1)
-    assert one(shop.look(look.seen), "process_restarts_total") == 3
+    shop.says("web-1", counter=4, restarts=1)
+    look = shop.look()
+    assert (one(look, "process_starts_total"), one(look, "process_restarts_total")) == (4, 1)
+
+
+def test_the_count_of_restarts_outlives_a_pivot(shop: Host) -> None:
+    (shop.root / "proc/20/stat").unlink()
+    shop.says("web-1", restarts=3)
+    look = shop.look()
+    assert (one(look, "process_up"), one(look, "process_restarts_total")) == (0, 3)
+
+
+def test_a_pivot_from_before_restarts_were_counted(shop: Host) -> None:
+    told = {"pid": 20, "child": 21, "release": "1.0-aaaaaaaa", "counter": 1}
+    shop.put("run/shop/web-1.json", json.dumps(told))
+    look = shop.look()
+    assert (one(look, "process_up"), values(look, "process_restarts_total")) == (1, {})
 
 
 def test_certificates(host: Host) -> None:
@@ -391,7 +400,6 @@ DOCUMENT = {
         ["certificate_expiry_time_seconds", {"certificate": "7shop"}, 100 + 86400 * 3],
     ],
     "until": 200,
-    "seen": {},
 }
 
 

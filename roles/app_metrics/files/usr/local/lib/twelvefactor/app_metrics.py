@@ -64,7 +64,10 @@ METRICS = {
     "process_tree_size": ("gauge", "The process and its children."),
     "process_start_time_seconds": ("gauge", "When the process began."),
     "process_starts_total": ("counter", "Starts since boot, those of deploys included."),
-    "process_restarts_total": ("counter", "Starts that no deploy asked for, as far as seen."),
+    "process_restarts_total": (
+        "counter",
+        "How often it ended by itself and was started anew, since boot.",
+    ),
     "process_move_seconds": ("gauge", "How long each step of the last move took."),
     "certificate_expiry_time_seconds": ("gauge", "When a certificate of nginx ends."),
     "metrics_problems": ("gauge", "What could not be read in the last run."),
@@ -109,6 +112,7 @@ class Status:
     child: int | None
     release: str | None
     counter: int
+    restarts: int | None  # None: a pivot from before they were counted
     seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -122,14 +126,17 @@ class Status:
                 child=None if told["child"] is None else int(told["child"]),
                 release=None if told["release"] is None else str(told["release"]),
                 counter=int(told["counter"]),
+                restarts=None if told.get("restarts") is None else int(told["restarts"]),
                 seconds={step: float(seconds[step]) for step in STEPS if step in seconds},
             )
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise ValueError(f"no status of a pivot ({type(error).__name__}: {error})") from None
         except RecursionError:
             raise ValueError("no status of a pivot") from None
-        if not 0 <= status.counter < 1 << 53 or not RELEASE.fullmatch(status.release or "none"):
-            raise ValueError("no status of a pivot (its counter or release is none)")
+        counts = (status.counter, status.restarts or 0)
+        sane = all(0 <= count < 1 << 53 for count in counts)
+        if not sane or not RELEASE.fullmatch(status.release or "none"):
+            raise ValueError("no status of a pivot (invalid counter, restarts or release)")
         return status
 
 
@@ -192,12 +199,10 @@ def attempts(text: str) -> list[dict[str, Any]]:
 
 
 class Look:
-    """One look at everything; ``seen`` is what the look before it remembered, by process."""
+    """One look at everything."""
 
-    def __init__(self, root: pathlib.Path, seen: dict[str, Any], certificates: list[str]) -> None:
+    def __init__(self, root: pathlib.Path, certificates: list[str]) -> None:
         self.root = root
-        self.before = seen
-        self.seen: dict[str, Any] = {}
         self.samples: list[Sample] = []
         self.problems: list[str] = []
         self.boot = 0.0
@@ -280,10 +285,11 @@ class Look:
     def process(self, app: str, name: str, status: Status | None) -> str | None:
         """Which release the process runs; None when it is not up."""
         labels = {"app": app, "type": name.rpartition("-")[0], "process": name}
+        if status and status.restarts is not None:
+            self.add("process_restarts_total", status.restarts, **labels)
         pivot = self.processes.get(status.pivot) if status else None
         if not status or not pivot or name not in self.words(status.pivot):
             self.add("process_up", 0, **labels)
-            self.remember(labels, None, 0)
             return None
         child = self.processes.get(status.child or 0)
         up = child is not None and child.parent == status.pivot
@@ -295,7 +301,6 @@ class Look:
         for step, seconds in status.seconds.items():
             self.add("process_move_seconds", seconds, **labels, step=step)
         self.add("process_starts_total", status.counter, **labels)
-        self.remember(labels, f"{status.pivot}:{pivot.began}", status.counter)
         if not up or child is None:
             return None
         began = self.boot + child.began / os.sysconf("SC_CLK_TCK")
@@ -309,18 +314,6 @@ class Look:
         except OSError:
             return []
         return text.split("\0")
-
-    def remember(self, labels: dict[str, str], pivot: str | None, counter: int) -> None:
-        """Count what circusd started anew: a new pivot, with as many starts as its counter says."""
-        key = f"{labels['app']}/{labels['process']}"
-        before = self.before.get(key) or {"pivot": pivot, "counter": counter, "restarts": 0}
-        if pivot is None:
-            pivot, counter = before["pivot"], before["counter"]
-        new = pivot != before["pivot"] and before["pivot"] is not None
-        # less than before: the host was booted
-        restarts = before["restarts"] + (max(0, counter - before["counter"]) if new else 0)
-        self.seen[key] = {"pivot": pivot, "counter": counter, "restarts": restarts}
-        self.add("process_restarts_total", restarts, **labels)
 
     def deploys(self, app: str) -> None:
         if not (self.root / "srv" / app / "releases.jsonl").exists():
@@ -545,19 +538,17 @@ def munin(
 def read_numbers(path: pathlib.Path) -> dict[str, Any] | None:
     try:
         document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return {key: document[key] for key in ("samples", "until", "seen")}
+        return {key: document[key] for key in ("samples", "until")}
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
 def collect(arguments: argparse.Namespace) -> int:
-    numbers = arguments.state / "numbers.json"
-    before = read_numbers(numbers) or {"seen": {}}
-    look = Look(arguments.root, before["seen"], arguments.certificates)
+    look = Look(arguments.root, arguments.certificates)
     now = time.time()
     samples = [[sample.name, sample.labels, sample.value] for sample in look.samples]
-    document = {"samples": samples, "until": now + arguments.valid, "seen": look.seen}
-    write(numbers, json.dumps(document))
+    document = {"samples": samples, "until": now + arguments.valid}
+    write(arguments.state / "numbers.json", json.dumps(document))
     if arguments.textfile:
         write(arguments.state / "apps.prom", prometheus(look.samples))
     if arguments.statsd:
