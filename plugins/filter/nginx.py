@@ -1,0 +1,49 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role nginx is told of its sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+# What a site says of itself is its location /, unless that stands among its locations.
+LOCATION_KEYS = ("root", "try_files", "cache_control", "redirect", "redirect_code")
+
+Site = dict[str, Any]
+
+
+def nginx_complete_sites(sites: Iterable[Mapping[str, Any]], defaults: Site) -> list[Site]:
+    """Each site with every key that a site may have, and with a location that answers for /."""
+    return [_complete(given, defaults) for given in sites]
+
+
+def _complete(given: Mapping[str, Any], defaults: Site) -> Site:
+    site = _merged(defaults, given)
+    site["upstreams"] = [_merged(defaults["upstream"], each) for each in site["upstreams"]]
+    location = {key: site[key] for key in LOCATION_KEYS if key in given}
+    answers = bool(location or site["upstream"]["servers"])
+    described = any(each["path"] == "/" for each in site["locations"])
+    if not described and (answers or not site["snippet"]):
+        nothing = {} if answers else {"snippet": "return 404;"}
+        site["locations"] = [*site["locations"], {"path": "/", **location, **nothing}]
+    return site
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Site:
+    """Dictionaries in dictionaries are merged, too; lists are replaced.
+
+    Taken key by key: `dict()` of one of Ansible's dictionaries has templates for values.
+    """
+    made = {key: below[key] for key in below}
+    for key in above:
+        under, value = made.get(key), above[key]
+        both = isinstance(under, Mapping) and isinstance(value, Mapping)
+        made[key] = _merged(under, value) if both else value
+    return made
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"nginx_complete_sites": nginx_complete_sites}
