@@ -1,0 +1,10 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A worker without work."""
+
+import os
+import signal
+
+print("working with a key of", len(os.environ["SECRET_KEY"]), "characters", flush=True)
+signal.pause()
