@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values for what the example inventory keeps in its vault: secrets.py FOLDER WEBHOOK"""
+"""Values for what the example inventory keeps in its vault: vault.py FOLDER WEBHOOK"""
 
 import json
 import pathlib
