@@ -39,8 +39,9 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Site:
     made = {key: below[key] for key in below}
     for key in above:
         under, value = made.get(key), above[key]
-        both = isinstance(under, Mapping) and isinstance(value, Mapping)
-        made[key] = _merged(under, value) if both else value
+        if isinstance(under, Mapping) and isinstance(value, Mapping):
+            value = _merged(under, value)
+        made[key] = value
     return made
 
 
