@@ -192,9 +192,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         modules = KeptModules(ROOT / "build" / "modules")
         modules.use()
         if os.environ.get("ANSIBLE_STRATEGY", "").startswith("mitogen"):
+            modules.use_by_mitogen()
             # Mitogen pins the processes of each run, and all that they start, be it a test host or another
             # run, to the last cores: of two, one idles.
-            modules.use_by_mitogen()
             ansible_mitogen.affinity.policy = ansible_mitogen.affinity.Policy()
             collections = {
                 str(path)
