@@ -37,6 +37,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     directory: pathlib.Path | None = None,
     remedy: str = "",
+    umask: int = 0o027,
 ) -> tuple[int, str]:
     """Exit code and output (stdout and stderr together) of a program.
 
@@ -63,7 +64,7 @@ def run(
             text=True,
             errors="replace",
             start_new_session=True,
-            umask=0o027,
+            umask=umask,
             preexec_fn=die_with_parent,  # noqa: PLW1509  # it makes one system call
             user=switch.uid if switch else None,
             group=switch.gid if switch else None,

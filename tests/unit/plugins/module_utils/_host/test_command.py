@@ -35,6 +35,10 @@ def test_run(script: str, answer: tuple[int, str], monkeypatch: pytest.MonkeyPat
     assert run(["sh", "-c", script], "test", 10) == answer
 
 
+def test_another_umask() -> None:
+    assert run(["sh", "-c", "umask"], "test", 10, umask=0o022) == (0, "0022\n")
+
+
 def test_environment_and_directory(tmp_path: pathlib.Path) -> None:
     answer = run(
         ["sh", "-c", "pwd; echo $A"], "test", 10, environment={"A": "1"}, directory=tmp_path
