@@ -172,7 +172,8 @@ def test_a_client_installs_a_private_and_a_public_package(host: Host) -> None:
     host.check_output("rm -rf /var/tmp/installed")
     # Nothing of the host's own settings: the index is all there is.
     host.check_output(
-        "env -i PIP_CONFIG_FILE=/dev/null /opt/devpi/venv/bin/pip install --quiet --no-cache-dir "
+        "env -i PIP_CONFIG_FILE=/dev/null python3 $(ls /usr/share/python-wheels/pip-*.whl)/pip "
+        "install --quiet --no-cache-dir "
         "--disable-pip-version-check --target /var/tmp/installed "
         f"--index-url {INDEX} fortune==1.0.0 six==1.17.0"
     )
