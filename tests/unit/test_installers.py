@@ -39,7 +39,7 @@ def installs(words: str) -> bool:
 
 
 def test_some_are_found() -> None:
-    assert len(list(installers())) >= 4
+    assert list(installers())
 
 
 @pytest.mark.parametrize("task", list(installers()))

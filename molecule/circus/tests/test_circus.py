@@ -78,6 +78,14 @@ def test_the_unit_is_enabled_and_runs_as_the_app(host):
     assert host.check_output("ps -C circusd -o user=").split() == ["bell"]
 
 
+def test_its_environment_is_roots_and_others_run_it(host):
+    assert host.check_output("readlink /opt/circus").startswith("circus.d/3.")
+    theirs = "find /opt/circus.d -not -user root -o -not -type l -perm /022"
+    assert host.check_output(theirs) == ""
+    version = "runuser --user nobody -- /opt/circus/bin/circusd --version"
+    assert host.check_output(version) == "0.19.0"
+
+
 @pytest.mark.parametrize(
     "command",
     [
