@@ -5,41 +5,36 @@
 
 from __future__ import annotations
 
-import functools
-import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import settings as judge
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
     Groups,
-    Options,
     Settings,
     apps_on,
     hosts_of,
-    placement_problems,
 )
-
-SPECIFICATION = pathlib.Path(__file__).parents[2] / "roles" / "app" / "meta" / "argument_specs.yml"
-
-
-@functools.cache
-def options() -> Options:
-    """The keys of an app's settings, as the role app declares them."""
-    entries = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["argument_specs"]
-    known: Options = entries["main"]["options"]["app_settings"]["options"]
-    return known
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
+    SETTINGS,
+    argument_spec,
+)
 
 
 def app_complete(settings: Settings, app: str, keys: Iterable[str] | None = None) -> dict[str, Any]:
-    return judge.complete(settings, app, options(), keys)
+    try:
+        return judge.complete(settings, app, keys)
+    except LookupError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def app_setting(settings: Settings, key: str, app: str) -> Any:
-    return judge.complete(settings, app, options(), [key])[key]
+    try:
+        return judge.setting(settings, key, app)
+    except LookupError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def app_with_version(settings: dict[str, Any], version: Any) -> dict[str, Any]:
@@ -48,32 +43,36 @@ def app_with_version(settings: dict[str, Any], version: Any) -> dict[str, Any]:
     return made
 
 
-def app_has_site(settings: Settings) -> bool:
-    return judge.has_site(settings, options())
-
-
 def app_settings_problems(
     settings: Settings, app: str, prefix: str = "", keys: list[str] | None = None
 ) -> list[str]:
     """What is wrong with the settings of one app; only the values of ``keys`` are read, if given."""
-    problems = judge.settings_problems(settings, app, options(), keys=keys, prefix=prefix)
+    problems = judge.settings_problems(settings, app, keys=keys, prefix=prefix)
     if keys is None and not problems:
         # types, choices and what is required, in Ansible's own words
-        result = ArgumentSpecValidator(dict(options())).validate(plain(settings))
+        result = ArgumentSpecValidator(argument_spec(SETTINGS)).validate(plain(settings))
         problems = [f"{prefix or 'apps.' + app}: {text}." for text in result.error_messages]
-    return judge.app_name_problems(settings, app, options()) + problems
+    return judge.app_name_problems(settings, app) + problems
+
+
+def app_key_problems(apps: Mapping[str, Settings], names: Iterable[str] | None = None) -> list[str]:
+    return judge.key_problems(require_mapping(apps), names)
 
 
 def app_placement_problems(
     apps: Mapping[str, Settings], groups: Groups, names: Iterable[str] | None = None
 ) -> list[str]:
+    return judge.placement_problems(require_mapping(apps), groups, names)
+
+
+def require_mapping(apps: Mapping[str, Settings]) -> Mapping[str, Settings]:
     if not isinstance(apps, Mapping) or not all(
         isinstance(each, Mapping) for each in apps.values()
     ):
         raise AnsibleFilterError(
             "apps must be a dictionary: names of apps, each with its settings."
         )
-    return placement_problems(apps, groups, names)
+    return apps
 
 
 def plain(value: Any) -> Any:
@@ -89,8 +88,9 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "app_complete": app_complete,
-            "app_has_site": app_has_site,
+            "app_has_site": judge.has_site,
             "app_hosts": hosts_of,
+            "app_key_problems": app_key_problems,
             "app_placement_problems": app_placement_problems,
             "app_setting": app_setting,
             "app_settings_problems": app_settings_problems,

@@ -1,53 +1,89 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an inventory says of its apps: defaults, hosts, and what cannot be meant. Pure.
+"""What an inventory says of its apps: settings, hosts, and what cannot be meant. Pure.
 
-``options`` is the specification of ``app_settings`` in the role app. No more of the settings is read
-than a function needs, because the values may be templates that only the app's own hosts can resolve.
+No more of the settings is read than a function needs, because the values may be templates that only the
+app's own hosts can resolve.
 """
 
 from __future__ import annotations
 
+import copy
 import datetime
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
+    SETTINGS,
+    Setting,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.user import name_problem
 
-# dictionaries whose values become text
-TEXTS = ("build_environment", "env", "processes")
-
-Options = Mapping[str, Mapping[str, Any]]
-Settings = Mapping[str, Any]
 Groups = Mapping[str, Sequence[str]]
+Settings = Mapping[str, Any]
 
 
-def complete(
-    settings: Settings, app: str, options: Options, keys: Iterable[str] | None = None
-) -> dict[str, Any]:
+def setting(settings: Settings, path: str, app: str) -> Any:
+    """What an app has under a key, or the key's default: ``domains``, ``formation.web``.
+
+    A value within a dictionary is read without the others. An unknown key is a LookupError, and so
+    is one that is required and missing.
+    """
+    value: Any = settings
+    options: Mapping[str, Setting] = SETTINGS
+    free: Setting | None = None
+    for name in path.split("."):
+        known = _known(options, name, app, path, free)
+        value = _filled(known, value.get(name) if isinstance(value, Mapping) else None, app)
+        if value is None and known.required:
+            raise LookupError(f"apps.{app} has no {path!r}, which is required.")
+        options, free = known.options, known.values
+    return value
+
+
+def complete(settings: Settings, app: str, keys: Iterable[str] | None = None) -> dict[str, Any]:
     """``settings`` (of them ``keys``, if given) with the defaults for what they do not say."""
-    wanted = [*settings, *options] if keys is None else list(keys)
-    made = {name: options[name]["default"] for name in wanted if "default" in options.get(name, {})}
-    if "package" in wanted:
-        made["package"] = app
-    if "domains" in wanted:
-        made["domains"] = [app]
-    for name in dict.fromkeys(wanted):
-        value = settings.get(name)
-        if value is not None and not (name == "domains" and not value):
-            made[name] = value
-    return made
+    made = {
+        name: _filled(_known(SETTINGS, name, app, name), settings.get(name), app)
+        for name in (SETTINGS if keys is None else keys)
+    }
+    return {name: value for name, value in made.items() if value is not None}
 
 
-def has_site(settings: Settings, options: Options) -> bool:
+def _known(
+    options: Mapping[str, Setting], name: str, app: str, path: str, free: Setting | None = None
+) -> Setting:
+    known = options.get(name, free)
+    if known is None:
+        raise LookupError(f"apps.{app} cannot have {path!r}{nearest(name, options) or '.'}")
+    return known
+
+
+def _filled(known: Setting, said: Any, app: str) -> Any:
+    if said is None or (known.empty_is_unset and not said):
+        return known.from_name(app) if known.from_name else copy.deepcopy(known.default)
+    if known.options and isinstance(said, list | tuple):
+        return [_entry(known.options, each, app) for each in said]
+    return said
+
+
+def _entry(options: Mapping[str, Setting], said: Any, app: str) -> Any:
+    if not isinstance(said, Mapping):
+        return said
+    made = {name: _filled(known, said.get(name), app) for name, known in options.items()}
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def has_site(settings: Settings) -> bool:
     """Whether nginx has anything to do with an app: a worker or a bot has no web part."""
-    said = complete(settings, "", options, ["nginx", "formation"])
-    if not said["nginx"]:
+    if not setting(settings, "nginx", ""):
         return False
-    return "web" in said["formation"] or any(
-        settings.get(name) for name in ("static_files", "nginx_site")
+    return (
+        "web" in setting(settings, "formation", "")
+        or bool(setting(settings, "static_files", ""))
+        or bool(setting(settings, "nginx_site", ""))
     )
 
 
@@ -64,7 +100,7 @@ def apps_on(apps: Mapping[str, Settings], host: str, groups: Groups) -> list[str
 
 
 def place_of(settings: Settings) -> str:
-    return str(settings.get("hosts") or "app")
+    return str(setting(settings, "hosts", ""))
 
 
 def placement_problems(
@@ -96,13 +132,17 @@ def placement_problems(
     return problems
 
 
+def key_problems(apps: Mapping[str, Settings], names: Iterable[str] | None = None) -> list[str]:
+    """A sentence for each key of the apps (of ``names``) that is unknown. No value is read."""
+    return [
+        problem
+        for app in (apps if names is None else names)
+        for problem in settings_problems(apps[app], app, keys=())
+    ]
+
+
 def settings_problems(
-    settings: Settings,
-    app: str,
-    options: Options,
-    *,
-    keys: Collection[str] | None = None,
-    prefix: str = "",
+    settings: Settings, app: str, *, keys: Collection[str] | None = None, prefix: str = ""
 ) -> list[str]:
     """A sentence for each thing in ``settings`` that cannot be meant.
 
@@ -112,26 +152,54 @@ def settings_problems(
     prefix = prefix or f"apps.{app}"
     problems = []
     for name in settings:
-        if name not in options:
-            known = nearest(name, options) or "; the README of the role app lists the known ones."
+        if name not in SETTINGS:
+            known = nearest(name, SETTINGS) or "; the README of the role app lists the known ones."
             problems.append(f"{prefix}: unknown key {name!r}{known}")
-            continue
-        if keys is not None and name not in keys:
-            continue
-        value = settings[name]
-        if value is None:
-            continue
-        option = options[name]
-        secret = bool(option.get("no_log"))
-        if name in TEXTS and isinstance(value, Mapping):
-            for key in value:
-                problems += text_problem(f"{prefix}.{name}.{key}", str(key), value[key], secret)
-        elif option.get("type") in ("str", "path"):
-            problems += text_problem(f"{prefix}.{name}", name, value, secret)
-        elif option.get("elements") == "str" and isinstance(value, list | tuple):
-            for each in value:
-                problems += text_problem(f"an entry of {prefix}.{name}", "", each, secret)
+        elif keys is None or name in keys:
+            problems += _problems(SETTINGS[name], f"{prefix}.{name}", name, settings[name])
     return problems
+
+
+def _problems(known: Setting, where: str, name: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if known.values and known.values.type == "str" and isinstance(value, Mapping):
+        return [
+            problem
+            for key in value
+            for problem in text_problem(f"{where}.{key}", str(key), value[key], known.secret)
+        ]
+    if known.options:
+        if known.type == "list":
+            entries = value if isinstance(value, list | tuple) else []
+            where = f"an entry of {where}"
+        else:
+            entries = [value]
+        return [
+            problem
+            for entry in entries
+            if isinstance(entry, Mapping)
+            for key in entry
+            for problem in _entry_problems(known.options, where, key, entry)
+        ]
+    if known.type in ("str", "path"):
+        return text_problem(where, name, value, known.secret)
+    if known.elements == "str" and isinstance(value, list | tuple):
+        return [
+            problem
+            for each in value
+            for problem in text_problem(f"an entry of {where}", "", each, known.secret)
+        ]
+    return []
+
+
+def _entry_problems(
+    options: Mapping[str, Setting], where: str, key: str, entry: Settings
+) -> list[str]:
+    if key not in options:
+        known = nearest(key, options) or f"; known are {', '.join(options)}."
+        return [f"{where}: unknown key {key!r}{known}"]
+    return _problems(options[key], f"{where}.{key}", key, entry[key])
 
 
 def text_problem(where: str, key: str, value: Any, secret: bool = False) -> list[str]:
@@ -159,9 +227,9 @@ def text_problem(where: str, key: str, value: Any, secret: bool = False) -> list
     return [f"{where} is {said}."]
 
 
-def app_name_problems(settings: Settings, app: str, options: Options) -> list[str]:
+def app_name_problems(settings: Settings, app: str) -> list[str]:
     problem = name_problem(app)
-    if not problem and "_" in app and has_site(settings, options):
+    if not problem and "_" in app and has_site(settings):
         problem = (
             f"Invalid app name {app!r}: nginx serves it, and names of its sites have no '_'. "
             "Use '-' instead."

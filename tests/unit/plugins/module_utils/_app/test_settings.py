@@ -16,26 +16,12 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings 
     complete,
     has_site,
     hosts_of,
+    key_problems,
     placement_problems,
+    setting,
     settings_problems,
 )
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "version": {"type": "str", "required": True},
-    "package": {"type": "str"},
-    "domains": {"type": "list", "elements": "str"},
-    "nginx": {"type": "bool", "default": True},
-    "formation": {"type": "dict", "default": {"web": 1}},
-    "keep": {"type": "int", "default": 5},
-    "env": {"type": "dict", "default": {}, "no_log": True},
-    "processes": {"type": "dict", "default": {}},
-    "process_options": {"type": "dict", "default": {}},
-    "health_path": {"type": "str", "default": "/"},
-    "certificate_key": {"type": "str", "default": "", "no_log": True},
-    "wheelhouse": {"type": "path", "default": ""},
-    "static_files": {"type": "dict", "default": {}},
-    "nginx_site": {"type": "dict", "default": {}},
-}
 GROUPS = {
     "all": ["a1", "a2", "w1", "p1"],
     "ungrouped": [],
@@ -82,22 +68,87 @@ class Unresolvable(Mapping[str, Any]):
     ],
 )
 def test_defaults(said: dict[str, Any], keys: list[str], expected: tuple[Any, ...]) -> None:
-    made = complete(said, "shop", OPTIONS, keys)
+    made = complete(said, "shop", keys)
     assert tuple(made[key] for key in keys if key in made) == expected
 
 
 def test_all_of_it_keeps_what_has_no_default() -> None:
-    made = complete({"version": "1", "hooks": {}}, "shop", OPTIONS)
+    made = complete({"version": "1", "hooks": {}}, "shop")
     assert (made["version"], made["hooks"], made["health_path"]) == ("1", {}, "/")
 
 
 def test_no_more_is_read_than_was_asked_for() -> None:
     said = Unresolvable(version=1.1, domains=["a"])
-    assert complete(said, "shop", OPTIONS, ["domains"]) == {"domains": ["a"]}
-    assert has_site(said, OPTIONS)
+    assert complete(said, "shop", ["domains"]) == {"domains": ["a"]}
+    assert has_site(said)
     assert apps_on({"shop": said}, "a1", GROUPS) == ["shop"]
     assert placement_problems({"shop": said}, GROUPS) == []
-    assert len(settings_problems(said, "shop", OPTIONS, keys=["version"])) == 1
+    assert len(settings_problems(said, "shop", keys=["version"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "expected"),
+    [
+        ({}, "keep", 5),
+        ({"keep": 3}, "keep", 3),
+        ({"keep": None}, "keep", 5),
+        ({}, "package", "shop"),
+        ({}, "hosts", "app"),
+        ({"hosts": ""}, "hosts", "app"),
+        # not said, and said to be empty
+        ({}, "index_url", None),
+        ({"index_url": ""}, "index_url", ""),
+        ({}, "sentry", None),
+        ({"sentry": {}}, "sentry", {}),
+        ({}, "formation.web", 1),
+        ({"formation": {"worker": 2}}, "formation.web", 0),
+        ({"formation": {"worker": 2}}, "formation.worker", 2),
+        ({}, "env.SENTRY_DSN", ""),
+        ({"sentry": {"timeout": 3}}, "sentry.timeout", 3),
+        ({"sentry": {"token": "x"}}, "sentry.timeout", 10),
+        ({}, "sentry.timeout", 10),
+        ({}, "hooks.on_failure", []),
+        ({"hooks": {"on_failure": None}}, "hooks.on_failure", []),
+        (
+            {"hooks": {"on_failure": [{"command": "a"}, {"command": "b", "once": True}]}},
+            "hooks.on_failure",
+            [
+                {"command": "a", "once": False, "timeout": 600},
+                {"command": "b", "once": True, "timeout": 600},
+            ],
+        ),
+    ],
+)
+def test_one_setting(said: dict[str, Any], path: str, expected: object) -> None:
+    assert setting(said, path, "shop") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("kep", "apps.shop cannot have 'kep'; did you mean 'keep'?"),
+        ("sentry.tokn", "apps.shop cannot have 'sentry.tokn'; did you mean 'token'?"),
+        ("keep.x", "apps.shop cannot have 'keep.x'."),
+        ("version", "apps.shop has no 'version', which is required."),
+    ],
+)
+def test_a_setting_that_there_is_not(path: str, words: str) -> None:
+    with pytest.raises(LookupError) as caught:
+        setting({}, path, "shop")
+    assert str(caught.value) == words
+    if path == "kep":
+        with pytest.raises(LookupError, match="did you mean 'keep'"):
+            complete({}, "shop", [path])
+
+
+def test_a_default_cannot_be_changed_by_who_reads_it() -> None:
+    setting({}, "formation", "shop")["web"] = 9
+    assert setting({}, "formation", "shop") == {"web": 1}
+
+
+def test_a_key_is_read_without_its_neighbours() -> None:
+    said = {"sentry": Unresolvable(token="x")}
+    assert setting(said, "sentry.token", "shop") == "x"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +165,7 @@ def test_no_more_is_read_than_was_asked_for() -> None:
     ],
 )
 def test_what_nginx_has_to_do_with(said: dict[str, Any], expected: bool) -> None:
-    assert has_site(said, OPTIONS) is expected
+    assert has_site(said) is expected
 
 
 @pytest.mark.parametrize(
@@ -246,15 +297,64 @@ def test_only_the_apps_that_a_run_is_about_are_judged() -> None:
     ],
 )
 def test_what_cannot_be_meant(said: dict[str, Any], problem: str) -> None:
-    found = settings_problems(said, "shop", OPTIONS)
+    found = settings_problems(said, "shop")
+    assert len(found) == (1 if problem else 0)
+    assert problem in " ".join(found)
+
+
+def test_unknown_keys_are_found_without_reading_values() -> None:
+    apps = {"shop": Unresolvable(heath_path=1, version=1.1), "wiki": {"kep": 1}}
+    found = [
+        "apps.shop: unknown key 'heath_path'; did you mean 'health_path'?",
+        "apps.wiki: unknown key 'kep'; did you mean 'keep'?",
+    ]
+    assert key_problems(apps) == found
+    assert key_problems(apps, ["wiki"]) == found[1:]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"hooks": {"after_deploy": [{"command": "x", "once": True}]}}, ""),
+        (
+            {"hooks": {"after_deplo": []}},
+            "apps.shop.hooks: unknown key 'after_deplo'; did you mean 'after_deploy'?",
+        ),
+        (
+            {"hooks": {"after_deploy": [{"comand": "x"}]}},
+            "an entry of apps.shop.hooks.after_deploy: unknown key 'comand'; did you mean 'command'?",
+        ),
+        (
+            {"hooks": {"after_deploy": [{"command": True}]}},
+            "an entry of apps.shop.hooks.after_deploy.command is true or false;",
+        ),
+        (
+            {"sentry": {"environment": "production"}},
+            (
+                "apps.shop.sentry: unknown key 'environment'; known are dsn, api, url, token, "
+                "organization, project, ca_path, timeout, told_from."
+            ),
+        ),
+        # of these the argument spec says more
+        ({"hooks": ["x"], "sentry": "x"}, ""),
+        ({"hooks": {"after_deploy": ["x"]}}, ""),
+    ],
+)
+def test_settings_within_settings_that_cannot_be_meant(said: dict[str, Any], problem: str) -> None:
+    found = settings_problems(said, "shop")
     assert len(found) == (1 if problem else 0)
     assert problem in " ".join(found)
 
 
 def test_no_secret_is_repeated() -> None:
-    said = {"env": {"PIN": 47.11, "DAY": datetime.date(2031, 4, 5)}, "certificate_key": 47.11}
-    told = " ".join(settings_problems(said, "shop", OPTIONS))
-    assert told.count(" is a ") == 3
+    said = {
+        "env": {"PIN": 47.11, "DAY": datetime.date(2031, 4, 5)},
+        "build_environment": {"PIN": 47.11},
+        "certificate_key": 47.11,
+        "sentry": {"token": 47.11},
+    }
+    told = " ".join(settings_problems(said, "shop"))
+    assert told.count(" is a ") == 5
     assert "47.1" not in told
     assert "2031" not in told
 
@@ -271,5 +371,5 @@ def test_no_secret_is_repeated() -> None:
     ],
 )
 def test_names_of_apps(app: str, said: dict[str, Any], problem: str) -> None:
-    assert problem in " ".join(app_name_problems(said, app, OPTIONS))
-    assert bool(app_name_problems(said, app, OPTIONS)) is bool(problem)
+    assert problem in " ".join(app_name_problems(said, app))
+    assert bool(app_name_problems(said, app)) is bool(problem)

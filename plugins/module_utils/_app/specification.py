@@ -1,0 +1,407 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every key that an app may have in the inventory, ``apps.<name>``.
+
+The filters read settings and defaults from here, and preflight refuses what is not here.
+tests/unit/test_app_specification.py compares the argument specs of the roles and the README of the role
+app with it, and finds every place that reads a setting.
+
+It is Python because a filter runs in a new process for each task: importing this takes 5 ms of CPU time
+there, parsing the same as YAML 40 ms or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """``meaning``: paragraphs in the markup of ansible-doc.
+
+    ``readers``: the roles and playbooks that use it; nobody else may read it. ``rollout`` is what
+    the playbooks deploy and rollback share, ``all`` every playbook that takes apps.
+    """
+
+    meaning: tuple[str, ...]
+    readers: tuple[str, ...] = ()
+    type: str = "str"
+    elements: str = ""
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    # None: without one, the setting is None
+    default: Any = None
+    # the default where it follows from the app's name
+    from_name: Callable[[str], Any] | None = None
+    # whether an empty value is as good as none
+    empty_is_unset: bool = False
+    # whether it may hold a secret, so that messages do not repeat it
+    secret: bool = False
+    # keys of a dictionary, or of each dictionary of a list
+    options: Mapping[str, Setting] = field(default_factory=dict)
+    # what a dictionary has under whatever key
+    values: Setting | None = None
+
+
+TEXT = Setting(meaning=("Any text.",), default="")
+
+HOOK = {
+    "command": Setting(meaning=("Shell command, which runs as the app.",), required=True),
+    "once": Setting(meaning=("Whether only the first host runs it.",), type="bool", default=False),
+    "timeout": Setting(meaning=("Seconds that it may take.",), type="int", default=600),
+}
+
+
+def hooks(moment: str) -> Setting:
+    return Setting(
+        meaning=(f"Commands {moment}.",), type="list", elements="dict", default=[], options=HOOK
+    )
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "version": Setting(
+        meaning=(
+            (
+                "Version of the build to deploy. In quotes where it looks like a number: 1.10 is 1.1 "
+                "in YAML."
+            ),
+        ),
+        readers=("app", "rollout", "publish"),
+        required=True,
+    ),
+    "package": Setting(
+        meaning=("Name of the distribution on the index. The app's name where it is not given.",),
+        readers=("app", "index"),
+        from_name=str,
+    ),
+    "requirements": Setting(
+        meaning=(
+            (
+                "Text of the lock file, requirements with hashes or a C(pylock.toml), of a package "
+                "that was not published with C(twelvefactor.deploy.publish); it pins the package "
+                "itself too."
+            ),
+        ),
+        readers=("app",),
+        default="",
+    ),
+    "wheelhouse": Setting(
+        meaning=(
+            (
+                "Tarball of wheels on the controller, for hosts that reach no index. It is copied to "
+                "the host, and nothing is asked over the network. A relative path is relative to the "
+                "directory of the inventory."
+            ),
+        ),
+        readers=("app",),
+        type="path",
+        default="",
+    ),
+    "processes": Setting(
+        meaning=("Process types and their commands, instead of the build's Procfile.",),
+        readers=("app",),
+        type="dict",
+        default={},
+        values=TEXT,
+    ),
+    "env": Setting(
+        meaning=("Config of the app, as environment variables.",),
+        readers=("app", "rollout"),
+        type="dict",
+        default={},
+        values=TEXT,
+        secret=True,
+    ),
+    "formation": Setting(
+        meaning=("How many processes of each type run. Types that are not named have none.",),
+        readers=("app", "proxy", "rollout", "scale"),
+        type="dict",
+        default={"web": 1},
+        values=Setting(meaning=("How many.",), type="int", default=0),
+    ),
+    "process_options": Setting(
+        meaning=(
+            (
+                "Per process type how it is started and stopped, see "
+                "O(twelvefactor.deploy.release#module:process_options)."
+            ),
+        ),
+        readers=("app",),
+        type="dict",
+        default={},
+    ),
+    "health_path": Setting(
+        meaning=("Path that answers 2xx when the app works.",), readers=("app",), default="/"
+    ),
+    "python": Setting(
+        meaning=("The interpreter, as a path on the host.",),
+        readers=("app",),
+        type="path",
+        default="/usr/bin/python3",
+    ),
+    "keep": Setting(
+        meaning=("How many releases stay on the host.",), readers=("app",), type="int", default=5
+    ),
+    "domains": Setting(
+        meaning=(
+            (
+                "Names that the app answers to. The app's name where none are given. The first one "
+                "is the Host of health checks."
+            ),
+        ),
+        readers=("app", "proxy", "rollout"),
+        type="list",
+        elements="str",
+        from_name=lambda app: [app],
+        empty_is_unset=True,
+    ),
+    "nginx": Setting(
+        meaning=("Whether nginx on this host serves the app. A switch is proven through it.",),
+        readers=("app", "proxy", "rollout"),
+        type="bool",
+        default=True,
+    ),
+    "certificate": Setting(
+        meaning=("Certificate with its chain, PEM. Empty for one that the host signs itself.",),
+        readers=("app", "proxy"),
+        default="",
+    ),
+    "certificate_key": Setting(
+        meaning=("Private key of the certificate, PEM.",),
+        readers=("app", "proxy"),
+        default="",
+        secret=True,
+    ),
+    "client_max_body_size": Setting(
+        meaning=("Largest body of a request.",), readers=("app", "proxy"), default="10m"
+    ),
+    "read_timeout": Setting(
+        meaning=("How long the app may be silent before nginx gives up on a request.",),
+        readers=("app", "proxy"),
+        default="60s",
+    ),
+    "nginx_snippet": Setting(
+        meaning=("Directives for the app's server in nginx.",), readers=("app",), default=""
+    ),
+    "nginx_site": Setting(
+        meaning=(
+            (
+                "Further settings of the app's site in nginx (limits, cache, locations, headers, …), "
+                "as an entry of C(nginx_sites) of the role C(nginx)."
+            ),
+        ),
+        readers=("app", "proxy"),
+        type="dict",
+        default={},
+    ),
+    "static_files": Setting(
+        meaning=(
+            (
+                "What nginx serves itself. Names of directories, below the site's root, to "
+                "directories of a release, see "
+                "O(twelvefactor.deploy.static_files#module:directories)."
+            ),
+            (
+                "For example, C(shop/static) under the name C(static) is the directory C(static) of "
+                "the package C(shop), served as C(/static/). Files of all installed releases are "
+                "served, before, during and after a switch."
+            ),
+        ),
+        readers=("app", "proxy"),
+        type="dict",
+        default={},
+    ),
+    "log_format": Setting(
+        meaning=(
+            (
+                "V(text) for lines as the processes write them; V(json) for an object a line that also "
+                "has the time, the process and the release, see "
+                "O(twelvefactor.deploy.release#module:log_format)."
+            ),
+        ),
+        readers=("app",),
+        choices=("text", "json"),
+        default="text",
+    ),
+    "log_destination": Setting(
+        meaning=(
+            (
+                "V(file) for C(/var/log/<app>/); V(journal) for journald, where "
+                "C(journalctl -u circus@<app>) shows it, see "
+                "O(twelvefactor.deploy.release#module:log_destination)."
+            ),
+        ),
+        readers=("app",),
+        choices=("file", "journal"),
+        default="file",
+    ),
+    "log_days": Setting(
+        meaning=("How many rotated logs stay, one a day.",),
+        readers=("app",),
+        type="int",
+        default=14,
+    ),
+    "migrate_timeout": Setting(
+        meaning=("Seconds that the process type V(release) may take.",),
+        readers=("app",),
+        type="int",
+        default=600,
+    ),
+    "migrate_hosts": Setting(
+        meaning=(
+            (
+                "The hosts that run the process type V(release), one for each database. Empty for the "
+                "first host of the app."
+            ),
+        ),
+        readers=("rollout",),
+        type="list",
+        elements="str",
+        default=[],
+    ),
+    "hooks": Setting(
+        meaning=(
+            "Commands of the app at five moments of a deploy.",
+            (
+                "C(command) runs as the app with the config of the new release; at V(before_install) "
+                "and V(on_failure) with that of the one that serves. C(once) (default V(false)) runs "
+                "it on the first host only. C(timeout) (default 600) is in seconds."
+            ),
+        ),
+        readers=("rollout",),
+        type="dict",
+        options={
+            "before_install": hooks("before the release is installed"),
+            "before_switch": hooks("before the release serves"),
+            "after_switch": hooks("on each host once the release serves there"),
+            "after_deploy": hooks("once every host serves the release"),
+            "on_failure": hooks("after the deploy has failed"),
+        },
+    ),
+    "sentry": Setting(
+        meaning=(
+            (
+                "Where deploys are announced, variables of the role P(twelvefactor.deploy.sentry#role) "
+                "without C(sentry_). Without this key, nowhere."
+            ),
+        ),
+        readers=("rollout",),
+        type="dict",
+        options={
+            "dsn": Setting(
+                meaning=("DSN of the project. Empty for C(SENTRY_DSN) in C(env).",),
+                default="",
+                secret=True,
+            ),
+            "api": Setting(
+                meaning=("Kind of server.",), choices=("bugsink", "sentry"), default="bugsink"
+            ),
+            "url": Setting(
+                meaning=("Root of the server's interface. Empty for that of the DSN.",), default=""
+            ),
+            "token": Setting(
+                meaning=("Token that is allowed to announce releases.",), default="", secret=True
+            ),
+            "organization": Setting(
+                meaning=("Name of the organization in the URLs of Sentry.",), default=""
+            ),
+            "project": Setting(meaning=("Name of the project in the URLs of Sentry.",), default=""),
+            "ca_path": Setting(
+                meaning=(
+                    (
+                        "File with the CA certificates to trust, PEM, relative to the inventory. "
+                        "Empty for those that the host trusts."
+                    ),
+                ),
+                default="",
+            ),
+            "timeout": Setting(
+                meaning=("Seconds that one request may take.",), type="int", default=10
+            ),
+            "told_from": Setting(
+                meaning=("Host that sends the announcement.",), default="localhost"
+            ),
+        },
+    ),
+    "proxy_site": Setting(
+        meaning=(
+            (
+                "Further settings of the app's site on the load balancers, as an entry of "
+                "C(nginx_sites) of the role C(nginx)."
+            ),
+        ),
+        readers=("proxy",),
+        type="dict",
+        default={},
+    ),
+    "hosts": Setting(
+        meaning=("The group whose hosts run the app, or the one host.",),
+        readers=("all",),
+        default="app",
+        empty_is_unset=True,
+    ),
+    "index_url": Setting(
+        meaning=(
+            (
+                "Simple pages of the app's own index, instead of the company's. Empty for the public "
+                "index."
+            ),
+        ),
+        readers=("platform", "rollout"),
+    ),
+    "source": Setting(
+        meaning=(
+            (
+                "Directory that C(publish) builds, relative to the inventory. Nobody but the company "
+                "uploads the package of an app that has one."
+            ),
+        ),
+        readers=("index", "publish"),
+        type="path",
+    ),
+    "build_command": Setting(
+        meaning=(
+            "Shell command that C(publish) runs before it builds, as in C(npm ci && npm run build).",
+        ),
+        readers=("publish",),
+        default="",
+    ),
+    "build_environment": Setting(
+        meaning=("Variables of the build.",),
+        readers=("publish",),
+        type="dict",
+        default={},
+        values=TEXT,
+        secret=True,
+    ),
+    "version_variable": Setting(
+        meaning=("Name of the variable that the build takes its version from.",),
+        readers=("publish",),
+    ),
+}
+
+
+def argument_spec(settings: Mapping[str, Setting]) -> dict[str, dict[str, Any]]:
+    """``settings`` as Ansible's argument specs have them."""
+    return {name: _option(known) for name, known in settings.items()}
+
+
+def _option(known: Setting) -> dict[str, Any]:
+    option: dict[str, Any] = {"type": known.type}
+    if known.elements:
+        option["elements"] = known.elements
+    if known.choices:
+        option["choices"] = list(known.choices)
+    if known.required:
+        option["required"] = True
+    elif known.default is not None:
+        option["default"] = known.default
+    # not a dictionary: ansible-core 2.22 replaces each value in all that it prints, be it a "1"
+    if known.secret and known.type == "str":
+        option["no_log"] = True
+    if known.options:
+        option["options"] = argument_spec(known.options)
+    return option

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that takes an app's settings follows plugins/module_utils/_app/specification.py.
+
+Every comparison names the lines that differ, and is also shown one side that was altered.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import json
+import pathlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
+    SETTINGS,
+    Setting,
+    argument_spec,
+)
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLAYBOOKS = ROOT / "playbooks"
+README = ROOT / "roles/app/README.md"
+SPECIFICATION = "plugins/module_utils/_app/specification.py"
+
+
+@functools.cache
+def load(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text("utf-8"))
+
+
+def role_options(role: str, entry: str = "main") -> dict[str, Any]:
+    found: dict[str, Any] = load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]
+    return found[entry]["options"]  # type: ignore[no-any-return]
+
+
+def difference(expected: Iterable[str], found: Iterable[str], file: str) -> list[str]:
+    """Lines that only one of two has, each with the file that has it."""
+    expected, found = list(expected), list(found)
+    return [f"only in {SPECIFICATION}: {line}" for line in expected if line not in found] + [
+        f"only in {file}: {line}" for line in found if line not in expected
+    ]
+
+
+# --- the argument spec of the role app ---------------------------------------------------------------
+
+FILE = "roles/app/meta/argument_specs.yml"
+NOT_OF_THE_ROLE = "Only the playbooks read it."
+
+
+def described(settings: Mapping[str, Setting]) -> dict[str, Any]:
+    options = argument_spec(settings)
+    for name, known in settings.items():
+        others = bool(known.readers) and "app" not in known.readers
+        options[name]["description"] = [*known.meaning, *[NOT_OF_THE_ROLE][: int(others)]]
+        if known.options:
+            options[name]["options"] = described(known.options)
+    return options
+
+
+def lines(options: Mapping[str, Any], where: str = "") -> Iterator[str]:
+    for name, option in options.items():
+        for key, value in option.items():
+            if key == "options":
+                yield from lines(value, f"{where}{name}.")
+            elif key == "description":
+                texts = [value] if isinstance(value, str) else value
+                yield from (f"{where}{name}: {' '.join(text.split())}" for text in texts)
+            else:
+                yield f"{where}{name}.{key}: {json.dumps(value)}"
+
+
+def misdeclared(options: Mapping[str, Any]) -> list[str]:
+    return difference(lines(described(SETTINGS)), lines(options), FILE)
+
+
+def test_the_role_app_declares_what_is_specified() -> None:
+    assert misdeclared(role_options("app")["app_settings"]["options"]) == []
+
+
+def test_another_declaration_of_the_role_app_is_found() -> None:
+    declared = described(SETTINGS)
+    altered = {**declared, "keep": {**declared["keep"], "default": 6}}
+    assert misdeclared(altered) == [
+        f"only in {SPECIFICATION}: keep.default: 5",
+        f"only in {FILE}: keep.default: 6",
+    ]
+    less = {name: option for name, option in declared.items() if name != "nginx"}
+    assert f"only in {SPECIFICATION}: nginx.default: true" in misdeclared(less)
+    assert misdeclared({**declared, "new": {"type": "str"}}) == [f'only in {FILE}: new.type: "str"']
+
+
+# --- the README of the role app ----------------------------------------------------------------------
+
+READERS = {
+    "all": "every playbook",
+    "app": "the role",
+    "index": "`index`",
+    "platform": "`platform`",
+    "proxy": "`proxy`",
+    "publish": "`publish`",
+    "rollout": "`deploy`, `rollback`",
+    "scale": "`scale`",
+}
+
+
+def markdown(text: str) -> str:
+    text = re.sub(
+        r"O\(twelvefactor\.deploy\.(\w+)#module:(\w+)\)", r"`\2` of the module `\1`", text
+    )
+    text = re.sub(r"P\(twelvefactor\.deploy\.(\w+)#role\)", r"[\1](../\1/README.md)", text)
+    return re.sub(r"[CV]\(([^()]*)\)", r"`\1`", text)
+
+
+def default(known: Setting) -> str:
+    if known.required:
+        return "required"
+    if known.from_name:
+        return "the app's name"
+    if known.default is None:
+        return ""
+    if isinstance(known.default, str) and known.default:
+        return f"`{known.default}`"
+    return f"`{yaml.safe_dump(known.default, default_flow_style=True, width=99).split(chr(10))[0]}`".replace(
+        "''", '""'
+    )
+
+
+def rows(
+    settings: Mapping[str, Setting], where: str = "", readers: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """A line of the table for each key, and for each key of a dictionary."""
+    for name, known in settings.items():
+        who = known.readers or readers
+        text = " ".join(markdown(text) for text in known.meaning)
+        yield f"| `{where}{name}` | {default(known)} | {', '.join(READERS[reader] for reader in who)} | {text} |"
+        if known.type == "dict":
+            yield from rows(known.options, f"{where}{name}.", who)
+
+
+def undocumented(text: str) -> list[str]:
+    _before, head, rest = text.partition(
+        "| key | default | used by | meaning |\n|---|---|---|---|\n"
+    )
+    assert head
+    table = rest.partition("\n\n")[0].split("\n")
+    found = difference(rows(SETTINGS), table, "roles/app/README.md")
+    return found or ([] if table == list(rows(SETTINGS)) else ["roles/app/README.md: other order"])
+
+
+def test_the_readme_of_the_role_app_documents_what_is_specified() -> None:
+    assert undocumented(README.read_text("utf-8")) == []
+
+
+def test_another_line_of_the_readme_is_found() -> None:
+    text = README.read_text("utf-8")
+    assert len(undocumented(text.replace("| `keep` | `5` |", "| `keep` | `6` |"))) == 2
+    assert len(undocumented(text.replace("\n| `nginx` |", "\n| `engine` |"))) == 2
+    first, second, *_ = rows(SETTINGS)
+    swapped = text.replace(f"{first}\n{second}", f"{second}\n{first}")
+    assert undocumented(swapped) == ["roles/app/README.md: other order"]
+
+
+# --- what settings become ------------------------------------------------------------------------------
+
+# keys of an app to the options that they are passed on as
+OF_PUBLISH = {
+    "build_command": "publish_command",
+    "build_environment": "publish_environment",
+    "source": "publish_source",
+}
+
+
+def others(
+    settings: Mapping[str, Setting],
+    options: Mapping[str, Any],
+    names: Mapping[str, str],
+    keys: Iterable[str] = ("type", "default", "choices"),
+) -> list[str]:
+    """Settings that have another type or default than what they are passed on as."""
+    specs = argument_spec(settings)
+    return [
+        f"{name}.{key}: {specs[name].get(key)!r}, {option}.{key}: {options[option].get(key)!r}"
+        for name, option in names.items()
+        for key in keys
+        if specs[name].get(key) != options[option].get(key)
+        # what somebody else requires, the playbooks always have
+        and not (key == "default" and options[option].get("required"))
+    ]
+
+
+def test_the_role_publish_has_the_same_types_and_defaults() -> None:
+    assert others(SETTINGS, role_options("publish"), OF_PUBLISH) == []
+
+
+def test_another_default_of_the_role_publish_is_found() -> None:
+    altered = {
+        **SETTINGS,
+        "build_command": dataclasses.replace(SETTINGS["build_command"], default="x"),
+    }
+    assert others(altered, role_options("publish"), OF_PUBLISH) == [
+        "build_command.default: 'x', publish_command.default: ''"
+    ]
+
+
+def test_the_role_sentry_has_the_same_types_and_defaults() -> None:
+    names = {name: f"sentry_{name}" for name in SETTINGS["sentry"].options}
+    assert others(SETTINGS["sentry"].options, role_options("sentry", "deployed"), names) == []
+
+
+def test_the_module_release_has_the_same_types() -> None:
+    module = importlib.import_module(
+        "ansible_collections.twelvefactor.deploy.plugins.modules.release"
+    )
+    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    names = {name: name for name in SETTINGS if name in options}
+    assert {"env", "formation", "keep", "log_format", "python"} <= names.keys()
+    # where the app's own index is not given, the playbooks pass the company's
+    assert others(SETTINGS, options, names, ("type", "choices")) == []
+    same = {name: name for name in ("env", "keep", "process_options", "python")}
+    assert others(SETTINGS, options, same) == []
