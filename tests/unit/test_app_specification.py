@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import pytest
 import yaml
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
     SETTINGS,
@@ -225,3 +226,210 @@ def test_the_module_release_has_the_same_types() -> None:
     assert others(SETTINGS, options, names, ("type", "choices")) == []
     same = {name: name for name in ("env", "keep", "process_options", "python")}
     assert others(SETTINGS, options, same) == []
+
+
+# --- who reads -------------------------------------------------------------------------------------------
+
+# Which readers a file stands for; a name that ends with * or / for all that begin so.
+FILES = {
+    "playbooks/proxy.yml": {"proxy"},
+    "playbooks/publish.yml": {"publish"},
+    "playbooks/scale.yml": {"scale"},
+    "playbooks/tasks/proxy_app.yml": {"proxy"},
+    "playbooks/tasks/require_app.yml": {"all"},
+    "playbooks/tasks/rollout_*": {"rollout"},
+    "playbooks/vars/apps.yml": {"all", "rollout"},
+    "playbooks/vars/index.yml": {"index"},
+    "playbooks/vars/release.yml": {"platform", "rollout"},
+    "playbooks/vars/rollout.yml": {"rollout"},
+    "plugins/module_utils/_app/settings.py": {"all", "app", "proxy"},
+    "roles/app/": {"app"},
+}
+READS = re.compile(
+    r"""app_setting\(\s*'([\w.]+)'
+    | \bsetting\(\w+,\s*"([\w.]+)"
+    | [.]get\("(\w+)"\)
+    """,
+    re.VERBOSE,
+)
+# anything but passing settings to a filter of this collection
+PAST = re.compile(
+    r"""(?:\bapps\[\w+\]|\bapp_settings\b)(?:[.]|\[|\s*\|(?!\s*twelvefactor[.]deploy[.]))
+    | 'extract',\s*apps\b
+    | \bapps\b.*\|\s*(?:dict2items|json_query)
+    | \bapp_complete\b
+    | \bapp_setting\([^()]*\)\s*\|\s*(?:default|d)\(
+    """,
+    re.VERBOSE,
+)
+
+
+def readers_of(file: str) -> set[str]:
+    return {
+        reader
+        for place, readers in FILES.items()
+        if file == place or (place[-1] in "*/" and file.startswith(place.rstrip("*")))
+        for reader in readers
+    }
+
+
+def without_comments(text: str) -> str:
+    return re.sub(r"(?m)^\s*#.*$", "", text)
+
+
+def paths_read(text: str) -> set[str]:
+    """Keys that a file reads, ``hooks.`` where the rest is not written there."""
+    return {path for found in READS.findall(without_comments(text)) for path in found if path}
+
+
+def find(path: str) -> Setting | None:
+    known, options, free = None, SETTINGS, None
+    for name in path.removesuffix(".").split("."):
+        known = options.get(name, free)
+        if known is None:
+            return None
+        options, free = known.options, known.values
+    return known
+
+
+def misread(file: str, text: str) -> list[str]:
+    """What a file reads although the specification does not know it, or not that the file reads it."""
+    readers = readers_of(file)
+    found = []
+    for path in sorted(paths_read(text)):
+        if find(path) is None:
+            found.append(f"{file} reads {path!r}, which {SPECIFICATION} does not have")
+        elif not readers & {*SETTINGS[path.split(".")[0]].readers}:
+            who = ", ".join(sorted(readers)) or "nobody that is known"
+            found.append(f"{file} reads {path!r}, whose readers do not include {who}")
+    return found
+
+
+def texts() -> dict[str, str]:
+    paths = [
+        *PLAYBOOKS.rglob("*.yml"),
+        *(path for path in (ROOT / "roles").rglob("*") if path.suffix in (".yml", ".j2")),
+        ROOT / "plugins/module_utils/_app/settings.py",
+    ]
+    return {
+        str(path.relative_to(ROOT)): path.read_text("utf-8")
+        for path in paths
+        if path.parent.name != "meta"
+    }
+
+
+TEXTS = texts()
+
+
+@pytest.mark.parametrize("file", [file for file in TEXTS if paths_read(TEXTS[file])])
+def test_what_is_read_is_specified(file: str) -> None:
+    assert misread(file, TEXTS[file]) == []
+
+
+@pytest.mark.parametrize("file", [file for file in TEXTS if file.endswith((".yml", ".j2"))])
+def test_settings_are_read_by_the_filter_that_knows_the_defaults(file: str) -> None:
+    assert PAST.findall(without_comments(TEXTS[file])) == []
+
+
+def unread(settings: Mapping[str, Setting]) -> list[str]:
+    """Readers that the specification names and that read nothing of the kind."""
+    read = {
+        (path.split(".")[0], reader)
+        for file, text in TEXTS.items()
+        for path in paths_read(text)
+        for reader in readers_of(file)
+    }
+    return [
+        f"{reader} does not read {name}"
+        for name, known in settings.items()
+        for reader in known.readers
+        if (name, reader) not in read
+    ]
+
+
+def test_every_reader_reads() -> None:
+    assert all(known.readers for known in SETTINGS.values())
+    assert unread(SETTINGS) == []
+    altered = {"keep": dataclasses.replace(SETTINGS["keep"], readers=("app", "index"))}
+    assert unread(altered) == ["index does not read keep"]
+
+
+def test_every_moment_of_a_deploy_has_its_hooks() -> None:
+    moments = {
+        moment
+        for file, text in TEXTS.items()
+        if file.startswith("playbooks/")
+        for moment in re.findall(r"^\s+hooks_at: (\w+)$", text, re.MULTILINE)
+    }
+    assert moments == SETTINGS["hooks"].options.keys()
+
+
+def test_publish_judges_what_it_reads() -> None:
+    judged = set(
+        re.findall(
+            r"'(\w+)'", TEXTS["playbooks/publish.yml"].split("__publish_keys")[1].split("}}")[0]
+        )
+    )
+    assert judged >= {name for name, known in SETTINGS.items() if "publish" in known.readers}
+    assert judged <= SETTINGS.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("{{ apps[app] | twelvefactor.deploy.app_setting('keep', app) }}", {"keep"}),
+        ("{{ x | twelvefactor.deploy.app_setting('hooks.' ~ hooks_at, app) }}", {"hooks."}),
+        ("app_setting( 'formation.web', y) + app_setting('env.X', y)", {"formation.web", "env.X"}),
+        ('setting(settings, "hosts", "")', {"hosts"}),
+        ('apps[app].get("hosts")', {"hosts"}),
+        ("  # app_setting('hidden')", set()),
+        ("app_settings_problems('shop')", set()),
+    ],
+)
+def test_how_reads_are_found(text: str, paths: set[str]) -> None:
+    assert paths_read(text) == paths
+
+
+@pytest.mark.parametrize(
+    ("file", "path", "problem"),
+    [
+        ("playbooks/tasks/rollout_x.yml", "hooks.after_switch", ""),
+        ("playbooks/tasks/rollout_x.yml", "hooks.", ""),
+        ("playbooks/tasks/rollout_x.yml", "env.ANYTHING", ""),
+        (
+            "playbooks/tasks/rollout_x.yml",
+            "hook",
+            "which plugins/module_utils/_app/specification.py",
+        ),
+        ("playbooks/tasks/rollout_x.yml", "sentry.tokn", "does not have"),
+        ("playbooks/tasks/rollout_x.yml", "keep.x", "does not have"),
+        ("playbooks/tasks/rollout_x.yml", "keep", "whose readers do not include rollout"),
+        ("playbooks/restore.yml", "keep", "whose readers do not include nobody that is known"),
+        ("roles/app/tasks/x.yml", "keep", ""),
+    ],
+)
+def test_a_read_that_is_not_specified_is_found(file: str, path: str, problem: str) -> None:
+    found = misread(file, f"{{{{ x | twelvefactor.deploy.app_setting('{path}', app_name) }}}}")
+    assert len(found) == bool(problem)
+    assert problem in " ".join(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "past"),
+    [
+        ("{{ apps[app_name].hooks }}", True),
+        ("{{ apps[app]['hooks'] }}", True),
+        ("{{ apps[app] | combine({}) }}", True),
+        ("{{ app_settings.version }}", True),
+        ("{{ names | map('extract', apps) | map(attribute='hosts') }}", True),
+        ("{{ apps | default({}) | dict2items | selectattr('value.source') }}", True),
+        ("{{ apps[x] | twelvefactor.deploy.app_setting('keep', x) | default(3) }}", True),
+        ("{{ apps[x] | twelvefactor.deploy.app_complete(x) }}", True),
+        ("{{ apps[x] | twelvefactor.deploy.app_setting('keep', x) }}", False),
+        ("{{ app_settings | twelvefactor.deploy.app_setting('keep', x) }}", False),
+        ("{{ apps[x] if y else apps[z] }}", False),
+        ("{{ apps | list }} {{ apps | join(', ') }} {{ apps | default({}) }}", False),
+    ],
+)
+def test_how_reads_past_the_filter_are_found(text: str, past: bool) -> None:
+    assert bool(PAST.search(text)) is past

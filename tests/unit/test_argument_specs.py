@@ -108,45 +108,6 @@ def test_readme_mentions_every_option(role: str) -> None:
     assert [name for name in declared(role) if not re.search(rf"\b{name}\b", text)] == []
 
 
-# An app's settings, as playbooks and roles read them.
-READS = re.compile(
-    r"""apps\[(?:app|app_name|name)\][.](\w+)
-    | \b(?:app_settings|__app_effective|__app_front)[.](\w+)
-    | '(?:value[.])(\w+)'
-    | attribute='(\w+)',\ default='app'
-    """,
-    re.VERBOSE,
-)
-
-
-def keys_read(text: str) -> set[str]:
-    return {key for found in READS.findall(text) for key in found if key}
-
-
-def test_what_is_read_of_an_app_is_declared() -> None:
-    playbooks = ROLES.parent / "playbooks"
-    files = [*playbooks.glob("**/*.yml"), *ROLES.glob("app/**/*.yml")]
-    read = {key for path in files for key in keys_read(path.read_text(encoding="utf-8"))}
-    read |= set(load(playbooks / "vars" / "apps.yml")["__app_front_keys"])
-    assert {"build_command", "domains", "hooks", "hosts", "package", "source"} <= read
-    assert sorted(read - declared("app")["app_settings"]["options"].keys()) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "keys"),
-    [
-        ("{{ apps[app_name].hooks | default({}) }}", {"hooks"}),
-        ("{{ apps[app].build_command }} {{ apps[name].x }}", {"build_command", "x"}),
-        ("when: __app_effective.wheelhouse and app_settings.version", {"wheelhouse", "version"}),
-        ("apps | dict2items | selectattr('value.source', 'defined')", {"source"}),
-        ("map(attribute='hosts', default='app')", {"hosts"}),
-        ("app_name", set()),
-    ],
-)
-def test_how_reads_are_found(text: str, keys: set[str]) -> None:
-    assert keys_read(text) == keys
-
-
 @pytest.mark.parametrize(
     ("defaults", "options", "undeclared", "missing", "different"),
     [

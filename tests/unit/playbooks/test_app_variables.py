@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 FILES = ["roles/app/vars/main.yml", "playbooks/vars/apps.yml", "playbooks/vars/rollout.yml"]
 
 
-def made(app: str, said: dict[str, Any], name: str, **known: Any) -> Any:
+def made(app: str, said: dict[str, Any], name: str, /, **known: Any) -> Any:
     loader = DataLoader()
     variables = yaml.safe_load((ROOT / "roles/app/defaults/main.yml").read_text())
     for file in FILES:
@@ -30,23 +30,25 @@ def made(app: str, said: dict[str, Any], name: str, **known: Any) -> Any:
 
 
 WEB = ["unix:/run/x/web-1.sock"]
+NEVER = trust_as_template("{{ undef('resolved all the same') }}")
+ADDRESS = {"index_url": "https://index.test", "index_name": "company/prod"}
 
 
 @pytest.mark.parametrize(
     ("said", "processes", "sockets", "site", "probe"),
     [
-        ({}, -1, WEB, True, "https://x/"),
+        ({}, None, WEB, True, "https://x/"),
         (
             {"domains": ["*.shop.test", "b"], "health_path": "/up"},
-            -1,
+            None,
             WEB,
             True,
             "https://www.shop.test/up",
         ),
-        ({"domains": []}, -1, WEB, True, "https://x/"),
-        ({"nginx": False, "formation": {"worker": 1}}, -1, [], False, ""),
-        ({"formation": {"worker": 1}}, -1, [], False, ""),
-        ({"nginx": False}, -1, WEB, False, ""),
+        ({"domains": []}, None, WEB, True, "https://x/"),
+        ({"nginx": False, "formation": {"worker": 1}}, None, [], False, ""),
+        ({"formation": {"worker": 1}}, None, [], False, ""),
+        ({"nginx": False}, None, WEB, False, ""),
         # scaled up by hand, or back on a release that had one
         ({"formation": {"worker": 1}}, 1, WEB, False, "https://x/"),
         # back on a release that had none
@@ -54,7 +56,7 @@ WEB = ["unix:/run/x/web-1.sock"]
     ],
 )
 def test_the_role(
-    said: dict[str, Any], processes: int, sockets: list[str], site: bool, probe: str
+    said: dict[str, Any], processes: int | None, sockets: list[str], site: bool, probe: str
 ) -> None:
     known = {"app_web_processes": processes}
     assert made("x", said, "__app_sockets", **known) == sockets
@@ -87,8 +89,7 @@ def test_a_task_resolves_only_what_it_reads(version: str | None) -> None:
     release = loader.load_from_file(
         str(ROOT / "playbooks/vars/release.yml"), trusted_as_template=True
     )
-    never = trust_as_template("{{ undef('resolved all the same') }}")
-    said = {"version": "1.0.0", "requirements": never, "env": {"KEY": never}, "keep": None}
+    said = {"version": "1.0.0", "requirements": NEVER, "env": {"KEY": NEVER}, "keep": None}
     known = {"version": version} if version else {}
 
     def get(name: str) -> Any:
@@ -99,3 +100,108 @@ def test_a_task_resolves_only_what_it_reads(version: str | None) -> None:
     assert get("__app_keep") == 5
     with pytest.raises(AnsibleUndefinedVariable, match="resolved all the same"):
         get("__app_requirements")
+
+
+def variables_of(file: str, *path: Any) -> dict[str, Any]:
+    """What stands under ``vars`` in a file of plays or tasks."""
+    found = DataLoader().load_from_file(str(ROOT / "playbooks" / file), trusted_as_template=True)
+    for each in path:
+        found = found[each]
+    variables: dict[str, Any] = found["vars"]
+    return variables
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, "https://index.test/company/prod/+simple/"),
+        ({"index_url": "https://own.test/"}, "https://own.test/"),
+        # the public one
+        ({"index_url": ""}, ""),
+    ],
+)
+def test_which_index(said: dict[str, Any], expected: str) -> None:
+    variables = DataLoader().load_from_file(
+        str(ROOT / "playbooks/vars/release.yml"), trusted_as_template=True
+    )
+    said = {**said, "env": {"KEY": NEVER}}
+    name = "app_index_url"
+    assert made("x", said, name, **ADDRESS, **{name: variables[name]}) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "expected"),
+    [
+        ({}, {}, []),
+        ({"source": "../x"}, {}, ["x"]),
+        ({"source": "../x", "package": "y"}, {"index_reserved": ["y", "z"]}, ["y", "z"]),
+    ],
+)
+def test_which_names_are_reserved(
+    said: dict[str, Any], more: dict[str, Any], expected: list[str]
+) -> None:
+    variables = DataLoader().load_from_file(
+        str(ROOT / "playbooks/vars/index.yml"), trusted_as_template=True
+    )
+    said = {**said, "env": {"KEY": NEVER}}
+    assert made("x", said, "__index_reserved", **{**variables, **more}) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "version", "environment"),
+    [
+        ({"version": "1.0"}, {}, "1.0", {}),
+        ({"version": NEVER}, {"version": "2.0"}, "2.0", {}),
+        ({"version": "1.0", "version_variable": "V"}, {}, "1.0", {"V": "1.0"}),
+    ],
+)
+def test_what_publish_builds(
+    said: dict[str, Any], more: dict[str, Any], version: str, environment: dict[str, str]
+) -> None:
+    variables = variables_of("publish.yml", 1)
+    said = {**said, "env": {"KEY": NEVER}}
+    known = {**variables, "app": "x", **more}
+    assert made("x", said, "__publish_version", **known) == version
+    assert made("x", said, "__publish_variables", **known) == environment
+    task = variables_of("publish.yml", 1, "tasks", -1)
+    assert made("x", said, "publish_command", **known, **task) == ""
+    assert made("x", said, "publish_environment", **known, **task) == environment
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            {"sentry": {"token": "t"}, "env": {"SENTRY_DSN": "d", "KEY": NEVER}},
+            ("d", "bugsink", "t", "production", 10, "localhost", ""),
+        ),
+        (
+            {
+                "sentry": {"dsn": "own", "api": "sentry", "timeout": 3, "told_from": "h"},
+                "env": {"SENTRY_DSN": "d", "SENTRY_ENVIRONMENT": "stage", "KEY": NEVER},
+            },
+            ("own", "sentry", "", "stage", 3, "h", ""),
+        ),
+        (
+            {"sentry": {"ca_path": "ca.pem"}},
+            ("", "bugsink", "", "production", 10, "localhost", "/inventory/ca.pem"),
+        ),
+    ],
+)
+def test_how_a_deploy_is_announced(said: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    variables = variables_of("tasks/rollout_sentry.yml", 0)
+    names = ("dsn", "api", "token", "environment", "timeout", "told_from", "ca_path")
+    known = {**variables, "inventory_dir": "/inventory"}
+    assert tuple(made("x", said, f"sentry_{name}", **known) for name in names) == expected
+
+
+def test_hooks_of_one_moment_are_read_without_the_others() -> None:
+    tasks = DataLoader().load_from_file(
+        str(ROOT / "playbooks/tasks/rollout_hooks.yml"), trusted_as_template=True
+    )
+    said = {"hooks": {"after_deploy": [{"command": "x"}], "on_failure": NEVER}}
+    known = {"hooks": tasks[1]["loop"]}
+    assert made("x", said, "hooks", **known, hooks_at="after_deploy") == [
+        {"command": "x", "once": False, "timeout": 600}
+    ]
+    assert made("x", said, "hooks", **known, hooks_at="before_switch") == []

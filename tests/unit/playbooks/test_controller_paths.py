@@ -24,6 +24,7 @@ FILTER = "twelvefactor.deploy.controller_path"
 # relative to the inventory
 OF_THE_INVENTORY = [
     "__app_wheelhouse",
+    "__rollout_ca_path",
     "deploy_graphite_ca",
     "index_ca_file",
     "publish_advisories",
@@ -31,7 +32,6 @@ OF_THE_INVENTORY = [
     "publish_output",
     "publish_source",
     "publish_tools_directory",
-    "settings.ca_path",
 ]
 # relative to the current directory
 OF_THE_COMMAND_LINE = ["archive", "backup_to", "report_output"]
