@@ -433,3 +433,60 @@ def test_a_read_that_is_not_specified_is_found(file: str, path: str, problem: st
 )
 def test_how_reads_past_the_filter_are_found(text: str, past: bool) -> None:
     assert bool(PAST.search(text)) is past
+
+
+# --- who refuses -----------------------------------------------------------------------------------------
+
+CHECKS = {"tasks/require_app.yml", "tasks/require_keys.yml"}
+USED = re.compile(r"(?m)^(?!\s*- name:|\s*name:).*(?<![\w.])apps(?![\w-])(?!\.yml)")
+
+
+def files_of(playbook: str) -> set[str]:
+    """A playbook with all files of variables and tasks that it loads."""
+    files, left = set(), [f"playbooks/{playbook}.yml"]
+    while left:
+        file = left.pop()
+        if file not in files:
+            files.add(file)
+            named = re.findall(r"\b(?:vars/|tasks/)?\w+\.yml\b", TEXTS[file])
+            below = ("playbooks", str(pathlib.PurePath(file).parent))
+            left += [
+                f"{place}/{name}" for name in named for place in below if f"{place}/{name}" in TEXTS
+            ]
+    return files
+
+
+def takes_apps(playbook: str) -> bool:
+    code = [
+        without_comments(TEXTS[file])
+        for file in files_of(playbook) - {f"playbooks/{c}" for c in CHECKS}
+    ]
+    return any(USED.search(text) for text in code)
+
+
+TAKERS = [path.stem for path in sorted(PLAYBOOKS.glob("*.yml")) if takes_apps(path.stem)]
+
+
+def test_which_playbooks_take_apps() -> None:
+    names = {path.stem for path in PLAYBOOKS.glob("*.yml")}
+    # site consists of others
+    assert names - set(TAKERS) == {"backup", "restore", "site"}
+
+
+@pytest.mark.parametrize("playbook", TAKERS)
+def test_a_playbook_that_takes_apps_refuses_unknown_keys_first(playbook: str) -> None:
+    plays = load(f"playbooks/{playbook}.yml")
+    if playbook == "publish":
+        # judges one app, whose other settings need not be resolvable on the controller
+        tasks = [task for play in plays for task in play["tasks"]]
+        names = [task["name"] for task in tasks]
+        assert names.index("Require settings that can be meant") < len(tasks) - 1
+    elif playbook == "preflight":
+        assert "tasks/require_app.yml" in [
+            task.get("ansible.builtin.import_tasks") for task in plays[0]["tasks"]
+        ]
+    else:
+        assert plays[0]["hosts"] == "all"
+        assert plays[0]["tasks"][0]["ansible.builtin.import_tasks"] in CHECKS
+    later = "require_settings: true" in TEXTS[f"playbooks/{playbook}.yml"]
+    assert later == ("tasks/require_settings.yml" in TEXTS[f"playbooks/{playbook}.yml"])

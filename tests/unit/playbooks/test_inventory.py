@@ -147,6 +147,22 @@ def test_settings_that_cannot_be_meant_stop_before_a_host_is_asked(
     assert unreached(done), done.stdout
 
 
+@pytest.mark.parametrize("playbook", ["index", "monitoring", "proxy", "status", "unlock"])
+def test_an_unknown_key_is_refused_by_every_playbook_that_takes_apps(
+    judge: Judge, playbook: str
+) -> None:
+    """Which these are: tests/unit/test_app_specification.py. No value is resolved for it."""
+    apps = {"shop": {"version": "1.0", "heath_path": "{{ only_on_its_hosts }}"}}
+    done = judge(
+        playbook, inventory(apps, app=["a1"], index=["i1"], munin=["m1"]), "-e", "app=shop"
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert (
+        "apps.shop: unknown key 'heath_path'; did you mean 'health_path'? Nothing was changed."
+    ) in words(done)
+    assert unreached(done), done.stdout
+
+
 @pytest.mark.parametrize("groups", [{"app": ["a1"]}, {"app": ["a1"], "index": ["i1"]}])
 def test_publish_works_on_the_controller_wherever_the_index_is(
     judge: Judge, groups: dict[str, list[str]], tmp_path: pathlib.Path
