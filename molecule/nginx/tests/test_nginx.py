@@ -86,8 +86,14 @@ def test_request_id_reaches_app_response_and_log(site: Any) -> None:
 def test_every_line_of_the_log_is_json(site: Any) -> None:
     awkward = 'quote " backslash \\ tab\t end'
     site.ask("shop.test", "/%22%0a?x=\\", headers={"User-Agent": awkward})
-    lines = site.log("shop")
+    endless = "/" + "x" * 4000
+    site.ask("shop.test", endless, headers={"User-Agent": "y" * 4000, "Referer": "z" * 4000})
+    *lines, long = site.log("shop")
     assert lines[-1]["user_agent.original"] == awkward
+    # a client does not choose how long a line is
+    assert long["url.original"] == endless[:2048] + "..."
+    assert long["user_agent.original"] == "y" * 1024 + "..."
+    assert long["http.request.referrer"] == "z" * 1024 + "..."
     # what proves a reload is nobody's request
     assert not [line for line in lines if line["http.request.method"] == "TRACE"]
 
@@ -175,6 +181,25 @@ def test_a_location_can_take_off_the_limits_of_its_site(site: Any) -> None:
 
     assert statuses("/") == [200, 429, 429]
     assert statuses("/guide.css") == [200, 200, 200]
+
+
+ASK_AS_A_PROXY = """
+import socket, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+for client in sys.argv[1:]:
+    raw = socket.create_connection(("127.0.0.1", 443), source_address=("127.0.0.7", 0))
+    with context.wrap_socket(raw, server_hostname="limited.test") as connection:
+        request = f"GET / HTTP/1.0\\r\\nHost: limited.test\\r\\nX-Forwarded-For: {client}\\r\\n\\r\\n"
+        connection.sendall(request.encode())
+        print(connection.makefile().readline().split()[1])
+"""
+
+
+def test_limits_count_an_ipv6_network_as_one_client(site: Any) -> None:
+    clients = ["2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1", "192.0.2.1", "192.0.2.2"]
+    asked = site.host.run(f"python3 -c '{ASK_AS_A_PROXY}' {' '.join(clients)}")
+    assert asked.stdout.split() == ["200", "429", "200", "200", "200"], asked.stderr
 
 
 def test_security_headers_come_once_and_the_app_has_the_last_word(site: Any) -> None:

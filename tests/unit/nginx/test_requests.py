@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 
@@ -167,3 +168,54 @@ def test_another_host_is_asked_as_often_as_there_is_one_that_always_answers(
         # Otherwise the answer of the last one would be lost: "no live upstreams".
         pool = text.partition("upstream shop {")[2].partition("}")[0]
         assert len(re.findall(r"server [^;]*max_fails=0[^;]*;", pool)) >= tries
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::"),
+        ("2001:db8:0:0:ffff:ffff:ffff:ffff", "2001:db8::"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::"),
+        # bytes that are line ends in a pattern
+        ("a0a:a0a:a0a:a0a:a0a:a0a:a0a:a0a", "a0a:a0a:a0a:a0a::"),
+    ],
+)
+def test_limits_count_an_ipv6_network_as_one_client(
+    maps: Maps, address: str, counted_as: str
+) -> None:
+    def packed(text: str) -> bytes:
+        return ipaddress.ip_address(text).packed
+
+    key = maps.value("client_network", {"binary_remote_addr": packed(address).decode("latin-1")})
+    whole = packed(counted_as)
+    assert key.encode("latin-1") == (whole if len(whole) == 4 else whole[:8])
+
+
+def test_every_limit_counts_networks() -> None:
+    text = template("nginx", "etc/nginx/nginx.conf") + template(
+        "devpi", "etc/nginx/conf.d/devpi.conf"
+    )
+    text += site(upstream={"servers": TWO}, limit_req={"rate": "5r/s"}, limit_conn=4, locations=[])
+    keys = re.findall(r"limit_(?:req|conn)_zone (\S+) ", text)
+    assert keys == ["$client_network"] * 3
+
+
+@pytest.mark.parametrize(
+    ("field", "source", "kept"),
+    [
+        ("http.request.referrer", "http_referer", 1024),
+        ("url.original", "request_uri", 2048),
+        ("user.name", "remote_user", 256),
+        ("user_agent.original", "http_user_agent", 1024),
+    ],
+)
+def test_the_log_has_the_start_of_what_a_client_chooses(
+    maps: Maps, field: str, source: str, kept: int
+) -> None:
+    [variable] = re.findall(
+        rf'"{re.escape(field)}":"\$(\w+)"', template("nginx", "etc/nginx/nginx.conf")
+    )
+    assert maps.value(variable, {source: "a" * kept}) == "a" * kept
+    assert maps.value(variable, {source: "\n" + "a" * kept}) == "\n" + "a" * (kept - 1) + "..."
+    assert maps.value(variable, {source: ""}) == ""
