@@ -337,6 +337,18 @@ def test_without_carbon_the_app_serves_and_statsd_stays_small(
     assert seen | {"418": 7} == known | {"418": 7}
 
 
+def test_no_datagram_ends_statsd(host, connect, name, served, statuses, until):
+    known = statuses()
+    hostile = ["constructor:1|ms", "__proto__:1|ms", "con%structor:1|s", "toString", "a:1|c|@ 1"]
+    pid = host.check_output("systemctl show --property=MainPID --value statsd")
+    for datagram in hostile:
+        host.check_output(f"bash -c 'printf \"%s\" \"{datagram}\" > /dev/udp/127.0.0.1/8125'")
+    assert request(connect, name, {"451": 6}, served.word) == {"451": 6}
+    seen = until(statuses, lambda seen: seen.get("451") == 6)
+    assert seen | {"451": 6} == known | {"451": 6}
+    assert host.check_output("systemctl show --property=MainPID --value statsd") == pid
+
+
 def test_without_statsd_the_app_serves(host, name, connect, served, statuses, until):
     host.check_output("systemctl stop statsd")
     try:
