@@ -23,7 +23,7 @@ def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -
     number = int(match[1]) if match else 0
     if not match or number < 1 or (match[2] and number > 100):
         raise AnsibleFilterError(
-            f"A batch of {size!r} hosts is none: write a number from 1 or a percentage up to 100%."
+            f"deploy_batch must be a number of at least 1 or a percentage up to 100%, not {size!r}."
         )
     if match[2]:
         number = max(1, len(hosts) * number // 100)

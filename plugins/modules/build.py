@@ -269,7 +269,7 @@ def read(source: pathlib.Path, name: str, what: str) -> str:
     except FileNotFoundError:
         raise DeployError(f"{name} is missing; it is the {what} of the app.") from None
     except UnicodeDecodeError:
-        raise DeployError(f"{name} is no UTF-8 text.") from None
+        raise DeployError(f"{name} is not UTF-8 text.") from None
 
 
 def lock_of(source: pathlib.Path, given: str | None) -> str | None:

@@ -248,7 +248,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             "not used. Call this module as twelvefactor.deploy.deploy_lock."
         )
     if not APP.match(params["app"]):
-        raise DeployError(f"{params['app']!r} is no name of an app, e.g. shop.")
+        raise DeployError(f"Invalid app name {params['app']!r}; a valid one is, for example, shop.")
     if params["ttl"] is not None and params["ttl"] < 1:
         raise DeployError(f"ttl is {params['ttl']}; it is a number of seconds from 1 on.")
     wish = Wish(

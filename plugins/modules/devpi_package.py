@@ -204,7 +204,7 @@ def publish(module: AnsibleModule, client: Client, index: str) -> tuple[Change, 
     }
     config = client.get(f"look at the index {index}", f"/{index}?no_projects=")
     if config is None and module.check_mode:
-        module.warn(f"There is no index {index} to upload to yet.")
+        module.warn(f"The index {index} does not exist yet.")
         return Change("create", after=facts), facts
     check_uploadable(index, config)
     stored = on_index(client, index, package)
@@ -255,7 +255,7 @@ def reserve(module: AnsibleModule, client: Client, index: str) -> tuple[Change, 
     facts = {"name": name}
     config = client.get(f"look at the index {index}", f"/{index}?no_projects=")
     if config is None and module.check_mode:
-        module.warn(f"There is no index {index} to reserve a name on yet.")
+        module.warn(f"The index {index} does not exist yet.")
         return decide_reservation(None, name), facts
     check_uploadable(index, config)
     change = decide_reservation(project_of(client, index, name), name)

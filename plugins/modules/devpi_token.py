@@ -227,7 +227,7 @@ def provide(module: AnsibleModule, client: Client, wish: TokenWish) -> tuple[Cha
     change = Change("create", after={"user": wish.user, **wish.limits, "days": wish.days})
     if not module.check_mode:
         if not path.parent.is_dir():
-            raise DevpiError(f"There is no directory {path.parent} to keep a token in.")
+            raise DevpiError(f"Cannot write the token: the directory {path.parent} does not exist.")
         answer = client.send(
             f"make a token for {wish.user!r}",
             "POST",

@@ -173,7 +173,7 @@ def main() -> None:
     wrong = [name for name in params["apps"] if not NAME.fullmatch(name)]
     if wrong:
         module.fail_json(
-            msg=f"{wrong[0]!r} is no name of an app: lower case letters, digits, '-' and '_'."
+            msg=f"Invalid app name {wrong[0]!r}: use only lower-case letters, digits, '-' and '_'."
         )
     low = [name for name in ("routes", "messages", "slowest", "timeout") if params[name] < 1]
     if low:

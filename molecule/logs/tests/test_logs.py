@@ -186,7 +186,7 @@ def test_what_is_no_range_is_refused_with_one_sentence(play):
     refused = play(code=2, since="yesterday")
     assert refused.stdout == ""
     assert refused.stderr == (
-        "logs-d12: failed: since='yesterday' is no time: write 90m (s, m, h, d or w ago), 2026-01-02, "
+        "logs-d12: failed: Invalid time since='yesterday': write 90m (s, m, h, d or w ago), 2026-01-02, "
         "2026-01-02T03:04:05Z (UTC where no zone is given), or now.\n"
     )
 

@@ -128,7 +128,7 @@ def test_status_names_hosts_that_cannot_be_reached(play, tmp_path):
 
 def test_status_of_an_app_that_does_not_exist(play):
     done = play("status", code=2, app="shop")
-    assert "There is no app shop in the inventory; it has greeter, later." in done.stderr
+    assert "The inventory has no app shop; it has greeter, later." in done.stderr
 
 
 def test_status_tells_what_is_wrong(play, hosts, status):

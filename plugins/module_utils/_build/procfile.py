@@ -38,14 +38,14 @@ def check_process_types(processes: Mapping[str, Any]) -> dict[str, str]:
     for kind, command in processes.items():
         if not PROCESS_TYPE.match(kind):
             raise DeployError(
-                f"{kind!r} is no name for a process type: lower-case letters, digits and _ only."
+                f"Invalid process type {kind!r}: use only lower-case letters, digits and '_'."
             )
         if not isinstance(command, str) or not command.strip() or "\n" in command.strip():
             raise DeployError(
                 f"The command of process type {kind!r} is {command!r}; it must be one line of text."
             )
     if not set(processes) - {RELEASE_TYPE}:
-        raise DeployError("There is no process type to run; a Procfile has at least 'web: …'.")
+        raise DeployError("No process type to run: a Procfile needs at least one, such as 'web: …'.")
     return dict(processes)
 
 

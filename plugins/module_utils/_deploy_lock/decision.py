@@ -62,7 +62,7 @@ class Lock:
             if not numbers or not all(isinstance(word, str) for word in words):
                 raise TypeError
         except (TypeError, LookupError, AttributeError):
-            raise ValueError("it is no lock") from None
+            raise ValueError("it is not a valid lock") from None
         return lock
 
     def age(self, now: Moment) -> float:

@@ -31,7 +31,7 @@ class IndexWish:
 
 def check_index_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9.@_-]+/[A-Za-z0-9.@_-]+", name):
-        raise DevpiError(f"{name!r} is no name of an index: user/index, as in company/prod.")
+        raise DevpiError(f"Invalid index name {name!r}: write USER/INDEX, such as company/prod.")
     return name
 
 

@@ -64,7 +64,7 @@ def _sha256(link: Config, fragment: str) -> str | None:
 def check_uploadable(index: str, config: Config | None) -> None:
     """Raises DevpiError unless files can be uploaded to the index."""
     if config is None:
-        raise DevpiError(f"There is no index {index} to upload to.")
+        raise DevpiError(f"The index {index} does not exist.")
     if config["type"] == "mirror":
         raise DevpiError(f"{index} is a mirror of another index: nothing can be uploaded to it.")
 

@@ -53,7 +53,7 @@ def token_owner(token: str) -> tuple[str, str]:
                 return user, token_id
             at += 2 + length
     except (ValueError, IndexError) as error:
-        raise DevpiError(f"This is no token of devpi-tokens ({error}).") from None
+        raise DevpiError(f"Invalid token of devpi-tokens: {error}.") from None
 
 
 def is_token(password: str) -> bool:
@@ -80,7 +80,7 @@ def decide_token(kept: str | None, known: Mapping[str, Config], wish: TokenWish,
     try:
         user, token_id = token_owner(kept)
     except DevpiError:
-        return "what is there is no token"
+        return "the file holds something else"
     if user != wish.user:
         return f"it is one of the user {user!r}"
     if token_id not in known:

@@ -54,7 +54,7 @@ def moment(name: str, text: str, now: float) -> float:
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError):
             pass
-    raise RangeError(f"{name}={text!r} is no time: {FORMS}.")
+    raise RangeError(f"Invalid time {name}={text!r}: {FORMS}.")
 
 
 def parse_range(since: str, until: str, now: float) -> Range:

@@ -135,7 +135,7 @@ class Transaction:
         for part in PurePosixPath(path).parts[:-1]:
             parent /= part
             if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
-                raise NginxError(f"{parent} is no directory: {path!r} cannot be put below it.")
+                raise NginxError(f"Cannot write {path!r}: {parent} is not a directory.")
         live = self._root / path
         try:
             status = live.lstat()

@@ -141,22 +141,22 @@ def opened_wheel(file: pathlib.Path | BinaryIO, name: str) -> Iterator[tuple[zip
             info = [top for top in tops if top.endswith(".dist-info")]
             if len(info) != 1:
                 raise DistributionError(
-                    f"{name} is no wheel: it has {len(info)} .dist-info folders."
+                    f"{name} is not a valid wheel: it has {len(info)} .dist-info folders."
                 )
             yield archive, info[0]
     except (zipfile.BadZipFile, zlib.error) as error:
-        raise DistributionError(f"{name} is no wheel: {error}.") from None
+        raise DistributionError(f"{name} is not a valid wheel: {error}.") from None
 
 
 def _wheel(path: pathlib.Path) -> tuple[str, bytes]:
     if len(path.name.split("-")) not in (5, 6):
         raise DistributionError(
-            f"{path.name} is no name of a wheel: name-version-python-abi-platform.whl is one."
+            f"Invalid wheel name {path.name}: it must be NAME-VERSION-PYTHON-ABI-PLATFORM.whl."
         )
     with opened_wheel(path, str(path)) as (archive, info):
         member = f"{info}/METADATA"
         if member not in archive.namelist():
-            raise DistributionError(f"{path} is no wheel: it has no {member}.")
+            raise DistributionError(f"{path} is not a valid wheel: it has no {member}.")
         if archive.getinfo(member).file_size > LARGEST_METADATA:
             raise DistributionError(f"{path}: more than {LARGEST_METADATA} bytes of METADATA.")
         return "bdist_wheel", archive.read(member)
@@ -174,5 +174,5 @@ def _source(path: pathlib.Path) -> tuple[str, bytes]:
                         break
                     return "sdist", file.read()
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise DistributionError(f"{path} is no source distribution: {error}.") from error
-    raise DistributionError(f"{path} is no source distribution: there is no PKG-INFO in it.")
+        raise DistributionError(f"{path} is not a valid source distribution: {error}.") from error
+    raise DistributionError(f"{path} is not a valid source distribution: it has no PKG-INFO.")

@@ -125,7 +125,7 @@ class Index:
             context = ssl.create_default_context(cafile=ca_path)
         except ValueError:  # whose message may quote the URL, and the password in it
             raise DeployError(
-                "index_url is no URL of a server. In a password, / and @ are written as %2F and "
+                "index_url is not a valid URL. In a password, / and @ are written as %2F and "
                 "%40."
             ) from None
         except OSError as error:

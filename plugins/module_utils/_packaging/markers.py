@@ -127,7 +127,7 @@ class _Reader:
             position = match.end()
 
     def error(self) -> DeployError:
-        return DeployError(f"{self.marker!r} is no marker that says which hosts a package is for.")
+        return DeployError(f"Invalid marker {self.marker!r} of a package.")
 
     def accept(self, *words: str) -> bool:
         found = [text for _kind, text in self.tokens[: len(words)]] == list(words)

@@ -113,7 +113,7 @@ def parse_pylock(text: str, source: str, own: str) -> Pylock:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DeployError(f"{source} is no pylock.toml: {error}.") from None
+        raise DeployError(f"{source} is not a valid pylock.toml: {error}.") from None
     version = document.get("lock-version")
     if not isinstance(version, str) or version.partition(".")[0] != "1":
         raise DeployError(f"{source} is a pylock.toml of version {version}; known is 1.0.")
@@ -131,7 +131,7 @@ def parse_pylock(text: str, source: str, own: str) -> Pylock:
             tuple(packages),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise DeployError(f"{source} is no pylock.toml as PEP 751 has it: {error!r}.") from None
+        raise DeployError(f"{source} is not a valid pylock.toml (PEP 751): {error!r}.") from None
 
 
 def _package(entry: dict[str, Any], source: str) -> Package:

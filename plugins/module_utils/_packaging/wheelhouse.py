@@ -54,7 +54,7 @@ class Wheelhouse:
             ) from None
         except FileNotFoundError:
             raise DeployError(
-                f"There is no wheelhouse {self.shown} on this host. Nothing was changed."
+                f"The wheelhouse {self.shown} does not exist on this host. Nothing was changed."
             ) from None
 
     def _of_directory(self) -> Iterator[tuple[str, IO[bytes]]]:

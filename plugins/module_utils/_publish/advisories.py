@@ -138,7 +138,7 @@ def _parse(text: bytes, name: str, path: pathlib.Path) -> Advisory:
             return advisory
     except (ValueError, KeyError):
         pass
-    raise DeployError(f"{name} in {path} is no advisory in OSV's format.")
+    raise DeployError(f"{name} in {path} is not an advisory in OSV's format.")
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ def _try_git(directory: pathlib.Path, *words: str) -> tuple[int, str]:
 def find(source: pathlib.Path) -> Checkout | None:
     """None outside a git repository, where git ignores the directory, or where there is no git."""
     if not source.is_dir():
-        raise DeployError(f"There is no directory {source} to build from.")
+        raise DeployError(f"Cannot build: the directory {source} does not exist.")
     if shutil.which("git") is None:
         return None
     code, output = _try_git(source, "rev-parse", "--show-toplevel", "--show-prefix")

@@ -116,7 +116,7 @@ def is_allowed(member: str, allowed: Iterable[str]) -> bool:
 
 
 def look_through(wheel: pathlib.Path, allowed: Sequence[str]) -> list[Finding]:
-    """What does not belong into a wheel, in the order of its members."""
+    """What does not belong in a wheel, in the order of its members."""
     findings = []
     with opened_wheel(wheel, wheel.name) as (archive, _info):
         for member in archive.infolist():

@@ -56,7 +56,7 @@ def env_values(env: Mapping[str, Any]) -> dict[str, str]:
     for key in sorted(env):
         value = env[key]
         if not ENV_KEY.match(key):
-            raise DeployError(f"{key!r} is no name for an environment variable.")
+            raise DeployError(f"Invalid name of an environment variable: {key!r}.")
         if isinstance(value, bool) or value is None:
             raise DeployError(
                 f"env {key} is {value!r}; write the string that the app expects, in quotes."

@@ -105,7 +105,7 @@ class Installer:
             described: dict[str, str] = json.loads(output)
         except ValueError:
             raise DeployError(
-                f"{self.python} is no Python interpreter; asked what it is, it said:\n{output[:500]}"
+                f"{self.python} is not a Python interpreter; its output was:\n{output[:500]}"
             ) from None
         return described
 

@@ -40,7 +40,7 @@ def read_dsn(text: str) -> Dsn:
         or not project.isdecimal()
     ):
         raise SentryError(
-            "That is no DSN. One has the form https://KEY@HOST/NUMBER; the settings of the project "
+            "Invalid DSN. It has the form https://KEY@HOST/NUMBER; the settings of the project "
             "show it."
         )
     host = parts.netloc.rpartition("@")[2]
@@ -51,7 +51,7 @@ def check_url(url: str) -> str:
     """The address of a server's interface, without a slash at its end."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SentryError(f"{url!r} is no http or https address of a server.")
+        raise SentryError(f"Invalid URL {url!r}: it must begin with http:// or https:// and name a host.")
     if parts.username is not None or parts.query or parts.fragment:
         raise SentryError(
             f"The url for {parts.hostname} must be scheme, host and path alone; a token is given as "

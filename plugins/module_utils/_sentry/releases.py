@@ -23,7 +23,7 @@ def check_release(name: str) -> str:
     """Sentry's rules for names of releases, which bugsink sanitizes by instead of refusing."""
     if not 0 < len(name) <= 200 or name.strip() in ("", ".", "..") or set(name) & set("\n\t/\\"):
         raise SentryError(
-            f"{name!r} is no name of a release: 1 to 200 characters, no slash, backslash, tab or line "
+            f"Invalid release name {name!r}: use 1 to 200 characters, no slash, backslash, tab or line "
             "break. The app's events have it in SENTRY_RELEASE."
         )
     return name

@@ -254,7 +254,7 @@ def shell_command(command: str) -> str:
     operators = [word for word in words if word and set(word) <= set("();<>|&")]
     program = next((word for word in words if not ASSIGNMENT.match(word)), "-")
     if program.startswith("-"):
-        raise ValueError(f"{command!r} is no command")
+        raise ValueError(f"{command!r} is not a command")
     if not all(REDIRECTION.fullmatch(word) for word in operators) or "\n" in command.strip():
         return command
     if program is not words[0]:

@@ -194,7 +194,7 @@ def test_an_index_needs_its_bases_and_its_user(
     ("wish", "message"),
     [
         ({"name": "company/prod", "type": "mirror"}, "is a stage and cannot become a mirror"),
-        ({"name": "company"}, "is no name of an index"),
+        ({"name": "company"}, "Invalid index name"),
         ({"name": "root/x", "type": "mirror", "mirror_url": "here"}, "answered 400"),
         ({"name": "company/prod", "mirror_no_project_list": True}, "mirror_no_project_list=True"),
     ],
@@ -267,7 +267,7 @@ def test_what_cannot_be_uploaded(devpi: Devpi, company: None, tmp_path: pathlib.
     mirror = devpi.run("devpi_package", index="root/pypi", path=path)
     assert "root/pypi is a mirror of another index" in mirror.message
     absent = devpi.run("devpi_package", index="company/none", path=path, **COMPANY)
-    assert absent.message == "There is no index company/none to upload to."
+    assert absent.message == "The index company/none does not exist."
     assert devpi.run(
         "devpi_package", index="company/none", path=path, check=True, **COMPANY
     ).changed
@@ -384,7 +384,7 @@ def test_what_no_token_is_made_for(devpi: Devpi, company: None, tmp_path: pathli
     nobody = devpi.run("devpi_token", user="nobody", path=path)
     assert nobody.message == f"{devpi.url} has no user 'nobody' to make a token for."
     nowhere = devpi.run("devpi_token", user="company", path="/nonexistent/token")
-    assert nowhere.message == "There is no directory /nonexistent to keep a token in."
+    assert nowhere.message == "Cannot write the token: the directory /nonexistent does not exist."
     ever = devpi.run("devpi_token", user="company", path=path, days=30)
     assert "would be replaced by every run: make days larger" in ever.message
 

@@ -136,7 +136,7 @@ def test_shell_command(module: ModuleType, command: str, expected: str) -> None:
 def test_a_command_without_a_program_never_prints_the_environment(
     module: ModuleType, command: str
 ) -> None:
-    with pytest.raises(ValueError, match="is no command"):
+    with pytest.raises(ValueError, match="is not a command"):
         module.shell_command(command)
 
 

@@ -93,7 +93,7 @@ CURRENT: list[tuple[str, Callable[[Site], None], str]] = [
     ("null", described(None), "cannot read the release that {root}/current names"),
     ("no object", described({"web": "gunicorn"}), "'gunicorn' is not an object"),
     ("bad value", described({"web": {"command": "x", "socket": 1}}), "socket is 1"),
-    ("empty", described({"web": {}}), "cannot start release r2: '' is no command"),
+    ("empty", described({"web": {}}), "cannot start release r2: '' is not a command"),
     ("no JSON", text(b"{"), "cannot read the release that {root}/current names"),
     ("a list", text(b"[]"), "cannot read the release that {root}/current names"),
     ("no UTF-8", text(b"\xff"), "cannot read the release that {root}/current names"),

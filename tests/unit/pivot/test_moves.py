@@ -95,7 +95,7 @@ BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any], str, int | None]] = {
     ),
     "daemonizes": ({"CHILD": "daemonize"}, {}, "ended with exit code 0 while starting", 0),
     "no such program": ({}, {"command": "nothere --x"}, "ended with exit code 127", 127),
-    "no command": ({}, {"command": "A=1"}, "cannot start release r2: 'A=1' is no command", None),
+    "no command": ({}, {"command": "A=1"}, "cannot start release r2: 'A=1' is not a command", None),
 }
 
 

@@ -207,7 +207,7 @@ def test_without_an_index_there_is_nothing_to_back_up(
 ) -> None:
     done = judge(playbook, inventory({}), *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert f"There is no host {place} in the inventory" in words(done)
+    assert f"The inventory has no host {place}" in words(done)
 
 
 @pytest.mark.parametrize(

@@ -549,7 +549,7 @@ def test_time_that_is_given_counts(
         ),
         pytest.param({"Procfile": None}, {}, "it is the Procfile of the app", id="no-procfile"),
         pytest.param(
-            {}, {"source": "/no/such"}, "There is no directory /no/such to build from", id="none"
+            {}, {"source": "/no/such"}, "the directory /no/such does not exist", id="none"
         ),
         pytest.param({"requirements.txt": "flask\n"}, {}, "is not pinned", id="unpinned"),
         pytest.param({"requirements.txt": "a==1\n"}, {}, "no sha256 for a==1", id="no-hash"),
@@ -561,8 +561,8 @@ def test_time_that_is_given_counts(
             "lib comes from a directory",
             id="pylock-with-a-directory",
         ),
-        pytest.param({"requirements.txt": b"\xff"}, {}, "is no UTF-8 text", id="binary-lock"),
-        pytest.param({"Procfile": "release: x\n"}, {}, "no process type to run", id="only-release"),
+        pytest.param({"requirements.txt": b"\xff"}, {}, "is not UTF-8 text", id="binary-lock"),
+        pytest.param({"Procfile": "release: x\n"}, {}, "No process type to run", id="only-release"),
         pytest.param(
             {}, {"version": "2.0"}, "builds shop 1.0, but 2.0 was asked for", id="other-version"
         ),

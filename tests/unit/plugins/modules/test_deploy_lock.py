@@ -144,8 +144,8 @@ def test_a_lock_that_cannot_be_read(ask: Any, directory: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("params", "says"),
     [
-        ({"app": "../etc"}, "'../etc' is no name of an app"),
-        ({"app": "shop/x"}, "is no name of an app"),
+        ({"app": "../etc"}, "Invalid app name '../etc'"),
+        ({"app": "shop/x"}, "Invalid app name"),
         ({"ttl": 0}, "ttl is 0; it is a number of seconds from 1 on"),
         ({"run": ""}, "run is missing: the action plugin deploy_lock"),
     ],

@@ -44,9 +44,9 @@ def test_counted(call: Any, tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
-        ({"since": "soon"}, "since='soon' is no time: write 90m"),
+        ({"since": "soon"}, "Invalid time since='soon': write 90m"),
         ({"since": "1h", "until": "2h"}, "Nothing lies between since='1h'"),
-        ({"apps": ["../etc"]}, "'../etc' is no name of an app: lower case letters, digits"),
+        ({"apps": ["../etc"]}, "Invalid app name '../etc': use only lower-case letters, digits"),
         ({"routes": 0}, "routes has to be at least 1, and is 0."),
         ({"timeout": 0.5}, "timeout has to be at least 1, and is 0.5."),
     ],

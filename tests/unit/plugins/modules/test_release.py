@@ -276,7 +276,7 @@ def test_wheelhouse(
             "house has no wheel of flask 3.1, which the lock file names",
         ),
         ("shop-1.0-py3-none-any.whl", "no wheel of shop 1.0 at"),
-        ("", "There is no wheelhouse"),
+        ("", "does not exist on this host"),
     ],
     ids=["dependency", "app", "all"],
 )
@@ -521,9 +521,9 @@ def test_index_that_is_down_does_not_matter_to_what_is_installed(
             {"formation": {"beat": 1}}, "'beat', but shop 1.0 has web, worker", id="formation"
         ),
         pytest.param({"formation": {"web": "x"}}, "asks for 'x' processes", id="count"),
-        pytest.param({"processes": {"Web": "x"}}, "'Web' is no name", id="process-type"),
+        pytest.param({"processes": {"Web": "x"}}, "type 'Web'", id="process-type"),
         pytest.param({"processes": {"web": None}}, "it must be one line", id="no-command"),
-        pytest.param({"processes": {}}, "no process type to run", id="no-processes"),
+        pytest.param({"processes": {}}, "No process type to run", id="no-processes"),
         pytest.param({"process_options": {"x": {}}}, "process_options names x", id="options-of"),
         pytest.param({"process_options": {"web": 1}}, "expected a dictionary", id="options"),
         pytest.param(
@@ -532,11 +532,11 @@ def test_index_that_is_down_does_not_matter_to_what_is_installed(
         pytest.param({"health": {"count": 0}}, "health.count is 0", id="health"),
         pytest.param({"env": {"A": None}}, "env A is None", id="env-none"),
         pytest.param({"env": {"A": [CANARY]}}, "env A is a list", id="env-list"),
-        pytest.param({"env": {"A-B": CANARY}}, "'A-B' is no name", id="env-key"),
+        pytest.param({"env": {"A-B": CANARY}}, "environment variable: 'A-B'", id="env-key"),
         pytest.param({"python": "/usr/bin/python3.99"}, "is missing on this host", id="python"),
         pytest.param({"index_url": ""}, "index_url is empty", id="no-index"),
-        pytest.param({"index_url": f"https://joe:{CANARY}/@x/y"}, "is no URL", id="index-url"),
-        pytest.param({"index_url": f"joe:{CANARY}@x/y"}, "is no URL", id="index-without-scheme"),
+        pytest.param({"index_url": f"https://joe:{CANARY}/@x/y"}, "is not a valid URL", id="index-url"),
+        pytest.param({"index_url": f"joe:{CANARY}@x/y"}, "is not a valid URL", id="index-without-scheme"),
         pytest.param({"ca_path": "/no/such/file"}, "certificates /no/such/file cannot", id="ca"),
         pytest.param(
             {"requirements": f"shop==1.0 --hash=sha256:{'0' * 64}"},
@@ -694,11 +694,11 @@ def test_absent_unfinished(call: Any, home: AppHome) -> None:
     ("name", "words"),
     [
         (OTHER, "is the release that serves shop"),
-        ("", "'' is no id of a release"),
-        (".", "is no id of a release"),
-        ("..", "is no id of a release"),
-        ("../releases/" + OTHER, "is no id of a release"),
-        ("1.0", "is no id of a release"),
+        ("", "Invalid release id ''"),
+        (".", "Invalid release id"),
+        ("..", "Invalid release id"),
+        ("../releases/" + OTHER, "Invalid release id"),
+        ("1.0", "Invalid release id"),
     ],
     ids=["serves", "empty", "dot", "dots", "path", "version"],
 )

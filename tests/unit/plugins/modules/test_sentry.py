@@ -64,8 +64,8 @@ def test_check_mode_only_foresees(call: Any, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("module", "params", "reason"),
     [
-        (sentry_release, {"release": ""}, "'' is no name of a release"),
-        (sentry_release, {"release": "a", "dsn": f"{KEY}@errors.test"}, "That is no DSN."),
+        (sentry_release, {"release": ""}, "Invalid release name ''"),
+        (sentry_release, {"release": "a", "dsn": f"{KEY}@errors.test"}, "Invalid DSN."),
         (sentry_release, {"release": "a", "api": "sentry"}, "For Sentry, give organization"),
         (sentry_event, {"url": "https://me@errors.test"}, "The url for errors.test must be"),
     ],

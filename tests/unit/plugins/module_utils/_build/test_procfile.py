@@ -38,15 +38,15 @@ def test_procfile_is_read(text: str, processes: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("", "no process type to run", id="empty"),
-        pytest.param("release: migrate\n", "no process type to run", id="only-release"),
+        pytest.param("", "No process type to run", id="empty"),
+        pytest.param("release: migrate\n", "No process type to run", id="only-release"),
         pytest.param("web gunicorn\n", "'web gunicorn'; expected", id="no-colon"),
         pytest.param("web:   \n", "expected 'name: command'", id="no-command"),
         pytest.param("web: a\nweb: b\n", "'web' twice", id="twice"),
-        pytest.param("Web: a\n", "'Web' is no name", id="capital"),
-        pytest.param("web-1: a\n", "'web-1' is no name", id="dash"),
-        pytest.param("../x: a\n", "is no name", id="path"),
-        pytest.param(": a\n", "'' is no name", id="no-name"),
+        pytest.param("Web: a\n", "type 'Web'", id="capital"),
+        pytest.param("web-1: a\n", "type 'web-1'", id="dash"),
+        pytest.param("../x: a\n", "Invalid process type", id="path"),
+        pytest.param(": a\n", "type ''", id="no-name"),
     ],
 )
 def test_procfile_is_refused(text: str, words: str) -> None:

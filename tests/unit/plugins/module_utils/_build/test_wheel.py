@@ -157,10 +157,10 @@ def broken(tmp_path: pathlib.Path, *names: str) -> pathlib.Path:
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        pytest.param(["shop.py"], "x.whl is no wheel: it has 0 .dist-info folders", id="none"),
+        pytest.param(["shop.py"], "x.whl is not a valid wheel: it has 0 .dist-info folders", id="none"),
         pytest.param(
             ["a-1.dist-info/METADATA", "b-1.dist-info/METADATA"],
-            "x.whl is no wheel: it has 2 .dist-info folders",
+            "x.whl is not a valid wheel: it has 2 .dist-info folders",
             id="two",
         ),
     ],
@@ -173,7 +173,7 @@ def test_no_wheel(names: list[str], words: str, tmp_path: pathlib.Path) -> None:
 def test_no_archive(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "x.whl"
     path.write_bytes(b"<html>not found</html>")
-    with pytest.raises(DeployError, match=r"x\.whl is no wheel: File is not a zip file"):
+    with pytest.raises(DeployError, match=r"x\.whl is not a valid wheel: File is not a zip file"):
         build_wheel.read_build(path, path.name)
 
 

@@ -274,7 +274,7 @@ def test_keys_of_the_future_are_passed_over() -> None:
     ],
 )
 def test_what_no_lock_is(text: str) -> None:
-    with pytest.raises(ValueError, match=r"it is no lock|Expecting|Unterminated"):
+    with pytest.raises(ValueError, match=r"it is not a valid lock|Expecting|Unterminated"):
         Lock.of(text)
 
 

@@ -44,9 +44,9 @@ def connection(**params: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"url": "127.0.0.1:3141"}, "is no http or https address"),
-        ({"url": "ftp://index.example.org"}, "is no http or https address"),
-        ({"url": "https:///company/prod"}, "is no http or https address"),
+        ({"url": "127.0.0.1:3141"}, "Invalid URL"),
+        ({"url": "ftp://index.example.org"}, "Invalid URL"),
+        ({"url": "https:///company/prod"}, "Invalid URL"),
         ({"url": "https://ci:hush@index.example.org"}, "login_user and login_password"),
         ({"url": "https://index.example.org/?x=1"}, "scheme, host and path alone"),
         ({"timeout": 0}, "at least one second"),

@@ -43,7 +43,7 @@ def test_whose_a_token_is() -> None:
 @pytest.mark.parametrize("text", ["", "devpi-", "hush", "devpi-AgEA", "devpi-AQEA", "devpi-ü", "%"])
 def test_what_is_no_token(text: str) -> None:
     assert not is_token(text)
-    with pytest.raises(DevpiError, match="no token of devpi-tokens"):
+    with pytest.raises(DevpiError, match="Invalid token of devpi-tokens"):
         token_owner(text)
 
 
@@ -53,7 +53,7 @@ def test_what_is_no_token(text: str) -> None:
         (TOKEN, KNOWN, TokenWish("company", LIMITS), ""),
         (TOKEN + "\n", KNOWN, TokenWish("company", LIMITS), ""),
         (None, KNOWN, TokenWish("company", LIMITS), "there is none"),
-        ("hush", KNOWN, TokenWish("company", LIMITS), "what is there is no token"),
+        ("hush", KNOWN, TokenWish("company", LIMITS), "the file holds something else"),
         (TOKEN, KNOWN, TokenWish("ci", LIMITS), "it is one of the user 'company'"),
         (TOKEN, {}, TokenWish("company", LIMITS), "the server does not know it any more"),
         (TOKEN, KNOWN, TokenWish("company"), "it is good for something else"),

@@ -23,7 +23,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.users i
 
 @pytest.mark.parametrize("name", ["", "a/b", "a b", "+login", "a\n"])
 def test_bad_user_names(name: str) -> None:
-    with pytest.raises(DevpiError, match="is no name of a user"):
+    with pytest.raises(DevpiError, match="Invalid user name"):
         check_user_name(name)
 
 
@@ -74,7 +74,7 @@ def test_decide_user(
 
 
 def test_a_new_user_needs_a_password() -> None:
-    with pytest.raises(DevpiError, match="no user 'ci' yet, and a new one needs a password"):
+    with pytest.raises(DevpiError, match="The user 'ci' does not exist yet, and a new one needs a password"):
         decide_user(None, UserWish("ci"), password_fits=True)
 
 

@@ -40,14 +40,14 @@ def test_range(since: str, until: str, expected: tuple[float, float]) -> None:
 @pytest.mark.parametrize(
     ("since", "until", "reason"),
     [
-        ("yesterday", "now", "since='yesterday' is no time: write 90m"),
-        ("1h", "soon", "until='soon' is no time: write 90m"),
-        ("", "now", "since='' is no time"),
-        ("60", "now", "since='60' is no time"),
-        ("-1h", "now", "since='-1h' is no time"),
-        ("20260102", "now", "since='20260102' is no time"),
-        ("2026-02-30", "now", "since='2026-02-30' is no time"),
-        ("2026-01-02T25:00", "now", "since='2026-01-02T25:00' is no time"),
+        ("yesterday", "now", "Invalid time since='yesterday': write 90m"),
+        ("1h", "soon", "Invalid time until='soon': write 90m"),
+        ("", "now", "Invalid time since=''"),
+        ("60", "now", "Invalid time since='60'"),
+        ("-1h", "now", "Invalid time since='-1h'"),
+        ("20260102", "now", "Invalid time since='20260102'"),
+        ("2026-02-30", "now", "Invalid time since='2026-02-30'"),
+        ("2026-01-02T25:00", "now", "Invalid time since='2026-01-02T25:00'"),
         (
             "1h",
             "2h",
@@ -92,4 +92,4 @@ def test_the_filter_gives_a_reason_instead_of_failing() -> None:
         "until": "2026-01-03T00:00:00Z",
         "error": "",
     }
-    assert log_range("never")["error"].startswith("since='never' is no time")
+    assert log_range("never")["error"].startswith("Invalid time since='never'")

@@ -385,7 +385,7 @@ def test_a_rename_that_fails_is_undone(tree: Tree, monkeypatch: pytest.MonkeyPat
 def test_directories_that_are_links_are_not_written_through(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tree.root / "linked").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(NginxError, match="linked is no directory"):
+    with pytest.raises(NginxError, match="linked is not a directory"):
         tree.request(Request("s", {"linked/a.conf": A}))
 
 

@@ -139,11 +139,11 @@ def test_file_names_that_do_not_fit(filename: str, name: str, version: str) -> N
 @pytest.mark.parametrize(
     ("filename", "content", "message"),
     [
-        ("shop-1.0-py3-none-any.whl", b"<html>", r"is no wheel: File is not a zip file"),
-        ("shop-1.0-py3-none-any.whl", b"", r"is no wheel: File is not a zip file"),
-        ("shop.whl", b"", r"shop\.whl is no name of a wheel"),
-        ("shop-1.0.tar.gz", b"", r"is no source distribution"),
-        ("shop-1.0.tar.gz", b"\x1f\x8b\x08\x00", r"is no source distribution"),
+        ("shop-1.0-py3-none-any.whl", b"<html>", r"is not a valid wheel: File is not a zip file"),
+        ("shop-1.0-py3-none-any.whl", b"", r"is not a valid wheel: File is not a zip file"),
+        ("shop.whl", b"", r"Invalid wheel name shop\.whl"),
+        ("shop-1.0.tar.gz", b"", r"is not a valid source distribution"),
+        ("shop-1.0.tar.gz", b"\x1f\x8b\x08\x00", r"is not a valid source distribution"),
         ("shop-1.0.zip", b"", r"is neither a wheel \(\.whl\) nor a source one"),
     ],
 )
@@ -186,5 +186,5 @@ def test_source_distribution_without_metadata(tmp_path: pathlib.Path) -> None:
     path = source(
         tmp_path / "shop-1.0.tar.gz", {"shop-1.0/setup.py": "", "shop-1.0/x/PKG-INFO": ""}
     )
-    with pytest.raises(DistributionError, match="there is no PKG-INFO in it"):
+    with pytest.raises(DistributionError, match="it has no PKG-INFO"):
         read_distribution(path)

@@ -257,7 +257,7 @@ def test_name_that_does_not_resolve(
     ],
 )  # fmt: skip
 def test_no_url(url: str) -> None:
-    with pytest.raises(DeployError, match="index_url is no URL") as caught:
+    with pytest.raises(DeployError, match="index_url is not a valid URL") as caught:
         Index(url)
     assert "CRET" not in str(caught.value)
 

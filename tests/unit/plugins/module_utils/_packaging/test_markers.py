@@ -113,7 +113,7 @@ def test_sets_of_a_lock_file() -> None:
     ],
 )  # fmt: skip
 def test_no_marker(marker: str) -> None:
-    with pytest.raises(DeployError, match="is no marker"):
+    with pytest.raises(DeployError, match="Invalid marker"):
         markers.holds(marker, {**DEBIAN_12, "extras": frozenset()})
 
 

@@ -109,7 +109,7 @@ def test_names_are_never_paths(make_wheel: Any, tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "There is no wheelhouse"),
+        (None, "The wheelhouse .* does not exist"),
         (b"", "is neither a directory nor a tarball"),
         (b"no tarball", "is neither a directory nor a tarball"),
         (b"cut off", "is neither a directory nor a tarball"),

@@ -102,9 +102,9 @@ def test_database(kind: str, tmp_path: pathlib.Path) -> None:
     [
         (None, "neither a directory nor a zip archive that can be read: No such file"),
         ({}, "There are no advisories in"),
-        ({"x.json": "{"}, "x.json in .* is no advisory in OSV's format"),
-        ({"x.json": "[]"}, "x.json in .* is no advisory in OSV's format"),
-        ({"x.json": '{"id": 1}'}, "x.json in .* is no advisory in OSV's format"),
+        ({"x.json": "{"}, "x.json in .* is not an advisory in OSV's format"),
+        ({"x.json": "[]"}, "x.json in .* is not an advisory in OSV's format"),
+        ({"x.json": '{"id": 1}'}, "x.json in .* is not an advisory in OSV's format"),
     ],
 )
 def test_no_database(files: dict[str, str] | None, words: str, tmp_path: pathlib.Path) -> None:

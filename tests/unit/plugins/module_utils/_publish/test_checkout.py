@@ -163,5 +163,5 @@ def test_a_repository_that_git_cannot_read(shop: pathlib.Path) -> None:
 
 
 def test_no_directory(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(DeployError, match=r"There is no directory .*/none to build from"):
+    with pytest.raises(DeployError, match=r"the directory .*/none does not exist"):
         publish_checkout.find(tmp_path / "none")

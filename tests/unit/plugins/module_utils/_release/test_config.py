@@ -35,11 +35,11 @@ def test_env_values(value: Any, text: str) -> None:
         pytest.param({"A": ["SECRET"]}, "env A is a list; one value", id="list"),
         pytest.param({"A": {"SECRET": 1}}, "env A is a dict; one value", id="dict"),
         pytest.param({"A": "SECRET\0"}, "env A holds a NUL", id="nul"),
-        pytest.param({"A-B": "SECRET"}, "'A-B' is no name", id="dash"),
-        pytest.param({"1A": "SECRET"}, "'1A' is no name", id="digit-first"),
-        pytest.param({"": "SECRET"}, "'' is no name", id="empty-name"),
-        pytest.param({"A\n": "SECRET"}, "is no name", id="newline-in-the-name"),
-        pytest.param({"Ä": "SECRET"}, "'Ä' is no name", id="umlaut"),
+        pytest.param({"A-B": "SECRET"}, "environment variable: 'A-B'", id="dash"),
+        pytest.param({"1A": "SECRET"}, "environment variable: '1A'", id="digit-first"),
+        pytest.param({"": "SECRET"}, "environment variable: ''", id="empty-name"),
+        pytest.param({"A\n": "SECRET"}, "name of an environment variable", id="newline-in-the-name"),
+        pytest.param({"Ä": "SECRET"}, "environment variable: 'Ä'", id="umlaut"),
     ],
 )
 def test_env_is_refused(env: dict[str, Any], words: str) -> None:

@@ -344,7 +344,7 @@ def test_environment(home: AppHome) -> None:
 
 def test_interpreter_that_is_none(home: AppHome) -> None:
     bare = Installer(home, "", "/bin/true", None)
-    with pytest.raises(DeployError, match="/bin/true is no Python interpreter"):
+    with pytest.raises(DeployError, match="/bin/true is not a Python interpreter"):
         bare.environment()
 
 

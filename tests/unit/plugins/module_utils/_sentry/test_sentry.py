@@ -88,7 +88,7 @@ def test_a_dsn(text: str, dsn: Dsn) -> None:
     ],
 )
 def test_no_dsn(text: str) -> None:
-    with pytest.raises(SentryError, match="That is no DSN") as refusal:
+    with pytest.raises(SentryError, match="Invalid DSN") as refusal:
         read_dsn(text)
     assert KEY not in str(refusal.value)
 
@@ -96,8 +96,8 @@ def test_no_dsn(text: str) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("errors.test", "is no http or https address"),
-        ("ftp://errors.test", "is no http or https address"),
+        ("errors.test", "Invalid URL"),
+        ("ftp://errors.test", "Invalid URL"),
         (f"https://{KEY}@errors.test/1", "must be scheme, host and path alone"),
         ("https://errors.test/?a=b", "must be scheme, host and path alone"),
     ],
@@ -118,7 +118,7 @@ def test_a_name_of_a_release(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "a\\b", "a\nb", "a\tb", "a" * 201])
 def test_no_name_of_a_release(name: str) -> None:
-    with pytest.raises(SentryError, match="is no name of a release"):
+    with pytest.raises(SentryError, match="Invalid release name"):
         check_release(name)
 
 

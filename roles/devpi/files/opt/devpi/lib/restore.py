@@ -62,7 +62,7 @@ def check(server: pathlib.Path) -> None:
 def main(snapshot: str, place: str) -> None:
     source, server = pathlib.Path(snapshot), pathlib.Path(place)
     if not (source / DATABASE).is_file():
-        sys.exit(f"restore: {source} is no backup of an index: it has no {DATABASE}.")
+        sys.exit(f"restore: {source} is not a backup of an index: it has no {DATABASE}.")
     fresh = server.with_name(f"{server.name}.restored")
     if fresh.exists():
         shutil.rmtree(fresh)
