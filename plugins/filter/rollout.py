@@ -1,12 +1,12 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which order the hosts of a fleet get a release, and whether they should."""
+"""A rollout over a fleet: in which order the hosts get a release, whether it goes on, how it ended."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleFilterError
@@ -23,12 +23,12 @@ def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -
     number = int(match[1]) if match else 0
     if not match or number < 1 or (match[2] and number > 100):
         raise AnsibleFilterError(
-            f"deploy_batch must be a number of at least 1 or a percentage up to 100%, not {size!r}."
+            f"deploy_batch must be a number of at least 1 or a percentage up to 100%, not {str(size)!r}."
         )
     if match[2]:
         number = max(1, len(hosts) * number // 100)
     if not isinstance(canaries, int) or canaries < 0:
-        raise AnsibleFilterError(f"{canaries!r} canary hosts are none: write a number from 0.")
+        raise AnsibleFilterError(f"The number of canaries must be at least 0, not {canaries!r}.")
     first, rest = list(hosts[:canaries]), list(hosts[canaries:])
     made = [rest[start : start + number] for start in range(0, len(rest), number)]
     return [first, *made] if first else made
@@ -48,6 +48,112 @@ def newer_version(release: str, version: str) -> str:
     return serving if newer else ""
 
 
+Variables = Mapping[str, Any]
+
+
+def rollout_decision(
+    hosts: Sequence[str],
+    hostvars: Mapping[str, Variables],
+    reached: Iterable[str],
+    unreachable: str,
+) -> dict[str, Any]:
+    """Whether a rollout over ``hosts`` goes on, and what follows when it does not.
+
+    ``reached``: hosts that the play still reaches. What is read of each one's variables is what the
+    role rollout keeps there, see ``HostState``. ``unreachable``: ``stop``, or ``go_on`` without
+    the hosts that were lost.
+    """
+    still = set(reached)
+    states = [HostState(host, hostvars[host]) for host in hosts if host in still]
+    lost = [host for host in hosts if host not in still]
+    problems = [f"{state.host}: {state.problem}" for state in states if state.problem]
+    targets = {state.target for state in states if state.target}
+    if not problems and len(targets) > 1:
+        problems = [
+            f"{state.host}: would go back to {state.target}; say which release: -e release=ID"
+            for state in states
+        ]
+    if unreachable != "go_on":
+        problems += [f"{host}: cannot be reached any more" for host in lost]
+    first = states[0].switch if states else {}
+    return {
+        "go_on": not problems,
+        "problems": problems,
+        "lost": lost,
+        "held": [state.host for state in states if state.held],
+        "release": next((state.release for state in states if state.release), ""),
+        "previous": first.get("previous"),
+        "changed": bool(first.get("changed")),
+        "put_back": {
+            state.host: state.switch["previous"]
+            for state in states
+            if state.held and state.serves_it and state.switch.get("previous") is not None
+        },
+    }
+
+
+def rollout_endings(
+    decision: Mapping[str, Any], hostvars: Mapping[str, Variables], reached: Iterable[str]
+) -> list[str]:
+    """What became of the hosts that a stopped rollout had locked: a sentence each, in their order.
+
+    ``decision``: that of ``rollout_decision``, made before hosts were put back. ``reached``: as
+    there, but now.
+    """
+    found = []
+    still = set(reached)
+    for host in decision["held"]:
+        state = HostState(host, hostvars[host])
+        if host not in still:
+            found.append(f"{host} cannot be reached any more; see later what serves there")
+        elif not state.kept:
+            found.append(
+                f"{host} was left as it is, and no hook was run there: this run does not hold its lock "
+                "any more, and whoever took it may have deployed since. See what serves with "
+                f"`ansible-playbook twelvefactor.deploy.status -e app={state.app}`, then deploy again"
+            )
+        elif state.not_put_back:
+            found.append(f"{host} was not put back: {state.not_put_back}")
+        elif host in decision["put_back"]:
+            found.append(f"{host} serves {decision['put_back'][host]} again")
+    return found
+
+
+class HostState:
+    """What the role rollout keeps among a host's variables, of the app that it deploys.
+
+    ``__rollout`` is the one dictionary that it writes itself; the others are results of tasks.
+    """
+
+    def __init__(self, host: str, variables: Variables) -> None:
+        own = variables.get("__rollout", {})
+        locks = [variables.get("__rollout_first_lock", {}), variables.get("__rollout_lock", {})]
+        refused = [lock for lock in locks if lock and not lock.get("skipped") and not _held(lock)]
+        kept = variables.get("__rollout_kept", {})
+        self.host = host
+        self.app = own.get("app", "")
+        self.held = any(map(_held, locks))
+        # whether the lock was held still, when that was asked before anything was put back
+        self.kept = bool(kept.get("skipped")) or _held(kept)
+        self.problem = own.get("problem", "")
+        if refused and not self.problem:
+            self.problem = f"Take the lock: {refused[0].get('msg', 'failed')}"
+        self.target = own.get("target", "")
+        self.release = self.target or variables.get("app_release", {}).get("release") or ""
+        self.switch = variables.get("app_switch", {})
+        self.serves_it = bool(self.switch.get("changed")) and not self.switch.get("failed")
+        self.not_put_back = own.get("not_put_back", "")
+
+
+def _held(lock: Mapping[str, Any]) -> bool:
+    return bool(lock.get("held"))
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"batches": batches, "newer_version": newer_version}
+        return {
+            "batches": batches,
+            "newer_version": newer_version,
+            "rollout_decision": rollout_decision,
+            "rollout_endings": rollout_endings,
+        }

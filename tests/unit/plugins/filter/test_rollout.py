@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which order the hosts of a fleet get a release, and whether they should."""
+"""A rollout over a fleet: in which order the hosts get a release, whether it goes on, how it ended."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.twelvefactor.deploy.plugins.filter.rollout import (
     batches,
     newer_version,
+    rollout_decision,
+    rollout_endings,
 )
 
 
@@ -36,13 +38,15 @@ def test_batches(hosts: str, size: Any, canaries: int, expected: list[str]) -> N
 
 @pytest.mark.parametrize("size", [0, "0%", "101%", "-1", "", "half", None, 1.5])
 def test_no_size(size: Any) -> None:
-    with pytest.raises(AnsibleFilterError, match="write a number from 1 or a percentage"):
+    with pytest.raises(
+        AnsibleFilterError, match="must be a number of at least 1 or a percentage up to 100%, not "
+    ):
         batches(["a"], size)
 
 
 @pytest.mark.parametrize("canaries", [-1, "1", None])
 def test_no_number_of_canaries(canaries: Any) -> None:
-    with pytest.raises(AnsibleFilterError, match="canary hosts are none"):
+    with pytest.raises(AnsibleFilterError, match="number of canaries must be at least 0, not "):
         batches(["a"], 1, canaries)
 
 
@@ -68,3 +72,185 @@ def test_no_number_of_canaries(canaries: Any) -> None:
 )
 def test_newer_version(release: str, version: str, expected: str) -> None:
     assert newer_version(release, version) == expected
+
+
+HELD = {"held": True, "owner": "joe@build1"}
+SKIPPED = {"skipped": True, "changed": False}
+REFUSED = {"failed": False, "msg": "shop is locked on this host by ann@build2", "holder": {}}
+TO_2 = {"release": "2.0-b", "previous": "1.0-a", "changed": True}
+FIRST_EVER = {"release": "2.0-b", "previous": None, "changed": True}
+SERVED_2 = {"release": "2.0-b", "previous": "2.0-b", "changed": False}
+BROKEN = {"failed": True, "changed": True, "msg": "Release 2.0-b does not serve"}
+
+
+def host(problem: str = "", switch: Any = None, lock: Any = HELD, **more: Any) -> dict[str, Any]:
+    """Variables of a host in the middle of a rollout."""
+    return {
+        "__rollout": {"app": "shop", "began": 1.0, **({"problem": problem} if problem else {})},
+        "__rollout_first_lock": SKIPPED,
+        "__rollout_lock": lock,
+        "app_release": {"release": "2.0-b"},
+        "app_switch": switch or {},
+        **more,
+    }
+
+
+def decide(reached: str = "abc", unreachable: str = "stop", **hosts: Any) -> dict[str, Any]:
+    """The decision for hosts a, b and c, of which all is well with those that are not given."""
+    hostvars = {name: host(switch=TO_2) for name in "abc"} | hosts
+    return rollout_decision(list("abc"), hostvars, list(reached), unreachable)
+
+
+@pytest.mark.parametrize(
+    ("known", "problems"),
+    [
+        pytest.param({}, [], id="all-is-well"),
+        pytest.param({"b": host("Install: no space")}, ["b: Install: no space"], id="a-step"),
+        pytest.param({"c": host("2"), "a": host("1")}, ["a: 1", "c: 2"], id="in-the-hosts-order"),
+        pytest.param(
+            {"b": host(lock=REFUSED)},
+            ["b: Take the lock: shop is locked on this host by ann@build2"],
+            id="a-lock",
+        ),
+        pytest.param(
+            {"a": host(lock=SKIPPED, __rollout_first_lock=REFUSED)},
+            ["a: Take the lock: shop is locked on this host by ann@build2"],
+            id="the-first-lock",
+        ),
+        pytest.param({"a": host(lock=SKIPPED)}, [], id="a-lock-that-nobody-asked-for"),
+        pytest.param({"a": {}}, [], id="a-host-that-has-not-begun"),
+        pytest.param({"reached": "ab"}, ["c: cannot be reached any more"], id="lost"),
+        pytest.param({"reached": "ab", "unreachable": "go_on"}, [], id="lost-and-allowed"),
+        pytest.param(
+            {"reached": "ab", "unreachable": "go_on", "c": host("x")}, [], id="lost-later"
+        ),
+    ],
+)
+def test_whether_a_rollout_goes_on(known: dict[str, Any], problems: list[str]) -> None:
+    decided = decide(**known)
+    assert decided["problems"] == problems
+    assert decided["go_on"] is (problems == [])
+
+
+def back_to(target: str, problem: str = "") -> dict[str, Any]:
+    own = {"app": "shop", "target": target, "problem": problem}
+    return {"__rollout": own, "__rollout_lock": HELD, "app_release": {}, "app_switch": {}}
+
+
+def test_all_hosts_go_back_to_the_same_release() -> None:
+    same = {name: back_to("1.0-a") for name in "abc"}
+    assert decide(**same)["problems"] == []
+    assert decide(**same)["release"] == "1.0-a"
+    other = {**same, "b": back_to("0.9-z")}
+    assert decide(**other)["problems"] == [
+        "a: would go back to 1.0-a; say which release: -e release=ID",
+        "b: would go back to 0.9-z; say which release: -e release=ID",
+        "c: would go back to 1.0-a; say which release: -e release=ID",
+    ]
+    # what a host says itself is the better answer
+    assert decide(**{**other, "c": back_to("", "nothing there")})["problems"] == [
+        "c: nothing there"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("known", "put_back"),
+    [
+        pytest.param({}, {"a": "1.0-a", "b": "1.0-a", "c": "1.0-a"}, id="all"),
+        pytest.param(
+            {"b": host("hook", TO_2), "c": host()}, {"a": "1.0-a", "b": "1.0-a"}, id="switched-ones"
+        ),
+        pytest.param(
+            {"b": host("x", BROKEN), "c": host()}, {"a": "1.0-a"}, id="one-that-went-back"
+        ),
+        pytest.param(
+            {"a": host(switch=SERVED_2), "b": host(), "c": host()}, {}, id="one-that-had-it"
+        ),
+        pytest.param(
+            {"a": host(switch=FIRST_EVER), "b": host(), "c": host()}, {}, id="its-first-release"
+        ),
+        pytest.param({"a": host(switch=SKIPPED), "b": host(), "c": host()}, {}, id="not-asked"),
+        pytest.param(
+            {"a": host(switch=TO_2, lock=REFUSED), "b": host(), "c": host()}, {}, id="without-lock"
+        ),
+        pytest.param({"reached": "a"}, {"a": "1.0-a"}, id="not-what-is-lost"),
+    ],
+)
+def test_who_is_put_back(known: dict[str, Any], put_back: dict[str, str]) -> None:
+    assert decide(**known)["put_back"] == put_back
+
+
+def test_who_holds_the_lock() -> None:
+    first = host(lock=SKIPPED, __rollout_first_lock=HELD)
+    assert decide(a=first, b=host(lock=REFUSED))["held"] == ["a", "c"]
+
+
+def test_what_is_announced() -> None:
+    decided = decide()
+    assert (decided["release"], decided["previous"]) == ("2.0-b", "1.0-a")
+    assert decided["changed"] is True
+    assert decide(a=host(switch=SERVED_2))["changed"] is False
+    # the first host was refused before anything was installed there
+    nothing = host("no space", app_release={})
+    assert decide(a=nothing)["release"] == "2.0-b"
+    assert decide(a=nothing)["previous"] is None
+    assert decide(**dict.fromkeys("abc", nothing))["release"] == ""
+    # in check mode on a host that does not reach the index yet
+    unknown = host(app_release={"release": None})
+    assert decide(**dict.fromkeys("abc", unknown))["release"] == ""
+
+
+def test_lost_hosts_are_named() -> None:
+    assert decide(reached="b", unreachable="go_on")["lost"] == ["a", "c"]
+    assert decide(reached="", unreachable="go_on")["previous"] is None
+
+
+@pytest.mark.parametrize(
+    ("after", "reached", "endings"),
+    [
+        pytest.param(
+            {}, "abc", ["a serves 1.0-a again", "b serves 1.0-a again"], id="put-back-as-it-should"
+        ),
+        pytest.param(
+            {"a": {"__rollout": {"app": "shop", "not_put_back": "Move every process: no"}}},
+            "abc",
+            ["a was not put back: Move every process: no", "b serves 1.0-a again"],
+            id="not-put-back",
+        ),
+        pytest.param(
+            {"b": {"__rollout_kept": REFUSED}},
+            "abc",
+            [
+                "a serves 1.0-a again",
+                (
+                    "b was left as it is, and no hook was run there: this run does not hold its lock any "
+                    "more, and whoever took it may have deployed since. See what serves with "
+                    "`ansible-playbook twelvefactor.deploy.status -e app=shop`, then deploy again"
+                ),
+            ],
+            id="the-lock-was-taken",
+        ),
+        pytest.param(
+            {},
+            "bc",
+            ["a cannot be reached any more; see later what serves there", "b serves 1.0-a again"],
+            id="lost-meanwhile",
+        ),
+    ],
+)
+def test_what_became_of_the_hosts(after: dict[str, Any], reached: str, endings: list[str]) -> None:
+    before = {
+        "a": host(switch=TO_2),
+        "b": host("a hook failed", switch=TO_2),
+        "c": host(lock=REFUSED, __rollout_kept=SKIPPED),
+    }
+    decided = rollout_decision(list("abc"), before, list("abc"), "stop")
+    kept = {"__rollout_kept": HELD}
+    hostvars = {name: {**kept, **known, **after.get(name, {})} for name, known in before.items()}
+    assert rollout_endings(decided, hostvars, list(reached)) == endings
+
+
+def test_a_host_that_was_locked_and_had_nothing_to_put_back_is_not_mentioned() -> None:
+    known = {"a": host("no space", __rollout_kept=HELD)}
+    decided = rollout_decision(["a"], known, ["a"], "stop")
+    assert rollout_endings(decided, known, ["a"]) == []
