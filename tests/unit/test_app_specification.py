@@ -234,16 +234,15 @@ def test_the_module_release_has_the_same_types() -> None:
 FILES = {
     "playbooks/proxy.yml": {"proxy"},
     "playbooks/publish.yml": {"publish"},
-    "playbooks/scale.yml": {"scale"},
     "playbooks/tasks/proxy_app.yml": {"proxy"},
     "playbooks/tasks/require_app.yml": {"all"},
-    "playbooks/tasks/rollout_*": {"rollout"},
-    "playbooks/vars/apps.yml": {"all", "rollout"},
+    "playbooks/vars/apps.yml": {"all"},
     "playbooks/vars/index.yml": {"index"},
     "playbooks/vars/release.yml": {"platform", "rollout"},
-    "playbooks/vars/rollout.yml": {"rollout"},
     "plugins/module_utils/_app/settings.py": {"all", "app", "proxy"},
     "roles/app/": {"app"},
+    "roles/rollout/": {"rollout"},
+    "roles/rollout/tasks/scale.yml": {"scale"},
 }
 READS = re.compile(
     r"""app_setting\(\s*'([\w.]+)'
@@ -254,7 +253,7 @@ READS = re.compile(
 )
 # anything but passing settings to a filter of this collection
 PAST = re.compile(
-    r"""(?:\bapps\[\w+\]|\bapp_settings\b)(?:[.]|\[|\s*\|(?!\s*twelvefactor[.]deploy[.]))
+    r"""(?:\bapps\[\w+\]|\b(?:app|release|rollout)_settings\b)(?:[.]|\[|\s*\|(?!\s*twelvefactor[.]deploy[.]))
     | 'extract',\s*apps\b
     | \bapps\b.*\|\s*(?:dict2items|json_query)
     | \bapp_complete\b
@@ -358,8 +357,8 @@ def test_every_moment_of_a_deploy_has_its_hooks() -> None:
     moments = {
         moment
         for file, text in TEXTS.items()
-        if file.startswith("playbooks/")
-        for moment in re.findall(r"^\s+hooks_at: (\w+)$", text, re.MULTILINE)
+        if file.startswith("roles/rollout/")
+        for moment in re.findall(r"^\s+rollout_moment: (\w+)$", text, re.MULTILINE)
     }
     assert moments == SETTINGS["hooks"].options.keys()
 
@@ -378,7 +377,7 @@ def test_publish_judges_what_it_reads() -> None:
     ("text", "paths"),
     [
         ("{{ apps[app] | twelvefactor.deploy.app_setting('keep', app) }}", {"keep"}),
-        ("{{ x | twelvefactor.deploy.app_setting('hooks.' ~ hooks_at, app) }}", {"hooks."}),
+        ("{{ x | twelvefactor.deploy.app_setting('hooks.' ~ rollout_moment, app) }}", {"hooks."}),
         ("app_setting( 'formation.web', y) + app_setting('env.X', y)", {"formation.web", "env.X"}),
         ('setting(settings, "hosts", "")', {"hosts"}),
         ('apps[app].get("hosts")', {"hosts"}),
@@ -393,17 +392,17 @@ def test_how_reads_are_found(text: str, paths: set[str]) -> None:
 @pytest.mark.parametrize(
     ("file", "path", "problem"),
     [
-        ("playbooks/tasks/rollout_x.yml", "hooks.after_switch", ""),
-        ("playbooks/tasks/rollout_x.yml", "hooks.", ""),
-        ("playbooks/tasks/rollout_x.yml", "env.ANYTHING", ""),
+        ("roles/rollout/tasks/x.yml", "hooks.after_switch", ""),
+        ("roles/rollout/tasks/x.yml", "hooks.", ""),
+        ("roles/rollout/tasks/x.yml", "env.ANYTHING", ""),
         (
-            "playbooks/tasks/rollout_x.yml",
+            "roles/rollout/tasks/x.yml",
             "hook",
             "which plugins/module_utils/_app/specification.py",
         ),
-        ("playbooks/tasks/rollout_x.yml", "sentry.tokn", "does not have"),
-        ("playbooks/tasks/rollout_x.yml", "keep.x", "does not have"),
-        ("playbooks/tasks/rollout_x.yml", "keep", "whose readers do not include rollout"),
+        ("roles/rollout/tasks/x.yml", "sentry.tokn", "does not have"),
+        ("roles/rollout/tasks/x.yml", "keep.x", "does not have"),
+        ("roles/rollout/tasks/x.yml", "keep", "whose readers do not include rollout"),
         ("playbooks/restore.yml", "keep", "whose readers do not include nobody that is known"),
         ("roles/app/tasks/x.yml", "keep", ""),
     ],

@@ -152,7 +152,7 @@ SETTINGS: Mapping[str, Setting] = {
                 "is the Host of health checks."
             ),
         ),
-        readers=("app", "proxy", "rollout"),
+        readers=("app", "proxy"),
         type="list",
         elements="str",
         from_name=lambda app: [app],

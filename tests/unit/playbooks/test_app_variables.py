@@ -15,16 +15,23 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-FILES = ["roles/app/vars/main.yml", "playbooks/vars/apps.yml", "playbooks/vars/rollout.yml"]
+FILES = [
+    "roles/app/defaults/main.yml",
+    "roles/app/vars/main.yml",
+    "roles/rollout/defaults/main.yml",
+    "roles/rollout/vars/main.yml",
+    "playbooks/vars/apps.yml",
+]
 
 
 def made(app: str, said: dict[str, Any], name: str, /, **known: Any) -> Any:
     loader = DataLoader()
-    variables = yaml.safe_load((ROOT / "roles/app/defaults/main.yml").read_text())
+    variables: dict[str, Any] = {}
     for file in FILES:
         variables |= loader.load_from_file(str(ROOT / file), trusted_as_template=True)
     groups = {"all": ["a1", "a2", "p1"], "app": ["a1", "a2"]}
     variables |= {"app_name": app, "apps": {app: said}, "app_settings": said, "groups": groups}
+    variables |= {"rollout_app": app, "rollout_settings": said}
     variables |= {"ansible_play_hosts_all": groups["app"], **known}
     return Templar(loader, variables=variables).template(variables[name])
 
@@ -65,21 +72,32 @@ def test_the_role(
 
 
 @pytest.mark.parametrize(
-    ("said", "is_web", "probe", "hosts"),
+    ("said", "is_web", "hosts"),
     [
-        ({}, True, "https://x/", ["a1", "a2"]),
-        ({"domains": ["*.shop.test"], "hosts": "a2"}, True, "https://www.shop.test/", ["a2"]),
-        ({"nginx": False, "formation": {"worker": 1}}, False, "", ["a1", "a2"]),
-        ({"formation": {"worker": 1}}, False, "", ["a1", "a2"]),
-        ({"formation": {"web": 0, "worker": 1}}, False, "", ["a1", "a2"]),
+        ({}, True, ["a1", "a2"]),
+        ({"hosts": "a2"}, True, ["a2"]),
+        ({"nginx": False, "formation": {"worker": 1}}, False, ["a1", "a2"]),
+        ({"formation": {"worker": 1}}, False, ["a1", "a2"]),
+        ({"formation": {"web": 0, "worker": 1}}, False, ["a1", "a2"]),
     ],
 )
-def test_the_playbooks(said: dict[str, Any], is_web: bool, probe: str, hosts: list[str]) -> None:
+def test_the_playbooks(said: dict[str, Any], is_web: bool, hosts: list[str]) -> None:
     # what only the app's hosts can resolve is not read
     said = {**said, "env": {"SECRET": "{{ only_on_its_hosts }}"}}
-    assert made("x", said, "__app_is_web") is is_web
-    assert made("x", said, "__rollout_probe_url").strip() == probe
-    assert made("x", said, "__rollout_hosts") == hosts
+    assert made("x", said, "__rollout_is_web") is is_web
+    assert made("x", said, "__app_hosts") == hosts
+
+
+def test_the_playbooks_have_the_defaults_of_the_role_rollout() -> None:
+    loader = DataLoader()
+    file = "playbooks/vars/rollout.yml"
+    variables = loader.load_from_file(str(ROOT / file), trusted_as_template=True)
+    defaults = yaml.safe_load((ROOT / "roles/rollout/defaults/main.yml").read_text())
+    passed_on = [name for name in defaults if name in variables and "index_url" not in name]
+    assert [*defaults.keys() - variables.keys()] == []
+    assert {name: made("x", {}, name, **variables) for name in passed_on} == {
+        name: defaults[name] for name in passed_on
+    }
 
 
 @pytest.mark.parametrize("version", [None, "2.0.0"])
@@ -93,7 +111,7 @@ def test_a_task_resolves_only_what_it_reads(version: str | None) -> None:
     known = {"version": version} if version else {}
 
     def get(name: str) -> Any:
-        return made("x", said, name, app_settings=release["app_settings"], **known)
+        return made("x", said, name, app_settings=release["release_settings"], **known)
 
     assert get("__app_version") == (version or "1.0.0")
     assert get("__app_package") == "x"
@@ -104,7 +122,7 @@ def test_a_task_resolves_only_what_it_reads(version: str | None) -> None:
 
 def variables_of(file: str, *path: Any) -> dict[str, Any]:
     """What stands under ``vars`` in a file of plays or tasks."""
-    found = DataLoader().load_from_file(str(ROOT / "playbooks" / file), trusted_as_template=True)
+    found = DataLoader().load_from_file(str(ROOT / file), trusted_as_template=True)
     for each in path:
         found = found[each]
     variables: dict[str, Any] = found["vars"]
@@ -125,7 +143,7 @@ def test_which_index(said: dict[str, Any], expected: str) -> None:
         str(ROOT / "playbooks/vars/release.yml"), trusted_as_template=True
     )
     said = {**said, "env": {"KEY": NEVER}}
-    name = "app_index_url"
+    name = "release_index_url"
     assert made("x", said, name, **ADDRESS, **{name: variables[name]}) == expected
 
 
@@ -158,12 +176,12 @@ def test_which_names_are_reserved(
 def test_what_publish_builds(
     said: dict[str, Any], more: dict[str, Any], version: str, environment: dict[str, str]
 ) -> None:
-    variables = variables_of("publish.yml", 1)
+    variables = variables_of("playbooks/publish.yml", 1)
     said = {**said, "env": {"KEY": NEVER}}
     known = {**variables, "app": "x", **more}
     assert made("x", said, "__publish_version", **known) == version
     assert made("x", said, "__publish_variables", **known) == environment
-    task = variables_of("publish.yml", 1, "tasks", -1)
+    task = variables_of("playbooks/publish.yml", 1, "tasks", -1)
     assert made("x", said, "publish_command", **known, **task) == ""
     assert made("x", said, "publish_environment", **known, **task) == environment
 
@@ -189,19 +207,15 @@ def test_what_publish_builds(
     ],
 )
 def test_how_a_deploy_is_announced(said: dict[str, Any], expected: tuple[Any, ...]) -> None:
-    variables = variables_of("tasks/rollout_sentry.yml", 0)
+    variables = variables_of("roles/rollout/tasks/announce.yml", -1)
     names = ("dsn", "api", "token", "environment", "timeout", "told_from", "ca_path")
     known = {**variables, "inventory_dir": "/inventory"}
     assert tuple(made("x", said, f"sentry_{name}", **known) for name in names) == expected
 
 
 def test_hooks_of_one_moment_are_read_without_the_others() -> None:
-    tasks = DataLoader().load_from_file(
-        str(ROOT / "playbooks/tasks/rollout_hooks.yml"), trusted_as_template=True
-    )
     said = {"hooks": {"after_deploy": [{"command": "x"}], "on_failure": NEVER}}
-    known = {"hooks": tasks[1]["loop"]}
-    assert made("x", said, "hooks", **known, hooks_at="after_deploy") == [
+    assert made("x", said, "__rollout_hooks", rollout_moment="after_deploy") == [
         {"command": "x", "once": False, "timeout": 600}
     ]
-    assert made("x", said, "hooks", **known, hooks_at="before_switch") == []
+    assert made("x", said, "__rollout_hooks", rollout_moment="before_switch") == []

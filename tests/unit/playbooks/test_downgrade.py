@@ -15,17 +15,25 @@ from typing import Any
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+FILES = [
+    "playbooks/vars/apps.yml",
+    "playbooks/vars/release.yml",
+    "playbooks/vars/rollout.yml",
+    "roles/rollout/vars/main.yml",
+]
 PLAY = {
     "hosts": "all",
     "gather_facts": False,
-    "vars_files": [str(ROOT / "playbooks" / "vars" / file) for file in ("apps.yml", "release.yml")],
-    "vars": {"app_name": "shop", "deploy_free_mb": 0, "deploy_clock_skew": 3600},
+    "vars_files": [str(ROOT / file) for file in FILES],
+    "vars": {"rollout_app": "shop", "deploy_free_mb": 0, "deploy_clock_skew": 3600},
+    # what the program `readlink` of this test prints
+    "environment": {"SERVES": "{{ serves }}"},
     "tasks": [
         {
             "block": [
                 {
                     "ansible.builtin.include_tasks": str(
-                        ROOT / "playbooks" / "tasks" / "rollout_preflight.yml"
+                        ROOT / "roles" / "rollout" / "tasks" / "preflight.yml"
                     )
                 }
             ],
@@ -44,8 +52,7 @@ PLAY = {
 
 
 def serving(release: str | None, **more: Any) -> dict[str, Any]:
-    link = {"exists": True, "lnk_target": f"releases/{release}"} if release else {"exists": False}
-    return {"__rollout_current": {"stat": link}, **more}
+    return {"serves": f"releases/{release}" if release else "", **more}
 
 
 def test_which_deploys_are_refused(tmp_path: pathlib.Path) -> None:
@@ -72,7 +79,8 @@ def test_which_deploys_are_refused(tmp_path: pathlib.Path) -> None:
     # /srv and nginx are not what this is about
     program = tmp_path / "bin"
     program.mkdir()
-    for name, output in (("systemctl", "active"), ("stat", "4096 1000000")):
+    outputs = {"systemctl": "active", "stat": "4096 1000000", "readlink": "$SERVES"}
+    for name, output in outputs.items():
         (program / name).write_text(f"#!/bin/sh\necho {output}\n", encoding="utf-8")
         (program / name).chmod(0o755)
     done = subprocess.run(
