@@ -314,13 +314,18 @@ def probe(
             identity=supervisor.home.identity,
         )
         answers = json.loads(output)
-    except (DeployError, ValueError) as error:
-        return {name: (False, f"{asked[name]}: {error}") for name in specs}
-    nothing = [False, f"nothing within {limit:g} s"]
+    except (DeployError, ValueError, RecursionError) as error:
+        return {name: (False, f"{asked[name]}: {error}"[:300]) for name in specs}
     found = {}
     for name in specs:
-        well, answer = answers.get(name, nothing)
-        found[name] = (bool(well), f"{asked[name]}: {answer}"[:300])
+        # whoever asked ran as the app's user, so that another of its processes may have answered
+        match answers.get(name) if isinstance(answers, dict) else answers:
+            case [bool(well), str(answer)]:
+                found[name] = (well, f"{asked[name]}: {answer}"[:300])
+            case None:
+                found[name] = (False, f"{asked[name]}: nothing within {limit:g} s")
+            case _:
+                found[name] = (False, f"{asked[name]}: the probe's output was altered")
     return found
 
 

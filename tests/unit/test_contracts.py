@@ -264,6 +264,109 @@ def test_a_status_that_breaks_the_contract(changes: dict[str, Any], breach: str)
     assert breaches(sample(CONTRACT) | changes) == [breach]
 
 
+def test_app_metrics_has_the_tables_of_the_contract() -> None:
+    for name in ("LARGEST_STATUS", "STATUS", "STATUS_LATER", "MOVE"):
+        assert getattr(app_metrics, name) == CONTRACT[name], name
+
+
+# What an app can write in place of a pivot: changes of a good status, or the whole text.
+FORGERIES: list[dict[str, Any] | str] = [
+    "",
+    "null",
+    "[]",
+    "7",
+    "\0",
+    "[" * 100_000,
+    '{"move": ' * 50_000,
+    '{"pid": 1e999}',
+    {"pid": None},
+    {"pid": "7"},
+    {"pid": True},
+    {"pid": 7.0},
+    {"pid": 0},
+    {"pid": -1},
+    {"pid": 1 << 23},
+    {"pid": float("inf")},
+    {"pid": float("nan")},
+    {"child": "1/root"},
+    {"child": 10**400},
+    {"release": {}},
+    {"release": ""},
+    {"release": "x\ny 1"},
+    {"release": "\x1b[2J"},
+    {"release": "x" * 201},
+    {"state": ["serving"]},
+    {"state": "serving\n"},
+    {"instance": 1},
+    {"hups": "x"},
+    {"hups": -1},
+    {"counter": "1"},
+    {"counter": 10**17},
+    {"restarts": {}},
+    {"restarts": -1},
+    {"updated": float("nan")},
+    {"generation": 1.5},
+    {"output": [1]},
+    {"output": ["x" * (1 << 18)]},
+    {"exit_code": "3"},
+    {"move": [1]},
+    {"move": {"hups": "x"}},
+    {"move": {"outcome": {}}},
+    {"move": {"outcome": "Done."}},
+    {"move": {"to": []}},
+    {"move": {"to": "x y"}},
+    {"move": {"proven": 1}},
+    {"move": {"output": [["x"]]}},
+    {"move": {"seconds": []}},
+    {"move": {"seconds": {"gate": "x"}}},
+    {"move": {"seconds": {"gate": float("inf")}}},
+    {"move": {"seconds": {"\x1b": 1}}},
+    {"move": {"instead_of": "x"}},
+    {"move": {"instead_of": {"to": {}}}},
+    {"move": {"instead_of": {"seconds": {"gate": -1}}}},
+    {"new": [[[[[[[[1]]]]]]]]},
+]
+# And what is no forgery, although it looks like none of today's.
+UNUSUAL: list[dict[str, Any]] = [
+    {},
+    {"new": {"a": [1]}},
+    {"state": "new_step"},
+    {"release": None, "child": None, "generation": None},
+    {"move": None},
+    {"move": {"seconds": {"new_step": 1}, "new": "x"}},
+    {"move": {"instead_of": {"to": "1.0-aaaaaaaa", "seconds": {"gate": 0}}}},
+    {"output": ["\x1b[31mred\x1b[0m", ""]},
+]
+
+
+def verdicts(changes: dict[str, Any] | str) -> dict[str, bool]:
+    """Which of the two readers takes a status file as that of a pivot."""
+    text = changes if isinstance(changes, str) else json.dumps(sample(CONTRACT) | changes)
+    found = {}
+    readers = {
+        "plugins": lambda: Status.parse(text.encode()),
+        "app_metrics": lambda: app_metrics.Status.of(text),
+    }
+    for name, read in readers.items():
+        try:
+            read()
+        except ValueError:
+            found[name] = False
+        else:
+            found[name] = True
+    return found
+
+
+@pytest.mark.parametrize("forged", FORGERIES, ids=lambda forged: str(forged)[:60])
+def test_a_forged_status_is_none_for_every_reader(forged: dict[str, Any] | str) -> None:
+    assert verdicts(forged) == {"plugins": False, "app_metrics": False}
+
+
+@pytest.mark.parametrize("unusual", UNUSUAL, ids=lambda unusual: str(unusual)[:60])
+def test_an_unusual_status_is_one_for_every_reader(unusual: dict[str, Any]) -> None:
+    assert verdicts(unusual) == {"plugins": True, "app_metrics": True}
+
+
 # --- states ------------------------------------------------------------------------------------------
 
 

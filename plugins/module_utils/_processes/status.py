@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
     DONE,
     FAILED,
+    LARGEST_STATUS,
     MOVE,
     REFUSED,
     SERVING,
@@ -29,29 +30,30 @@ NAMED_ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit)\b")
 INSTANCE = re.compile(r"[a-z][a-z0-9_]*-[0-9]+\Z")
 
 # What is read of a status file. It lies in a directory of the app, which may have put anything there.
-REQUIRED = {
-    key: STATUS[key]
-    for key in ("instance", "pid", "state", "release", "child", "hups", "generation")
-}
-# a pivot from before restarts were counted may still run
-OPTIONAL = {"restarts": STATUS["restarts"], **STATUS_LATER}
-READ_OF_MOVE = {
-    key: MOVE[key]
-    for key in (
-        "hups",
-        "to",
-        "outcome",
-        "step",
-        "reason",
-        "overruled",
-        "stragglers",
-        "output",
-        "seconds",
-        "instead_of",
-    )
-}
+# Whatever the contract has is checked. app_metrics has the same rules (tests/unit/test_contracts.py).
+REQUIRED = ("instance", "pid", "state", "release", "child", "hups", "generation")
+READ_OF_MOVE = (
+    "hups",
+    "to",
+    "outcome",
+    "step",
+    "reason",
+    "overruled",
+    "stragglers",
+    "output",
+    "seconds",
+    "instead_of",
+)
+DEEPEST = 6  # objects and lists within each other; seconds of the move before the last are the 4th
+WORD = re.compile(r"[a-z_]{1,50}")
+RELEASE = re.compile(r"[\w.+!-]{1,200}", re.ASCII)
 LARGEST_PID = 1 << 22  # proc(5), /proc/sys/kernel/pid_max
 LARGEST_NUMBER = 1 << 53
+PIDS = ("pid", "child")
+WORDS = {
+    **dict.fromkeys(("state", "outcome", "step"), WORD),
+    **dict.fromkeys(("release", "from", "to"), RELEASE),
+}
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,22 @@ class Status:
     @classmethod
     def parse(cls, data: bytes) -> Status:
         """Raises ValueError, and nothing else, for what no pivot wrote."""
+        if len(data) > LARGEST_STATUS:
+            raise ValueError(f"larger than {LARGEST_STATUS} bytes")
         try:
-            return cls.of(json.loads(data))
+            return cls.of(json.loads(data.decode("utf-8")))
         except RecursionError:
             raise ValueError("nested too deeply") from None
 
     @classmethod
     def of(cls, document: object) -> Status:
         """Raises ValueError for what no pivot wrote."""
-        told = typed(document, REQUIRED, required=True) | typed(document, OPTIONAL)
-        for key in ("pid", "child"):
-            if told[key] is not None and not 0 < told[key] <= LARGEST_PID:
-                raise ValueError(f"{key} is {told[key]!r}")
+        if not is_shallow(document, DEEPEST):
+            raise ValueError("nested too deeply")
+        told = typed(document, STATUS | STATUS_LATER)
+        missing = [key for key in REQUIRED if key not in told]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} is missing")
         return cls(
             **{key: told[key] for key in REQUIRED},
             restarts=told.get("restarts"),
@@ -92,38 +98,51 @@ class Status:
         )
 
 
-def typed(
-    document: object, model: Mapping[str, tuple[type | None, ...]], required: bool = False
-) -> dict[str, Any]:
-    """What ``document`` has of the keys of ``model``. Raises ValueError for another type."""
+def is_shallow(value: object, levels: int) -> bool:
+    """Whether objects and lists lie in each other at most ``levels`` times."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return True
+    return levels > 0 and all(is_shallow(item, levels - 1) for item in value)
+
+
+def typed(document: object, model: Mapping[str, tuple[type | None, ...]]) -> dict[str, Any]:
+    """What ``document`` has of the keys of ``model``. Raises ValueError for what cannot be theirs."""
     if not isinstance(document, dict):
         raise ValueError(f"a {type(document).__name__} instead of an object")  # noqa: TRY004 - one for all
-    missing = sorted(set(model) - set(document)) if required else []
-    if missing:
-        raise ValueError(f"{', '.join(missing)} is missing")
     found = {key: document[key] for key in model if key in document}
     for key, value in found.items():
-        if (None if value is None else type(value)) not in model[key] or not is_sane(value):
+        if (None if value is None else type(value)) not in model[key]:
             raise ValueError(f"{key} is of the type {type(value).__name__}")
+        if not is_sane(key, value):
+            raise ValueError(f"{key} has a value that no pivot writes")
     return found
 
 
-def is_sane(value: object) -> bool:
-    """Lists hold text; numbers are neither negative, nor endless, nor none at all (NaN)."""
+def is_sane(key: str, value: object) -> bool:
+    """Whether a value of the right type can be that of a key.
+
+    Lists hold text; numbers are neither negative, nor endless, nor none at all (NaN).
+    """
     if isinstance(value, int | float):
-        return 0 <= value < LARGEST_NUMBER
+        return (0 < value <= LARGEST_PID) if key in PIDS else (0 <= value < LARGEST_NUMBER)
+    if isinstance(value, str) and key in WORDS:
+        return bool(WORDS[key].fullmatch(value))
+    if isinstance(value, dict) and key == "seconds":
+        return all(
+            bool(WORD.fullmatch(step)) and type(each) in (int, float) and is_sane(step, each)
+            for step, each in value.items()
+        )
     return not isinstance(value, list) or all(isinstance(item, str) for item in value)
 
 
-def move_of(document: object) -> dict[str, Any]:
-    """What a pivot says of a move. Raises ValueError."""
-    move = typed(document, READ_OF_MOVE)
-    seconds = move.get("seconds", {})
-    if not all(type(value) in (int, float) and is_sane(value) for value in seconds.values()):
-        raise ValueError("seconds are no durations")
+def move_of(document: object, within: bool = False) -> dict[str, Any]:
+    """What a pivot says of a move, and of the refused one that it followed on. Raises ValueError."""
+    told = typed(document, MOVE)
+    move = {key: told[key] for key in READ_OF_MOVE if key in told}
     if move.get("instead_of"):
-        earlier = typed(move["instead_of"], READ_OF_MOVE)
-        move["instead_of"] = move_of(earlier | {"instead_of": None})
+        move["instead_of"] = None if within else move_of(move["instead_of"], within=True)
     return move
 
 

@@ -212,7 +212,7 @@ class Supervisor:
     def _is_ours(self, pid: int) -> bool:
         try:
             return os.stat(f"/proc/{pid}").st_uid == self.home.uid and not is_zombie(pid)
-        except OSError:
+        except (OSError, IndexError):  # gone meanwhile
             return False
 
     def serves(self, status: Status | None, release: str) -> bool:

@@ -313,6 +313,35 @@ def test_drift(look: Any, host: Host, process: subprocess.Popen[bytes]) -> None:
     assert told["processes"]["worker-1"]["state"] is None
 
 
+@pytest.mark.parametrize(
+    "forged", ["[" * 100_000, '{"pid": 1e999}', "{}", '{"move": {"hups": "x"}}']
+)
+def test_a_status_that_no_pivot_wrote_is_none(look: Any, host: Host, forged: str) -> None:
+    (host.run_directory / "web-1.json").write_text(forged)
+    told = look(probe=False)
+    assert told["processes"] == {}
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [
+        ("[" * 100_000, "GET /healthz: maximum recursion depth exceeded"),
+        ("[1]", "GET /healthz: the probe's output was altered"),
+        ('{"web-1": 1}', "GET /healthz: the probe's output was altered"),
+        ('{"web-1": ["yes", {}]}', "GET /healthz: the probe's output was altered"),
+        ("{}", "GET /healthz: nothing within 10 s"),
+        ('{"web-1": [true, "200 OK"]}', "GET /healthz: 200 OK"),
+    ],
+)
+def test_what_else_the_probe_may_print(
+    host: Host, monkeypatch: pytest.MonkeyPatch, output: str, answer: str
+) -> None:
+    monkeypatch.setattr(release_info, "run", lambda *_args, **_more: (0, output))
+    well, said = release_info.probe(host, {"web-1": SPECS["web"]})["web-1"]
+    assert said.startswith(answer)
+    assert well == ("200" in output)
+
+
 def test_what_a_pivot_says_is_held_against_the_kernel(look: Any, host: Host) -> None:
     serve(host, os.getpid())
     told = look(probe=False)
