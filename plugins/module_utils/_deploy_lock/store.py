@@ -20,7 +20,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
+    Busy,
+    flocked,
+    make_private,
+)
 
 # Not below /srv/<app>: a host is locked before it has the app, and while the app is removed.
 # Not below /run: a lock survives a reboot.
@@ -44,10 +48,7 @@ class LockFile:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Nobody else reads or changes a lock of this host meanwhile."""
-        with contextlib.suppress(FileExistsError):
-            self.directory.parent.mkdir()
-            self.directory.parent.chmod(0o755)
-        self.directory.mkdir(mode=0o700, exist_ok=True)
+        make_private(self.directory)
         try:
             with flocked(self.directory, PATIENCE) as handle:
                 yield

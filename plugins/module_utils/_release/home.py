@@ -20,7 +20,11 @@ from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import Identity
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
+    Busy,
+    exclusive,
+    flocked,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
     format_pins,
     parse_lock,
@@ -103,18 +107,25 @@ class AppHome:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep two runs from working on this app's releases at the same time."""
+        """Keep two runs from working on this app's releases at the same time.
+
+        The lock is one that only root can hold. That of the app's directory is for its pivots, which
+        see by it that somebody deploys; the app can hold it as well, and must not stop a deploy so.
+        """
         if not self.exists:
             yield
             return
-        try:
-            with flocked(self.root, LOCK_PATIENCE):
-                yield
-        except Busy:
-            raise DeployError(
-                f"Another run is working on the releases of {self.app} on this host; "
-                "try again when it has ended."
-            ) from None
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(exclusive(f"{self.app}-releases", LOCK_PATIENCE))
+            except Busy:
+                raise DeployError(
+                    f"Another run is working on the releases of {self.app} on this host; "
+                    "try again when it has ended."
+                ) from None
+            with contextlib.suppress(Busy, OSError):
+                held.enter_context(flocked(self.root, LOCK_PATIENCE))
+            yield
 
     def current(self) -> str | None:
         """The release that ``current`` names, whether it exists or not."""

@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import flock
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -220,6 +221,15 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     pauses: list[float] = []
     monkeypatch.setattr("time.sleep", pauses.append)
     return pauses
+
+
+@pytest.fixture(autouse=True)
+def flocks(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Where the locks are that only root may hold."""
+    directory = tmp_path / "lib" / "flocks"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flock, "FLOCKS", directory)
+        yield directory
 
 
 @pytest.fixture

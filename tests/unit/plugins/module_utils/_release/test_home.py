@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
@@ -86,25 +89,72 @@ def test_app(tmp_path: pathlib.Path) -> None:
     assert (home.identity.uid, home.identity.gid) == (0, 0)
 
 
-def test_lock_keeps_a_second_process_out(home: AppHome) -> None:
+@contextlib.contextmanager
+def flocked_elsewhere(path: pathlib.Path, how: str) -> Iterator[None]:
+    """Another process holds a lock on a file or a directory."""
     script = (
         "import fcntl, os, sys\n"
         "handle = os.open(sys.argv[1], os.O_RDONLY)\n"
-        "fcntl.flock(handle, fcntl.LOCK_EX)\n"
+        f"fcntl.flock(handle, fcntl.{how})\n"
         "print('locked', flush=True)\n"
         "sys.stdin.read()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", script, str(home.root)],
+        [sys.executable, "-c", script, str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"locked\n"
-        with pytest.raises(DeployError, match="Another run is working on the releases of shop"):
-            home.locked().__enter__()
+        yield
         other.communicate(timeout=120)
+
+
+def test_lock_keeps_a_second_process_out(home: AppHome, flocks: pathlib.Path) -> None:
     with home.locked():
+        pass
+    with (
+        flocked_elsewhere(flocks / "shop-releases", "LOCK_EX"),
+        pytest.raises(DeployError, match="Another run is working on the releases of shop"),
+    ):
+        home.locked().__enter__()
+    with home.locked():
+        pass
+
+
+@pytest.mark.parametrize("how", ["LOCK_SH", "LOCK_EX"])
+def test_an_app_that_locks_its_own_directory_keeps_nobody_out(home: AppHome, how: str) -> None:
+    with flocked_elsewhere(home.root, how), home.locked():
+        pass
+
+
+def test_pivots_see_the_lock(home: AppHome) -> None:
+    handle = os.open(home.root, os.O_RDONLY)
+    try:
+        with home.locked(), pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    finally:
+        os.close(handle)
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_nobody_else_can_open_the_lock(home: AppHome, flocks: pathlib.Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with home.locked():
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((flocks / "shop-releases").stat().st_mode) == 0o600
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (flocks.parent, flocks)]
+    assert modes == [0o755, 0o700]
+
+
+def test_the_lock_is_no_link(home: AppHome, flocks: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    flocks.mkdir(parents=True)
+    (flocks / "shop-releases").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"), home.locked():
         pass
 
 

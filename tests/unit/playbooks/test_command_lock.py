@@ -1,0 +1,60 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock under which the role app runs a command, with the real flock."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import stat
+import subprocess
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles" / "app"
+
+
+def prefix_of(tmp_path: pathlib.Path) -> list[str]:
+    """What stands before the command that is to be run under the lock ``migrate``."""
+    loader = DataLoader()
+    known = loader.load_from_file(str(ROLE / "vars" / "main.yml"), trusted_as_template=True)
+    assert known["__app_command_locks"] == "/var/lib/twelvefactor/flocks"
+    known |= {
+        "app_name": "shop",
+        "app_command": "true",
+        "app_command_lock": "migrate",
+        "app_command_release": "",
+        "app_command_timeout": 5,
+        "__app_command_locks": str(tmp_path / "lib" / "flocks"),
+    }
+    argv: list[str] = Templar(loader, variables=known).template(known["__app_command_argv"])
+    assert argv[-4:] == ["/srv/shop/current/bin/run", "sh", "-c", "true"]
+    return argv[: argv.index("timeout")]
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_command_lock(tmp_path: pathlib.Path, umask: int) -> None:
+    prefix, flocks = prefix_of(tmp_path), tmp_path / "lib" / "flocks"
+    command = ["sh", "-c", "umask; ls -l /proc/$$/fd; echo began; read -r line; exit 3"]
+    with subprocess.Popen(
+        [*prefix, *command],
+        umask=umask,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        assert first.stdout is not None
+        lines = list(iter(first.stdout.readline, "began\n"))
+        assert lines[0] == f"{umask:04o}\n"
+        assert not [line for line in lines if "flocks" in line]  # nor can the command hold it
+        refused = subprocess.run([*prefix, "true"], check=False, timeout=60)
+        assert refused.returncode == 75
+        first.communicate("\n", timeout=60)
+    assert first.returncode == 3
+    assert subprocess.run([*prefix, "true"], check=False, timeout=60).returncode == 0
+    paths = [flocks.parent, flocks, flocks / "shop-migrate"]
+    modes = [stat.S_IMODE(os.stat(path).st_mode) for path in paths]
+    assert modes == [0o755, 0o700, 0o600]
