@@ -232,7 +232,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
     now,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.drift import (
     Seen,
     common_release,
@@ -312,6 +312,7 @@ def probe(
             "ask web processes for their health",
             limit * len(wanted) + PROBE_TIMEOUT,
             identity=supervisor.home.identity,
+            whole=ANSWER,
         )
         answers = json.loads(output)
     except (DeployError, ValueError, RecursionError) as error:
@@ -406,6 +407,7 @@ def restarts(supervisor: Supervisor) -> int:
         ["systemctl", "show", "--value", "--property", "NRestarts", supervisor.unit],
         "ask systemd",
         30.0,
+        whole=ANSWER,
     )
     return int(output) if code == 0 and output.strip().isdigit() else 0
 

@@ -9,8 +9,11 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import selectors
 import signal
 import subprocess
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +22,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 BASE = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+KEPT = 1 << 18  # bytes of output, its last ones, that are kept for a message
+ANSWER = 1 << 20  # bytes; more than any program writes that is asked a question
+BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,13 @@ def run(
     directory: pathlib.Path | None = None,
     remedy: str = "",
     umask: int = 0o027,
+    whole: int | None = None,
 ) -> tuple[int, str]:
     """Exit code and output (stdout and stderr together) of a program.
+
+    Of the output the last KEPT bytes are kept: a program that writes without end must not fill the
+    host's memory. Who needs all of it says by ``whole`` how many bytes that may be; a program that
+    writes more is ended, and that is an error.
 
     ``what`` completes "Could not …". Raises DeployError when the program cannot be run, which
     ``remedy`` may explain, or has not ended after ``timeout`` seconds. Then the programs that it
@@ -61,8 +72,6 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
             start_new_session=True,
             umask=umask,
             preexec_fn=die_with_parent,  # noqa: PLW1509  # it makes one system call
@@ -77,9 +86,10 @@ def run(
         ) from None
     except OSError as error:
         raise DeployError(f"Could not {what}: {command[0]}: {error.strerror}.") from None
+    output = _Output(KEPT if whole is None else whole)
     with process:
         try:
-            output, _none = process.communicate(timeout=timeout)
+            _read(process, output, time.monotonic() + timeout, whole is not None)
         except BaseException as error:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -87,5 +97,60 @@ def run(
                 raise DeployError(
                     f"Could not {what}: {command[0]} had not ended after {timeout:g} s."
                 ) from None
+            if isinstance(error, _TooMuch):
+                raise DeployError(
+                    f"Could not {what}: {command[0]} wrote more than {whole} bytes; it was ended."
+                ) from None
             raise
-    return process.returncode, output
+    return process.returncode, output.text()
+
+
+class _TooMuch(Exception):
+    """More output than there may be."""
+
+
+class _Output:
+    """The last bytes of what a program wrote."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.left_out = 0
+        self._held = 0
+        self._blocks: deque[bytes] = deque()
+
+    def add(self, block: bytes) -> None:
+        self._blocks.append(block)
+        self._held += len(block)
+        while self._held > self.size:
+            surplus = self._held - self.size
+            first = self._blocks.popleft()
+            cut = min(surplus, len(first))
+            if cut < len(first):
+                self._blocks.appendleft(first[cut:])
+            self._held -= cut
+            self.left_out += cut
+
+    def text(self) -> str:
+        """With the line ends of a text file, and a line for what is missing at its beginning."""
+        text = b"".join(self._blocks).decode("utf-8", "replace")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        missing = f"… ({self.left_out} bytes before this are left out)\n" if self.left_out else ""
+        return missing + text
+
+
+def _read(process: subprocess.Popen[bytes], output: _Output, deadline: float, whole: bool) -> None:
+    """Read until nobody can write any more, then wait for the end."""
+    assert process.stdout is not None
+    handle = process.stdout.fileno()
+    with selectors.DefaultSelector() as selector:
+        selector.register(handle, selectors.EVENT_READ)
+        while True:
+            if time.monotonic() > deadline or not selector.select(deadline - time.monotonic()):
+                raise subprocess.TimeoutExpired(process.args, 0)
+            block = os.read(handle, BLOCK)
+            if not block:
+                break
+            output.add(block)
+            if whole and output.left_out:
+                raise _TooMuch
+    process.wait(max(0.0, deadline - time.monotonic()))

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._locked_environment.plan import (
     Interpreter,
@@ -91,7 +91,11 @@ def describe(python: str, *, predicted: bool) -> Interpreter:
         return Interpreter(python, {})
     what = f"ask {python} for its version"
     code, output = run(
-        [python, "-I", "-c", INTROSPECTION], what, 60, remedy="install it, or give another python"
+        [python, "-I", "-c", INTROSPECTION],
+        what,
+        60,
+        remedy="install it, or give another python",
+        whole=ANSWER,
     )
     try:
         return Interpreter(python, json.loads(output if code == 0 else ""))

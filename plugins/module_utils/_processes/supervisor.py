@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
 )
@@ -81,6 +81,7 @@ class Supervisor:
             COMMAND_TIMEOUT,
             identity=self.home.identity if as_app else None,
             remedy="run the role circus for the app first",
+            whole=ANSWER,
         )
         if code:
             raise DeployError(

@@ -15,6 +15,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 
 TIMEOUT = 300.0  # seconds for one command of git
+LISTING = 1 << 26  # bytes of the names of all files of a repository
 SHOWN = 5  # files that a sentence names
 # What a tree without git leaves out of the copy: what tools leave behind, and what is made anew.
 LEFTOVERS = (
@@ -72,7 +73,9 @@ def _git(directory: pathlib.Path, *words: str, what: str = "") -> str:
 def _try_git(directory: pathlib.Path, *words: str) -> tuple[int, str]:
     command = ["git", "-c", "core.quotePath=false", "-C", str(directory), *words]
     environment: Mapping[str, str] = {**os.environ, "LC_ALL": "C.UTF-8"}
-    return run(command, f"ask git about {directory}", TIMEOUT, environment=environment)
+    return run(
+        command, f"ask git about {directory}", TIMEOUT, environment=environment, whole=LISTING
+    )
 
 
 def find(source: pathlib.Path) -> Checkout | None:

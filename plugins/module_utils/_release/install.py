@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
     explain,
     installed_packages,
@@ -76,7 +76,7 @@ class Installer:
             "PIP_NO_INPUT": "1",
         } | {name: url for name, url in index.items() if url}
 
-    def _run(self, command: Sequence[str], what: str) -> str:
+    def _run(self, command: Sequence[str], what: str, whole: int | None = None) -> str:
         code, output = run(
             command,
             what,
@@ -84,6 +84,7 @@ class Installer:
             identity=self.home.identity,
             environment=self._environment(),
             directory=self.home.root if self.home.exists else pathlib.Path("/"),
+            whole=whole,
         )
         if code:
             raise DeployError(explain(output, what, code, self._ask_index))
@@ -100,7 +101,7 @@ class Installer:
 
     def environment(self) -> dict[str, str]:
         """What markers say about the interpreter that the release asked for."""
-        output = self._run([self.python, "-I", "-c", INTROSPECTION], f"run {self.python}")
+        output = self._run([self.python, "-I", "-c", INTROSPECTION], f"run {self.python}", ANSWER)
         try:
             described: dict[str, str] = json.loads(output)
         except ValueError:

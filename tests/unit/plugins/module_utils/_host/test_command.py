@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import os
 import pathlib
+import resource
 import signal
+import sys
 import time
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import Identity, run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import (
+    KEPT,
+    Identity,
+    run,
+)
 
 NOBODY = Identity(65534, 65534)
 
@@ -106,3 +112,46 @@ def test_another_user() -> None:
     assert output.split()[:2] == [str(uid), str(gid)]
     if os.geteuid() == 0:
         assert output.split()[2:] == [str(gid)]  # none of root's groups
+
+
+# --- how much of the output is kept --------------------------------------------------------------
+
+FLOOD = "import sys\nfor n in range({}): sys.stdout.write('%08d\\n' % n)"
+
+
+def flood(lines: int) -> list[str]:
+    return [sys.executable, "-I", "-c", FLOOD.format(lines)]
+
+
+def test_a_flood_of_output_leaves_its_last_bytes() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lines = 3_000_000
+    code, output = run(flood(lines), "write", 120)
+    marker, *kept = output.splitlines()
+    assert code == 0
+    assert marker == f"… ({9 * lines - KEPT} bytes before this are left out)"
+    assert kept[-2:] == ["02999998", "02999999"]
+    assert len("\n".join(kept)) + 1 == KEPT
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10 * 1024  # KiB
+
+
+def test_output_that_fits_is_left_alone() -> None:
+    output = run(["sh", "-c", f"head -c {KEPT} /dev/zero | tr '\\0' x"], "write", 10)[1]
+    assert output == "x" * KEPT
+
+
+def test_line_ends_are_those_of_text() -> None:
+    assert run(["printf", "a\\r\\nb\\rc\\n"], "write", 10) == (0, "a\nb\nc\n")
+
+
+def test_output_that_is_needed_whole_has_a_bound() -> None:
+    assert run(flood(100), "ask", 10, whole=900)[1].count("\n") == 100
+    with pytest.raises(DeployError) as caught:
+        run(["yes"], "ask yes", 100, whole=900)
+    assert str(caught.value) == "Could not ask yes: yes wrote more than 900 bytes; it was ended."
+
+
+def test_output_after_the_program_has_ended_is_waited_for() -> None:
+    assert run(["sh", "-c", "(sleep 0.3; echo late) &"], "wait", 10) == (0, "late\n")
+    with pytest.raises(DeployError, match=r"had not ended after 0\.2 s"):
+        run(["sh", "-c", "exec >&- 2>&-; sleep 600"], "wait", 0.2)
