@@ -12,6 +12,8 @@ version_added: "0.1.0"
 description:
   - Prints the messages of M(ansible.builtin.debug) as they are to standard output, and failures and
     unreachable hosts to standard error. No headings, no list of tasks, no recap.
+  - Control characters other than newline and tab are shown, e.g. as C(\x1b), so that what a host or an
+    app has written cannot act on the terminal.
   - With it the output of C(twelvefactor.deploy.status) and C(twelvefactor.deploy.run) can be read by
     another program, or sent to somebody.
 author: twelvefactor.deploy contributors (@twelvefactor)
@@ -24,6 +26,7 @@ import sys
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import printable
 
 DEBUG = ("ansible.builtin.debug", "ansible.legacy.debug", "debug")
 
@@ -62,9 +65,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core is not
         lines = message if isinstance(message, list) else [message]
         # not by way of Ansible's display, which wraps and colours
         for line in lines:
-            sys.stdout.write(f"{line if isinstance(line, str) else json.dumps(line)}\n")
+            text = line if isinstance(line, str) else json.dumps(line)
+            sys.stdout.write(f"{printable(text)}\n")
         sys.stdout.flush()
 
     def _complain(self, result: Any, what: str) -> None:
         host, message = result.host.get_name(), result.result.get("msg") or "no reason given"
-        self._display.display(f"{host}: {what}: {message}", stderr=True)
+        self._display.display(printable(f"{host}: {what}: {message}"), stderr=True)

@@ -5,6 +5,27 @@
 
 from __future__ import annotations
 
+import re
 
-class DeployError(Exception):
+# What a terminal obeys, and what makes text look like another one: control characters but for newline and
+# tab, separators of lines, marks of the direction of writing, invisible tags, halves of characters.
+OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str) -> str:
+    """Text of an app, a program or a host, as it may go into a message: what a terminal would obey shows."""
+    return OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+class ReadableError(Exception):
+    """An error whose message holds nothing that a terminal would obey, wherever its parts came from."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+class DeployError(ReadableError):
     """What a person can mend; the message says what was tried, what came back and what to do."""

@@ -151,7 +151,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    DeployError,
+    printable,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_probe import (
     ask,
     check_url,
@@ -381,7 +384,7 @@ def attempt(
 
 
 def explained(error: Exception) -> str:
-    return str(error) if isinstance(error, DeployError | OSError) else repr(error)
+    return printable(str(error) if isinstance(error, DeployError | OSError) else repr(error))
 
 
 def probed(url: str | None, manifest: Mapping[str, Any] | None, names: list[str]) -> str | None:
@@ -450,7 +453,7 @@ def main() -> None:
     except DeployError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"Could not switch {module.params['app']}: {error}.")
+        module.fail_json(msg=printable(f"Could not switch {module.params['app']}: {error}."))
 
 
 def run(module: AnsibleModule) -> None:

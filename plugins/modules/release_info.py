@@ -231,7 +231,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
     Unreadable,
     now,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    DeployError,
+    printable,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.drift import (
     Seen,
@@ -322,7 +325,7 @@ def probe(
         # whoever asked ran as the app's user, so that another of its processes may have answered
         match answers.get(name) if isinstance(answers, dict) else answers:
             case [bool(well), str(answer)]:
-                found[name] = (well, f"{asked[name]}: {answer}"[:300])
+                found[name] = (well, printable(f"{asked[name]}: {answer}")[:300])
             case None:
                 found[name] = (False, f"{asked[name]}: nothing within {limit:g} s")
             case _:
@@ -511,7 +514,7 @@ def main() -> None:
     except PermissionError as error:
         module.fail_json(msg=f"{error}. Releases belong to root; use become: true.")
     except OSError as error:
-        module.fail_json(msg=f"Could not look at the releases of {app}: {error}.")
+        module.fail_json(msg=printable(f"Could not look at the releases of {app}: {error}."))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,10 @@ import pathlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    DeployError,
+    printable,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.static_files import (
     check_directories,
@@ -150,8 +153,10 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(
-            msg=f"The static files of {module.params['app']} could not be published: "
-            f"{error.filename or WEB_ROOT}: {error.strerror}."
+            msg=printable(
+                f"The static files of {module.params['app']} could not be published: "
+                f"{error.filename or WEB_ROOT}: {error.strerror}."
+            )
         )
     module.exit_json(**result)
 

@@ -17,7 +17,7 @@ COLLECTION = "ansible_collections.twelvefactor.deploy.plugins"
 # What each room may import beside itself: another room, or one file of it.
 ROOMS: dict[str, set[str]] = {
     "_errors": set(),
-    "_module": set(),
+    "_module": {"_errors"},
     "_app": set(),
     "_host": {"_errors"},
     "_http": {"_errors"},

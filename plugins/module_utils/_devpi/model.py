@@ -9,11 +9,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
+
 Config = dict[str, Any]
 Action = Literal["none", "create", "modify", "remove"]
 
 
-class DevpiError(Exception):
+class DevpiError(ReadableError):
     """What was tried, what came of it, and what to do: one sentence or two for the user."""
 
 

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
+
 LONGEST_LINE = 1 << 16  # bytes; the rest of a longer one is passed over
 BLOCK = 1 << 18  # bytes between which it is not worth to search
 SLACK = 60.0  # seconds by which lines may be out of order
@@ -28,7 +30,7 @@ OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
-class LogError(Exception):
+class LogError(ReadableError):
     """A log cannot be read to its end; the message says which, and why."""
 
 

@@ -9,12 +9,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
 AGO = re.compile(r"([0-9]{1,9})([smhdw])")
 FORMS = "write 90m (s, m, h, d or w ago), 2026-01-02, 2026-01-02T03:04:05Z (UTC where no zone is given), or now"
 
 
-class RangeError(Exception):
+class RangeError(ReadableError):
     """A range that is none; the message is one sentence for whoever asked."""
 
 

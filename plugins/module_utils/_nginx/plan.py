@@ -13,10 +13,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
+
 SET_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
-class NginxError(Exception):
+class NginxError(ReadableError):
     """The one exception of nginx_config: its text is what the user reads."""
 
 

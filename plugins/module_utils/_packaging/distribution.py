@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
+
 LARGEST_METADATA = 4 << 20  # bytes; long descriptions come to some 100 KiB
 
 # Metadata fields that the form calls otherwise than "lower case, _ for -", and those which may
@@ -46,7 +48,7 @@ REPEATED = (
 )
 
 
-class DistributionError(Exception):
+class DistributionError(ReadableError):
     """The file is no distribution that can be published, and why."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import printable
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
     DONE,
     FAILED,
@@ -222,7 +223,7 @@ def wrote_last(told: Mapping[str, Any]) -> list[str]:
     lines = [str(line) for line in told.get("output") or [] if str(line).strip()]
     last = lines[-10:]
     named = [line for line in lines[:-10] if NAMED_ERROR.match(line)]
-    return [*dict.fromkeys(named), *last]
+    return [printable(line) for line in (*dict.fromkeys(named), *last)]
 
 
 def slowest_steps(statuses: Iterable[Status]) -> dict[str, float]:

@@ -14,7 +14,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    DeployError,
+    printable,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
@@ -47,6 +50,12 @@ class Failure:
 
     reason: str = ""
     output: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # both hold what the app wrote, each line of which is to stay one
+        object.__setattr__(self, "reason", printable(self.reason))
+        lines = (printable(line).replace("\n", "\\n") for line in self.output)
+        object.__setattr__(self, "output", tuple(lines))
 
     def __bool__(self) -> bool:
         return bool(self.reason)

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
+
 Document = Any  # JSON
 
 
-class SentryError(Exception):
+class SentryError(ReadableError):
     """What was tried, what came of it, and what to do: one sentence or two for the user."""
 
 

@@ -87,3 +87,14 @@ def test_unreachable_hosts_are_named(play: Any) -> None:
     done = play(ping, debug("here", run_once=True), hosts="all", ignore_unreachable=True)
     assert done.returncode == 0
     assert "nowhere: unreachable" not in done.stderr
+
+
+def test_nothing_acts_on_the_terminal(play: Any) -> None:
+    done = play(
+        debug("title \x1b]0;x\x07"),
+        debug(["a\tb", "\rc"]),
+        {"ansible.builtin.fail": {"msg": "no \x1b[2J"}},
+    )
+    assert done.stdout == "title \\x1b]0;x\\x07\na\tb\n\\rc\n"
+    assert "localhost: failed: no \\x1b[2J" in done.stderr
+    assert "\x1b[2J" not in done.stderr

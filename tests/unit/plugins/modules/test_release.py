@@ -604,6 +604,18 @@ def test_somebody_else_is_at_work(call: Any, home: AppHome, params: dict[str, An
     assert "Another run is working on the releases of shop" in done.result["msg"]
 
 
+def test_messages_of_the_system_are_printable(
+    call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(_home: AppHome) -> None:
+        raise OSError(5, "Input/output error", "/srv/shop/\x1b[2J")
+
+    monkeypatch.setattr(AppHome, "locked", locked)
+    message = call(release.main, **params).result["msg"]
+    assert message.startswith("Could not work on the releases of shop: ")
+    assert "\x1b" not in message
+
+
 def test_not_root(
     call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

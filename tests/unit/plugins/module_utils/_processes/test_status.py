@@ -359,3 +359,7 @@ def test_wrote_last(output: list[Any] | None, shown: list[str]) -> None:
 )
 def test_runs(environ: str, answer: bool) -> None:
     assert processes_status.runs(environ.encode(), NEW) is answer
+
+
+def test_what_a_process_wrote_last_is_printable() -> None:
+    assert processes_status.wrote_last({"output": ["\x1b[2J"]}) == ["\\x1b[2J"]

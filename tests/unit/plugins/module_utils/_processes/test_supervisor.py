@@ -430,3 +430,11 @@ def test_zombie() -> None:
     with subprocess.Popen(name, stdin=subprocess.PIPE) as process:
         assert not processes_supervisor.is_zombie(process.pid)
         process.communicate(b"\n", timeout=10)
+
+
+def test_what_a_process_wrote_cannot_act_on_a_terminal() -> None:
+    failure = Failure("web-1 said \x1b[2J", ("\x1b]0;x\x07", "one\nweb-2 serves"))
+    assert str(failure) == (
+        "web-1 said \\x1b[2J; it wrote:\n    \\x1b]0;x\\x07\n    one\\nweb-2 serves"
+    )
+    assert failure.reason == "web-1 said \\x1b[2J"
