@@ -11,6 +11,10 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.plugins.test.core import version_compare
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import (
+    masked,
+    reason_of,
+)
 
 
 def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -> list[list[str]]:
@@ -153,7 +157,9 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "batches": batches,
+            "masked": masked,
             "newer_version": newer_version,
+            "problem_reason": reason_of,
             "rollout_decision": rollout_decision,
             "rollout_endings": rollout_endings,
         }

@@ -15,16 +15,27 @@ OBEYED = re.compile(
 )
 
 
+URL_PASSWORD = re.compile(r"(://[^\s:/@'\"]*:)[^\s/'\"]+(?=@)")
+
+
+def without_passwords(text: str) -> str:
+    """Text in which URLs have lost their passwords."""
+    return URL_PASSWORD.sub(r"\1***", text)
+
+
 def printable(text: str) -> str:
     """Text of an app, a program or a host, as it may go into a message: what a terminal would obey shows."""
     return OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 class ReadableError(Exception):
-    """An error whose message holds nothing that a terminal would obey, wherever its parts came from."""
+    """An error whose message may be shown, wherever its parts came from.
+
+    It holds nothing that a terminal would obey, and no URL's password.
+    """
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return printable(without_passwords(super().__str__()))
 
 
 class DeployError(ReadableError):

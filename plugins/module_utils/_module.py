@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import printable
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    printable,
+    without_passwords,
+)
 
 HIDDEN = "VALUE_NOT_SHOWN"
 
@@ -43,8 +46,8 @@ class SecretSafeModule(AnsibleModule):  # type: ignore[misc]  # ansible-core is 
     def fail_json(self, msg: str, **results: Any) -> NoReturn:
         # arguments that are wrong come here before anybody could take the parameters
         self._hide()
-        super().fail_json(printable(msg), **results)
+        super().fail_json(printable(without_passwords(msg)), **results)
         raise AssertionError("fail_json has returned")
 
     def warn(self, warning: str, **more: Any) -> None:
-        super().warn(printable(warning), **more)
+        super().warn(printable(without_passwords(warning)), **more)

@@ -176,6 +176,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.wat
     watchers,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import reason_of
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
     RELEASE_ID,
     check_formation,
@@ -383,6 +384,16 @@ def attempt(
         return Failure(explained(error))
 
 
+def showable(failure: Failure, home: AppHome, *releases: str) -> Failure:
+    """Without secrets of these releases; where their config cannot be read, without any output."""
+    for release in releases:
+        try:
+            failure = failure.masked(home.env(release))
+        except (OSError, ValueError):
+            failure = dataclasses.replace(failure, output=())
+    return failure
+
+
 def explained(error: Exception) -> str:
     return printable(str(error) if isinstance(error, DeployError | OSError) else repr(error))
 
@@ -411,6 +422,7 @@ def go_back(supervisor: Supervisor, plan: Plan) -> str:
         return "Nothing served before, so nothing does now."
     failure = attempt(supervisor, plan, plan.before, plan.way_back, back=True)
     if failure:
+        failure = showable(failure, supervisor.home, plan.before, plan.target)
         return f"Release {plan.before} did not come back either: {failure}"
     return f"Release {plan.before} serves as before."
 
@@ -510,12 +522,13 @@ def run(module: AnsibleModule) -> None:
         with contextlib.suppress(OSError):
             home.remember(record)
         failure = attempt(supervisor, plan, plan.target, plan.new_configuration)
+        failure = showable(failure, home, plan.target)
         afterwards = go_back(supervisor, plan) if failure else ""
         seconds = round(time.monotonic() - began, 2)
         record = dataclasses.replace(
             record,
             outcome="bad" if failure else "good",
-            reason=failure.reason or None,
+            reason=reason_of(failure.reason) or None,
             seconds=seconds,
             durations=slowest_steps(filter(None, map(supervisor.status, plan.names))),
         )
@@ -528,7 +541,7 @@ def run(module: AnsibleModule) -> None:
         if failure:
             module.fail_json(
                 msg=f"{subject} does not serve: {failure}\n{afterwards}\n{unrecorded}".rstrip(),
-                reason=failure.reason,
+                reason=reason_of(failure.reason),
                 release=plan.target,
                 previous=plan.before,
             )

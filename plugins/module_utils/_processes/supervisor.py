@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
     DeployError,
     printable,
+    without_passwords,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
@@ -37,6 +38,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sta
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import watched
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import (
+    WROTE,
+    masked,
+)
 
 CIRCUSCTL = "/opt/circus/bin/circusctl"
 COMMAND_TIMEOUT = 30.0  # seconds for one systemctl or circusctl
@@ -53,7 +58,7 @@ class Failure:
 
     def __post_init__(self) -> None:
         # both hold what the app wrote, each line of which is to stay one
-        object.__setattr__(self, "reason", printable(self.reason))
+        object.__setattr__(self, "reason", printable(without_passwords(self.reason)))
         lines = (printable(line).replace("\n", "\\n") for line in self.output)
         object.__setattr__(self, "output", tuple(lines))
 
@@ -62,7 +67,14 @@ class Failure:
 
     def __str__(self) -> str:
         wrote = "".join(f"\n    {line}" for line in self.output)
-        return f"{self.reason}; it wrote:{wrote}" if wrote else self.reason
+        return f"{self.reason}{WROTE}{wrote}" if wrote else self.reason
+
+    def masked(self, env: Mapping[str, object]) -> Failure:
+        """Without the values of an app's config, which a traceback may show.
+
+        The reason is our own text, in which a value like "worker" names a process.
+        """
+        return Failure(self.reason, tuple(masked(line, env) for line in self.output))
 
 
 @dataclass(frozen=True)

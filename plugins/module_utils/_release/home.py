@@ -182,12 +182,9 @@ class AppHome:
         manifest = self.manifest(release)
         if manifest is None:
             return None
-        # as bytes: reading text would make "\n" of a carriage return in a value
-        env = (self.releases / release / "env").read_bytes().decode()
-        words = shlex.split(env, comments=True)
         return Contents(
             packages=manifest["packages"],
-            env=dict(word.split("=", 1) for word in words),
+            env=self.env(release),
             processes=manifest["commands"],
             python=manifest["python"],
             interpreter=manifest.get("interpreter", ""),
@@ -195,6 +192,12 @@ class AppHome:
             wheel=manifest.get("wheel_sha256"),
             lock=self._lock_digest(release) or manifest.get("lock_sha256"),
         )
+
+    def env(self, release: str) -> dict[str, str]:
+        """The config of a release. Raises OSError and ValueError."""
+        # as bytes: reading text would make "\n" of a carriage return in a value
+        text = (self.releases / release / "env").read_bytes().decode()
+        return dict(word.split("=", 1) for word in shlex.split(text, comments=True))
 
     def _lock_digest(self, release: str) -> str | None:
         """Of what the lock says: a release made before there was one way to write it has its own."""

@@ -150,6 +150,7 @@ def put(home: AppHome, release: str, *kinds: str) -> None:
         "processes": {kind: SPEC | {"socket": kind == "web"} for kind in kinds},
     }
     (home.releases / release / "release.json").write_text(json.dumps(manifest))
+    (home.releases / release / "env").write_text("")
 
 
 @pytest.fixture
@@ -336,6 +337,32 @@ def test_way_back_that_fails(deploy: Any, host: Memory) -> None:
     assert "does not serve: Could not tell web-1" in done.result["msg"]
     assert f"Release {A} did not come back either: Could not tell web-1" in done.result["msg"]
     assert host.home.records()[-1].outcome == "bad"
+
+
+def test_secrets_of_either_release_are_not_shown(deploy: Any, host: Memory) -> None:
+    (host.home.releases / A / "env").write_text("SECRET_KEY='correct horse'\n")
+    (host.home.releases / B / "env").write_text("DATABASE_URL='postgres://shop:hunter2@db/shop'\n")
+    deploy(A)
+
+    def follow(*_args: Any) -> Failure:
+        lines = ("no 'correct horse'", "cannot connect to postgres://shop:hunter2@db/shop")
+        return Failure("web-1 says redis://:hunter2@db", lines)
+
+    host.follow = follow  # type: ignore[method-assign]
+    done = deploy(B)
+    assert "web-1 says redis://:***@db; it wrote:" in done.result["msg"]
+    assert "    cannot connect to <DATABASE_URL>\n" in done.result["msg"]
+    assert "no '<SECRET_KEY>'" in done.result["msg"]
+    assert "hunter2" not in done.printed
+    assert done.result["reason"] == host.home.records()[-1].reason == "web-1 says redis://:***@db"
+
+
+def test_output_is_not_shown_where_nobody_knows_the_secrets(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    (host.home.releases / B / "env").unlink()
+    host.refused = {B}
+    message = deploy(B).result["msg"]
+    assert f"does not serve: web-1 exit 3\nRelease {A} serves as before." in message
 
 
 # --- nginx ------------------------------------------------------------------------------------
