@@ -53,7 +53,8 @@ options:
   ttl:
     description:
       - Seconds without a sign of life after which the lock does not count any more. It must be
-        longer than the longest step of a deploy, which is its migration.
+        longer than all that may happen between two signs of life. The playbooks C(deploy) and
+        C(rollback) add up the timeouts of migrations and hooks, the bake and the batches.
       - The default is V(3600), and for a lock that this run holds already what it was taken with.
     type: int
   renew:

@@ -246,7 +246,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "migrate_timeout": Setting(
         meaning=("Seconds that the process type V(release) may take.",),
-        readers=("app",),
+        readers=("app", "rollout"),
         type="int",
         default=600,
     ),
