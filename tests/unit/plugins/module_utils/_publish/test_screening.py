@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import io
 import pathlib
+import tarfile
 import zipfile
 from typing import Any
 
@@ -28,6 +30,17 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish impor
         ("shop/__pycache__/x.cpython-311.pyc", "compiled anew"),
         ("shop/x.pyc", "compiled anew"),
         ("shop/node_modules/left-pad/index.js", "what a build needs"),
+        ("shop/prod.env", "config of one deploy"),
+        ("shop/.ENV", "config of one deploy"),
+        ("shop/Credentials.json", "credentials of an account"),
+        ("shop/service-account.json", "key of an account"),
+        ("shop/service_account_prod.json", "key of an account"),
+        ("shop/tls/server.key", "private key"),
+        ("infra/terraform.tfstate", "infrastructure"),
+        ("shop/.git-credentials", "passwords"),
+        ("shop/db.sqlite", "database"),
+        ("shop/dump.sql", "database"),
+        ("shop/ID_RSA", "private key"),
         ("venv/pyvenv.cfg", "virtualenv"),
         (".coverage", "left behind by a tool"),
         ("shop/x.py~", "editor"),
@@ -52,6 +65,10 @@ def test_names_that_do_not_belong(member: str, words: str) -> None:
         "shop/build/recipe.py",
         "shop/env.py",
         "shop/.env.example",
+        "shop/Example.env",
+        "shop/migrations/0001.sql",
+        "shop/keys.py",
+        "Tests/data.json",
         "shop/.well-known/x",
         "shop-1.0.dist-info/METADATA",
         "shop/static/app.min.js.map",
@@ -79,6 +96,19 @@ BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj"
         ("xoxb" + "-123456789012-abcdefghijkl", "chat server"),
         ("sk_" + "live_" + "a" * 24, "payment service"),
         ("pypi-" + "AgE" + "a" * 60, "package index"),
+        ('{"private_key": "' + BEGIN % "" + "\\n" + BODY + '\\n"}', "private key"),
+        ("KEY = '" + BEGIN % "RSA " + "\\\\n" + BODY, "private key"),
+        ("KEY = ('" + BEGIN % "RSA " + "\\n'\n    '" + BODY, "private key"),
+        ("github_" + "pat_" + "a1" * 41, "code host"),
+        ("aws_secret_access_" + "key = " + "aB3/" * 10, "cloud account"),
+        ('"AwsSecretAccess' + 'Key": "' + "aB3/" * 10 + '"', "cloud account"),
+        ("AI" + "za" + "a" * 35, "cloud account"),
+        ("rk_" + "live_" + "a" * 24, "payment service"),
+        ("npm" + "_" + "a1" * 18, "package index"),
+        ("https://hooks.slack" + ".com/services/T0AAAAAAA/B0AAAAAAA/" + "a" * 24, "webhook"),
+        ("DB = 'postgres://u:" + "p@db.prod/shop'", "URL with a password"),
+        ("mongodb+srv://shop:" + "hunter2@cluster0.abc.mongodb.net", "URL with a password"),
+        ("https://ci:" + "s3cr3t@index.company.net/simple/", "URL with a password"),
     ],
 )
 def test_secrets(text: str, words: str) -> None:
@@ -94,6 +124,14 @@ def test_secrets(text: str, words: str) -> None:
         f"if text.startswith('{BEGIN % ''}'):\n    raise ValueError\n",
         "AKIA and other prefixes",
         "sk_" + "test_" + "a" * 24,
+        "postgresql://user:password@db.company.net/shop",
+        "postgres://shop:shop@db/shop",
+        "redis://:xxxx@cache.company.net",
+        "amqp://me:hunter2@localhost:5672//",
+        "https://me:hunter2@www.example.com/",
+        "http://{user}:{password}@{host}/ http://$USER:$PASSWORD@$HOST http://%s:%s@%s",
+        "https://company.net:8443/a@b",
+        "AWS_SECRET_ACCESS_KEY = os.environ['AWS_SECRET_ACCESS_KEY']",
     ],
 )
 def test_what_is_no_secret(text: str) -> None:
@@ -132,3 +170,61 @@ def test_many_findings_are_counted() -> None:
     found = [screening.Finding(f"{number}.pyc", "is old") for number in range(8)]
     with pytest.raises(DeployError, match=r"4\.pyc is old; and 3 more\. Keep"):
         screening.refuse("x.whl", found)
+
+
+# --- large files and archives ------------------------------------------------------------------
+
+KEY = f"{BEGIN % ''}\n{BODY}\n".encode()
+
+
+def packed(how: str, **members: bytes) -> bytes:
+    made = io.BytesIO()
+    if how == "zip":
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=made, mode=f"w:{how}") as tar:
+            for name, content in members.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("before", [0, screening.BLOCK - 40, screening.BLOCK, 3 * screening.BLOCK])
+def test_a_key_in_a_large_file(before: int) -> None:
+    file = io.BytesIO(b"x" * (before - 1) + b"\n" + KEY + b"x" * screening.BLOCK)
+    assert screening.judge_file(file) == "holds a private key"
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("a.zip", "zip"), ("a.jar", "zip"), ("a.tar", ""), ("A.TGZ", "gz"), ("a.tar.xz", "xz")],
+)
+def test_one_archive_deep(name: str, how: str) -> None:
+    content = packed(how, **{"a/b.txt": b"nothing", "a/c.txt": KEY})
+    assert screening.judge_archive(name, content) == "has a/c.txt in it, which holds a private key"
+    content = packed(how, **{"a/.env": b"A=1"})
+    assert str(screening.judge_archive(name, content)).startswith("has a/.env in it, which holds")
+    assert screening.judge_archive(name, packed(how, **{"tests/x.pyc": b"nothing"})) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\x1f\x8bnothing", packed("gz", a=KEY)[:60]])
+def test_an_archive_that_cannot_be_read(content: bytes) -> None:
+    assert screening.judge_archive("a.tar.gz", content) is None
+
+
+def test_an_archive_that_unpacks_to_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screening, "LARGEST_CONTENT", 1 << 20)
+    content = packed("zip", a=b"x" * (1 << 20), b=KEY)
+    assert "unpacks to more than" in str(screening.judge_archive("a.zip", content))
+
+
+def test_archives_of_a_wheel_are_opened(tmp_path: pathlib.Path, make_wheel: Any) -> None:
+    path: pathlib.Path = make_wheel()
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("shop/data.zip", packed("zip", **{"key.pem": KEY}))
+    assert screening.look_through(path, []) == [
+        screening.Finding("shop/data.zip", "has key.pem in it, which holds a private key")
+    ]
