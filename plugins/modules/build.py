@@ -68,6 +68,9 @@ options:
   environment:
     description:
       - Variables for the build, e.g. the one that a build backend takes the version from.
+      - Of the controller's own, O(command) and build backends see E(PATH), the language, the time zone,
+        proxies, E(SSL_CERT_FILE), E(REQUESTS_CA_BUNDLE), E(SOURCE_DATE_EPOCH) and settings of uv and
+        pip. E(HOME) is an empty directory.
       - Their values are not shown.
     type: dict
     default: {}
@@ -248,6 +251,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish import (
     checkout,
     dependency_lock,
+    isolation,
     quarantine,
     screening,
 )
@@ -256,11 +260,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish.sbom 
 TIMEOUT = 900  # seconds for the build backend, which may be downloaded first
 ROUNDS = 20  # of locking without what is too young
 OUTPUT = 3000  # characters of a program's output that a sentence quotes
-# Says where packages come from; that is for index_url to say, for every program that asks.
-SOURCES = (
-    *("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL"),
-    *("UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX", "UV_INDEX_URL", "UV_INDEX_STRATEGY"),
-)
 
 
 def read(source: pathlib.Path, name: str, what: str) -> str:
@@ -301,31 +300,40 @@ class Build:
     # --- programs
 
     def environment(self) -> dict[str, str]:
-        """What build commands and build backends see."""
-        other = SOURCES if self.params["index_url"] else ()
+        """What programs see that run no code of the app nor of its packages."""
+        other = isolation.SOURCES if self.params["index_url"] else ()
         inherited = {key: value for key, value in os.environ.items() if key not in other}
-        given = {key: str(value) for key, value in self.params["environment"].items()}
-        return {"SOURCE_DATE_EPOCH": self.epoch, **inherited, **given}
+        return {"SOURCE_DATE_EPOCH": self.epoch, **inherited, **self.given()}
 
-    def uv_environment(self) -> dict[str, str]:
+    def given(self) -> dict[str, str]:
+        return {key: str(value) for key, value in self.params["environment"].items()}
+
+    def isolated(self) -> dict[str, str]:
+        """What build commands and build backends see."""
+        home = self.work / "home"
+        home.mkdir(mode=0o700, exist_ok=True)
+        inherited = isolation.isolated(os.environ, home, bool(self.params["index_url"]))
+        return {"SOURCE_DATE_EPOCH": self.epoch, **inherited, **self.given()}
+
+    def uv_environment(self, base: Mapping[str, str]) -> dict[str, str]:
         chosen = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
         if self.params["index_url"]:
             # nor does a configuration file name another one
             chosen |= {"UV_DEFAULT_INDEX": self.params["index_url"], "UV_NO_CONFIG": "1"}
         if self.params["ca_path"]:
             chosen["SSL_CERT_FILE"] = self.params["ca_path"]
-        return {"UV_PYTHON": sys.executable} | self.environment() | chosen
+        return {"UV_PYTHON": sys.executable, **base, **chosen}
 
     def tool(self, name: str) -> str:
         return str(pathlib.Path(self.params["tools"]) / name) if self.params["tools"] else name
 
-    def uv(self, words: Sequence[str], what: str) -> tuple[int, str]:
+    def uv(self, words: Sequence[str], what: str, isolated: bool = False) -> tuple[int, str]:
         program = self.params["uv"] or self.tool("uv")
         code, said = run(
             [program, *words],
             what,
             TIMEOUT,
-            environment=self.uv_environment(),
+            environment=self.uv_environment(self.isolated() if isolated else self.environment()),
             directory=self.work,
             remedy="it comes from PyPI: pip install uv",
         )
@@ -342,7 +350,7 @@ class Build:
             ["/bin/sh", "-e", "-c", command],
             f"prepare the build of {self.source}",
             self.params["command_timeout"],
-            environment=self.environment(),
+            environment=self.isolated(),
             directory=self.tree,
         )
         if code:
@@ -357,7 +365,7 @@ class Build:
         constraints = self.tree / self.params["build_requirements"]
         if constraints.exists():
             words += ["--build-constraints", str(constraints), "--require-hashes"]
-        code, said = self.uv([*words, str(self.tree)], f"build {self.source}")
+        code, said = self.uv([*words, str(self.tree)], f"build {self.source}", isolated=True)
         if code:
             raise DeployError(
                 f"Could not build {self.source}: uv ended with {code}:\n{said[-OUTPUT:]}"

@@ -377,6 +377,26 @@ def test_a_command_makes_what_git_ignores(
     assert not (source / "assets").exists()
 
 
+def test_code_of_the_build_does_not_see_the_controllers_environment(
+    call: Any, params: dict[str, Any], source: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent")
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "/vault")
+    text = (source / "backend.py").read_text()
+    seen = '" ".join(os.environ)'
+    (source / "backend.py").write_text(text.replace('"shop.py": ""', f'"shop.py": {seen}'))
+    params |= {
+        "command": 'test "$THEME" = dark; test -z "$SSH_AUTH_SOCK"; test -z "$(ls -A "$HOME")"',
+        "environment": {"THEME": "dark"},
+        "require_commit": False,
+    }
+    done = call(build.main, **params)
+    assert done.code == 0, done.result
+    names = set(members(done.result["path"])["shop.py"].split())
+    assert {"PATH", "HOME", "THEME", "SOURCE_DATE_EPOCH"} <= names
+    assert not {"SSH_AUTH_SOCK", "ANSIBLE_VAULT_PASSWORD_FILE"} & names
+
+
 def test_a_command_that_fails(call: Any, params: dict[str, Any], source: pathlib.Path) -> None:
     said = call(build.main, **params, command="echo no modules; false; echo on").result["msg"]
     assert said == (
