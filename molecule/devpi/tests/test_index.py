@@ -400,6 +400,11 @@ def test_a_damaged_backup_is_not_restored(primary: Host) -> None:
     result = primary.run("python3 /opt/devpi/lib/restore.py /var/tmp/damaged /var/lib/devpi/server")
     assert result.rc != 0
     assert "the backup is damaged, nothing was replaced" in result.stderr
+    # nor one that root would follow a link in
+    primary.check_output("ln -s /etc/shadow /var/tmp/damaged/+files/shadow")
+    result = primary.run("python3 /opt/devpi/lib/restore.py /var/tmp/damaged /var/lib/devpi/server")
+    assert result.rc != 0
+    assert "+files/shadow in the backup is a link" in result.stderr
     assert primary.check_output("stat --format %i /var/lib/devpi/server") == before
 
 

@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import pathlib
+import re
 import sqlite3
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -30,7 +35,9 @@ def program(name: str) -> ModuleType:
     return module
 
 
-backup, clean, refresh = (program(name) for name in ("backup", "clean", "refresh"))
+backup, clean, refresh, restore = (
+    program(name) for name in ("backup", "clean", "refresh", "restore")
+)
 PLATFORMS = ["manylinux_2_17_x86_64", "linux_x86_64"]
 
 
@@ -192,3 +199,91 @@ def test_no_second_index_beside_the_first_anywhere() -> None:
     result = subprocess.run(search, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert result.returncode in (0, 1), result.stderr
     assert result.stdout == ""
+
+
+# --- restore -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def snapshot(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A backup, as backup.py leaves it."""
+    made = tmp_path / "20260102T030405Z"
+    (made / "+files" / "root" / "pypi").mkdir(parents=True)
+    (made / "+files" / "root" / "pypi" / "x.whl").write_bytes(b"wheel")
+    (made / ".sqlite").write_bytes(b"database")
+    os.utime(made / ".sqlite", ns=(1, 2))
+    return made
+
+
+@pytest.fixture
+def put_back(
+    tmp_path: pathlib.Path, snapshot: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], pathlib.Path]:
+    """Restore the backup, in the place of an older index."""
+    server = tmp_path / "lib" / "server"
+    server.mkdir(parents=True)
+    (server / "old").touch()
+    owners = restore.Owners(os.geteuid(), os.getegid(), os.getegid())
+    monkeypatch.setattr(restore.Owners, "here", classmethod(lambda _cls: owners))
+    monkeypatch.setattr(restore, "check", lambda _server: None)
+
+    def run() -> pathlib.Path:
+        restore.main(str(snapshot), str(server))
+        return server
+
+    return run
+
+
+def test_restore(put_back: Any, tmp_path: pathlib.Path) -> None:
+    before = os.umask(0o077)
+    try:
+        server = put_back()
+    finally:
+        os.umask(before)
+    modes = {
+        str(path.relative_to(server)): oct(stat.S_IMODE(path.stat().st_mode))
+        for path in [server, *server.rglob("*")]
+    }
+    assert modes == {
+        ".": "0o751",
+        ".sqlite": "0o640",
+        "+files": "0o2750",
+        "+files/root": "0o2750",
+        "+files/root/pypi": "0o2750",
+        "+files/root/pypi/x.whl": "0o640",
+    }
+    assert (server / ".sqlite").stat().st_mtime_ns == 2
+    [replaced] = [path for path in (tmp_path / "lib").iterdir() if path != server]
+    assert replaced.name.startswith("server.replaced-")
+    assert (replaced / "old").exists()
+
+
+def link(place: pathlib.Path) -> None:
+    place.symlink_to("/etc/shadow")
+
+
+def directory_link(place: pathlib.Path) -> None:
+    place.symlink_to("/etc")
+
+
+@pytest.mark.parametrize("make", [link, directory_link, os.mkfifo])
+@pytest.mark.parametrize("name", ["+files/root/pypi/y.whl", "+files/root/y", ".sqlite-wal"])
+def test_a_backup_that_leads_elsewhere_is_refused(
+    put_back: Any, snapshot: pathlib.Path, tmp_path: pathlib.Path, make: Any, name: str
+) -> None:
+    make(snapshot / name)
+    with pytest.raises(SystemExit, match=re.escape(f"restore: {name} in the backup is ")):
+        put_back()
+    assert [path.name for path in (tmp_path / "lib").iterdir()] == ["server"]
+    assert (tmp_path / "lib" / "server" / "old").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".sqlite"])
+def test_a_backup_that_is_a_link_is_refused(
+    put_back: Any, snapshot: pathlib.Path, tmp_path: pathlib.Path, name: str
+) -> None:
+    place = snapshot / name
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SystemExit, match="is a link"):
+        put_back()

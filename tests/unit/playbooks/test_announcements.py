@@ -8,28 +8,37 @@ from __future__ import annotations
 import pathlib
 import re
 
-TASKS = pathlib.Path(__file__).resolve().parents[3] / "playbooks" / "tasks"
-TOLD = re.compile(r"__rollout_outcome\b(?! \| map\('twelvefactor\.deploy\.problem_reason'\))")
-ASKED = re.compile(r"(if|when:|-) __rollout_outcome( \| length [>=]+ 0)?")
+import yaml
 
-
-def announcements() -> list[pathlib.Path]:
-    found = sorted(TASKS.glob("*.yml"))
-    return [path for path in found if "ansible.builtin.uri" in path.read_text("utf-8")]
+ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles" / "rollout"
+ASKED = re.compile(r"(if|when:|-) rollout_decided\.problems( \| length [>=]+ 0)?")
 
 
 def leaks(text: str) -> list[str]:
-    """Where the outcome is told as it is."""
-    return [line for line in text.splitlines() if TOLD.search(ASKED.sub("", line))]
+    """Where problems are told as they are."""
+    return [line for line in text.splitlines() if "rollout_decided.problems" in ASKED.sub("", line)]
 
 
 def test_reasons_only() -> None:
-    texts = {path.name: path.read_text("utf-8") for path in announcements()}
-    assert [name for name, text in texts.items() if "problem_reason" in text]
-    assert {name: leaks(text) for name, text in texts.items() if leaks(text)} == {}
+    text = (ROLE / "tasks" / "announce.yml").read_text("utf-8")
+    assert text.count("__rollout_reasons") >= 3
+    assert leaks(text) == []
+    known = yaml.safe_load((ROLE / "vars" / "main.yml").read_text("utf-8"))
+    assert "map('twelvefactor.deploy.problem_reason')" in known["__rollout_reasons"]
+
+
+def test_nobody_else_announces() -> None:
+    paths = [
+        path
+        for path in (ROLE / "tasks").glob("*.yml")
+        if "ansible.builtin.uri" in path.read_text("utf-8")
+    ]
+    assert [path.name for path in paths] == ["announce.yml"]
 
 
 def test_a_leak_is_found() -> None:
-    assert leaks('problems: "{{ __rollout_outcome }}"')
-    assert leaks("{{ 'failed: ' ~ __rollout_outcome | join('; ') if __rollout_outcome else '' }}")
-    assert not leaks("{{ 'bad' if __rollout_outcome else 'good' }}")
+    assert leaks('problems: "{{ rollout_decided.problems }}"')
+    assert leaks(
+        "{{ 'failed: ' ~ rollout_decided.problems | join('; ') if rollout_decided.problems else '' }}"
+    )
+    assert not leaks("{{ 'bad' if rollout_decided.problems else 'good' }}")

@@ -67,7 +67,11 @@ def test_a_path_of_the_controller_is_resolved(variable: str) -> None:
         for expression in re.findall(r"\{\{(.*?)\}\}", text, re.DOTALL)
         for reading in readings(variable, expression)
     ]
-    relative_to = r"\((inventory_dir|__publish_base|__rollout_base)" if variable in OF_THE_INVENTORY else r"( |$)"
+    relative_to = (
+        r"\((inventory_dir|__publish_base|__rollout_base)"
+        if variable in OF_THE_INVENTORY
+        else r"( |$)"
+    )
     assert filters, "nobody reads it any more: take it off the list"
     assert [f for f in filters if not re.match(rf"\| {re.escape(FILTER)}{relative_to}", f)] == []
 
