@@ -590,7 +590,9 @@ def not_known_yet(
 def absent(module: SecretSafeModule, home: AppHome) -> dict[str, Any]:
     release, current = module.params["release"], home.current()
     if not RELEASE_ID.match(release):
-        raise DeployError(f"Invalid release id {release!r}; a valid one is, for example, 1.4.0-3f2a9c01.")
+        raise DeployError(
+            f"Invalid release id {release!r}; a valid one is, for example, 1.4.0-3f2a9c01."
+        )
     if release == current:
         raise DeployError(f"{release} is the release that serves {home.app}; it is not removed.")
     exists = (home.releases / release).is_dir()

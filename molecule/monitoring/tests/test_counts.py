@@ -342,7 +342,7 @@ def test_no_datagram_ends_statsd(host, connect, name, served, statuses, until):
     hostile = ["constructor:1|ms", "__proto__:1|ms", "con%structor:1|s", "toString", "a:1|c|@ 1"]
     pid = host.check_output("systemctl show --property=MainPID --value statsd")
     for datagram in hostile:
-        host.check_output(f"bash -c 'printf \"%s\" \"{datagram}\" > /dev/udp/127.0.0.1/8125'")
+        host.check_output(f'bash -c \'printf "%s" "{datagram}" > /dev/udp/127.0.0.1/8125\'')
     assert request(connect, name, {"451": 6}, served.word) == {"451": 6}
     seen = until(statuses, lambda seen: seen.get("451") == 6)
     assert seen | {"451": 6} == known | {"451": 6}

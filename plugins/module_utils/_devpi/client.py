@@ -92,7 +92,9 @@ def server_from(params: Mapping[str, Any], warn: Callable[[str], None]) -> Serve
     url = params["url"].rstrip("/")
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise DevpiError(f"Invalid URL {url!r}: it must begin with http:// or https:// and name a host.")
+        raise DevpiError(
+            f"Invalid URL {url!r}: it must begin with http:// or https:// and name a host."
+        )
     if parts.username is not None or parts.query or parts.fragment:
         raise DevpiError(
             f"The url for {parts.hostname} must be scheme, host and path alone: "

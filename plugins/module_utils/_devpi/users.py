@@ -28,7 +28,9 @@ class UserWish:
 def check_user_name(name: str) -> str:
     """The rule of devpi: ASCII letters, digits and -.@_ are fine (`is_valid_name` there)."""
     if not re.fullmatch(r"[A-Za-z0-9.@_-]+", name):
-        raise DevpiError(f"Invalid user name {name!r}: use only letters, digits, '-', '.', '@' and '_'.")
+        raise DevpiError(
+            f"Invalid user name {name!r}: use only letters, digits, '-', '.', '@' and '_'."
+        )
     return name
 
 
@@ -40,7 +42,9 @@ def decide_user(current: Config | None, wish: UserWish, *, password_fits: bool) 
     """
     if current is None:
         if wish.password is None:
-            raise DevpiError(f"The user {wish.name!r} does not exist yet, and a new one needs a password.")
+            raise DevpiError(
+                f"The user {wish.name!r} does not exist yet, and a new one needs a password."
+            )
         return Change(
             "create",
             body={**wish.settings, "password": wish.password},

@@ -125,8 +125,7 @@ class Index:
             context = ssl.create_default_context(cafile=ca_path)
         except ValueError:  # whose message may quote the URL, and the password in it
             raise DeployError(
-                "index_url is not a valid URL. In a password, / and @ are written as %2F and "
-                "%40."
+                "index_url is not a valid URL. In a password, / and @ are written as %2F and %40."
             ) from None
         except OSError as error:
             raise DeployError(f"The CA certificates {ca_path} cannot be read: {error}.") from None

@@ -53,7 +53,9 @@ def check_url(url: str) -> str:
     """The address of a server's interface, without a slash at its end."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SentryError(f"Invalid URL {url!r}: it must begin with http:// or https:// and name a host.")
+        raise SentryError(
+            f"Invalid URL {url!r}: it must begin with http:// or https:// and name a host."
+        )
     if parts.username is not None or parts.query or parts.fragment:
         raise SentryError(
             f"The url for {parts.hostname} must be scheme, host and path alone; a token is given as "

@@ -535,8 +535,12 @@ def test_index_that_is_down_does_not_matter_to_what_is_installed(
         pytest.param({"env": {"A-B": CANARY}}, "environment variable: 'A-B'", id="env-key"),
         pytest.param({"python": "/usr/bin/python3.99"}, "is missing on this host", id="python"),
         pytest.param({"index_url": ""}, "index_url is empty", id="no-index"),
-        pytest.param({"index_url": f"https://joe:{CANARY}/@x/y"}, "is not a valid URL", id="index-url"),
-        pytest.param({"index_url": f"joe:{CANARY}@x/y"}, "is not a valid URL", id="index-without-scheme"),
+        pytest.param(
+            {"index_url": f"https://joe:{CANARY}/@x/y"}, "is not a valid URL", id="index-url"
+        ),
+        pytest.param(
+            {"index_url": f"joe:{CANARY}@x/y"}, "is not a valid URL", id="index-without-scheme"
+        ),
         pytest.param({"ca_path": "/no/such/file"}, "certificates /no/such/file cannot", id="ca"),
         pytest.param(
             {"requirements": f"shop==1.0 --hash=sha256:{'0' * 64}"},

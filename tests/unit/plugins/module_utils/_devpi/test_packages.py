@@ -60,7 +60,10 @@ def test_find_stored() -> None:
 
 @pytest.mark.parametrize(
     ("config", "message"),
-    [(None, "The index company/prod does not exist"), ({"type": "mirror"}, "company/prod is a mirror")],
+    [
+        (None, "The index company/prod does not exist"),
+        ({"type": "mirror"}, "company/prod is a mirror"),
+    ],
 )
 def test_indexes_that_take_no_uploads(config: Config | None, message: str) -> None:
     with pytest.raises(DevpiError, match=message):

@@ -74,7 +74,9 @@ def test_decide_user(
 
 
 def test_a_new_user_needs_a_password() -> None:
-    with pytest.raises(DevpiError, match="The user 'ci' does not exist yet, and a new one needs a password"):
+    with pytest.raises(
+        DevpiError, match="The user 'ci' does not exist yet, and a new one needs a password"
+    ):
         decide_user(None, UserWish("ci"), password_fits=True)
 
 

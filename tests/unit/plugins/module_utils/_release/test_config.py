@@ -38,7 +38,9 @@ def test_env_values(value: Any, text: str) -> None:
         pytest.param({"A-B": "SECRET"}, "environment variable: 'A-B'", id="dash"),
         pytest.param({"1A": "SECRET"}, "environment variable: '1A'", id="digit-first"),
         pytest.param({"": "SECRET"}, "environment variable: ''", id="empty-name"),
-        pytest.param({"A\n": "SECRET"}, "name of an environment variable", id="newline-in-the-name"),
+        pytest.param(
+            {"A\n": "SECRET"}, "name of an environment variable", id="newline-in-the-name"
+        ),
         pytest.param({"Ä": "SECRET"}, "environment variable: 'Ä'", id="umlaut"),
     ],
 )
