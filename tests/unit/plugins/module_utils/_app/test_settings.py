@@ -321,8 +321,8 @@ def test_unknown_keys_are_found_without_reading_values() -> None:
             "apps.shop.hooks: unknown key 'after_deplo'; did you mean 'after_deploy'?",
         ),
         (
-            {"hooks": {"after_deploy": [{"comand": "x"}]}},
-            "an entry of apps.shop.hooks.after_deploy: unknown key 'comand'; did you mean 'command'?",
+            {"hooks": {"after_deploy": [{"commands": "x"}]}},
+            "an entry of apps.shop.hooks.after_deploy: unknown key 'commands'; did you mean 'command'?",
         ),
         (
             {"hooks": {"after_deploy": [{"command": True}]}},
