@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
+import itertools
 import lzma
 import os
 import pathlib
@@ -25,6 +26,15 @@ LONGEST_LINE = 1 << 16  # bytes; the rest of a longer one is passed over
 BLOCK = 1 << 18  # bytes between which it is not worth to search
 SLACK = 60.0  # seconds by which lines may be out of order
 CHECKED = 1024  # lines between looks at the clock
+# An app may put anything into its directory, and what is in it must not cost more than this. An honest log
+# has less; what is left out is said.
+ENTRIES = 100_000  # names of a directory that are looked at
+LOGS = 200  # of an app
+FILES = 500  # of a log, the newest; they are open all at once
+LEAST = 16 << 20  # bytes that are read of any file
+RATIO = (
+    200  # bytes that are read for each that the file takes on the disk: it may be sparse, or a bomb
+)
 ENDING = r"((?:[.-][0-9]+)+(?:[.](?:gz|bz2|xz))?)?"
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
@@ -58,6 +68,12 @@ class LogFile:
     inode: int
     size: int
     changed: float
+    allocated: int = 0  # bytes on the disk
+
+    @property
+    def most(self) -> int:
+        """Bytes that are read of it, unpacked."""
+        return max(LEAST, RATIO * self.allocated)
 
     @property
     def base(self) -> str:
@@ -69,23 +85,36 @@ class LogFile:
         return self.path.suffix if self.path.suffix in OPENERS else ""
 
 
-def names(directory: pathlib.Path, log: str) -> list[str]:
-    """The files that a log was rotated into, with the current one."""
-    pattern = re.compile(re.escape(log) + ENDING)
+def listed(directory: pathlib.Path) -> list[str]:
+    """The names in a directory, as far as they are looked at; none where it is missing. Raises LogError."""
     try:
-        return sorted(name for name in os.listdir(directory) if pattern.fullmatch(name))
+        with os.scandir(directory) as entries:
+            return [entry.name for entry in itertools.islice(entries, ENTRIES)]
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise LogError(f"{directory}: cannot be read: {error.strerror}.") from None
+
+
+def names(directory: pathlib.Path, log: str) -> tuple[list[str], int]:
+    """The files that a log was rotated into, with the current one; and how many older ones there are."""
+    pattern = re.compile(re.escape(log) + ENDING)
+    found = sorted(name for name in listed(directory) if pattern.fullmatch(name))
+    if len(found) <= FILES:
+        return found, 0
+    ages = {}
+    for name in found:
+        with contextlib.suppress(OSError):
+            ages[name] = os.lstat(directory / name).st_mtime
+    newest = sorted(ages, key=lambda name: (ages[name], name))[-FILES:]
+    return sorted(newest), len(found) - len(newest)
 
 
 def logs(directory: pathlib.Path) -> list[str]:
-    """The logs that a directory has, whatever is left of each."""
+    """The logs that a directory has, whatever is left of each. Raises LogError."""
     pattern = re.compile(r"(.+?[.]log)" + ENDING)
-    try:
-        found = (pattern.fullmatch(name) for name in os.listdir(directory))
-        return sorted({match[1] for match in found if match})
-    except FileNotFoundError:
-        return []
+    found = (pattern.fullmatch(name) for name in listed(directory))
+    return sorted({match[1] for match in found if match})
 
 
 def open_file(path: pathlib.Path) -> LogFile | None:
@@ -102,21 +131,31 @@ def open_file(path: pathlib.Path) -> LogFile | None:
     if not stat.S_ISREG(about.st_mode):
         os.close(handle)
         return None
-    return LogFile(path, handle, about.st_ino, about.st_size, about.st_mtime)
+    return LogFile(path, handle, about.st_ino, about.st_size, about.st_mtime, about.st_blocks * 512)
 
 
 @contextlib.contextmanager
 def opened(directory: pathlib.Path, log: str) -> Iterator[list[LogFile]]:
-    """All files of a log, the oldest first, each once even when it is rotated at this moment."""
+    """All files of a log, the oldest first, each once even when it is rotated at this moment.
+
+    Raises LogError, also at the end when there are more files than are read.
+    """
     for _attempt in range(10):
-        files = [file for name in names(directory, log) if (file := open_file(directory / name))]
-        try:
+        with contextlib.ExitStack() as handles:
+            found, older = names(directory, log)
+            files = []
+            for name in found:
+                file = open_file(directory / name)
+                if file:
+                    handles.callback(os.close, file.handle)
+                    files.append(file)
             if settled(directory, log, files):
                 yield ordered(files)
+                if older:
+                    raise LogError(
+                        f"{directory / log}: {older} older files were not read; {FILES} are, the newest."
+                    )
                 return
-        finally:
-            for file in files:
-                os.close(file.handle)
         time.sleep(0.1)
     raise LogError(f"{directory / log}: it is rotated again and again, ten times within a second.")
 
@@ -125,7 +164,7 @@ def settled(directory: pathlib.Path, log: str, files: list[LogFile]) -> bool:
     """Whether the names still lead to the files that were opened."""
     opened_as = {file.path.name: file.inode for file in files}
     found = {}
-    for name in names(directory, log):
+    for name in names(directory, log)[0]:
         with contextlib.suppress(FileNotFoundError):
             about = os.lstat(directory / name)
             if stat.S_ISREG(about.st_mode):
@@ -140,12 +179,29 @@ def ordered(files: list[LogFile]) -> list[LogFile]:
     return sorted(kept, key=lambda file: (file.changed, file.path.name))
 
 
-def raw_lines(stream: IO[bytes]) -> Iterator[str]:
-    while line := stream.readline(LONGEST_LINE):
+def raw_lines(stream: IO[bytes], file: LogFile, deadline: Deadline) -> Iterator[str]:
+    """The beginnings of lines. Raises LogError when the deadline or ``file.most`` is over."""
+    left = file.most
+    for number in itertools.count():
+        if number % CHECKED == 0:
+            deadline.check(file.path)
+        line = stream.readline(LONGEST_LINE)
+        if not line:
+            return
         text = line.decode("utf-8", "replace").rstrip("\r\n")
+        left -= len(line)
         while line and not line.endswith(b"\n"):
+            deadline.check(file.path)
             line = stream.readline(LONGEST_LINE)
+            left -= len(line)
+            if left < 0:
+                break
         yield text
+        if left < 0:
+            raise LogError(
+                f"{file.path}: not read to its end: it holds more than {file.most >> 20} MiB, "
+                f"{RATIO} times what it takes on the disk."
+            )
 
 
 def lines(
@@ -168,9 +224,7 @@ def lines(
             stream = plain
             stream.seek(beginning(stream, file.size, since - SLACK, clock))
         try:
-            for number, text in enumerate(raw_lines(stream)):
-                if number % CHECKED == 0:
-                    deadline.check(file.path)
+            for text in raw_lines(stream, file, deadline):
                 at = clock(text)
                 if at is not None and at >= until + SLACK:
                     return

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
@@ -19,6 +22,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files im
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range
 
 FIELDS = "MESSAGE,SYSLOG_IDENTIFIER"
+LONGEST_ENTRY = 1 << 20  # bytes of JSON
 
 
 def entries(app: str, wanted: Range, deadline: Deadline) -> Iterator[tuple[str, str, float]]:
@@ -42,20 +46,46 @@ def entries(app: str, wanted: Range, deadline: Deadline) -> Iterator[tuple[str, 
             )
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise LogError(f"the journal of {unit}: journalctl: {error.strerror}.") from None
         with journalctl:
+            # one that says nothing must not be waited for either
+            timer = threading.Timer(max(0.0, deadline.at - time.monotonic()), journalctl.kill)
+            timer.daemon = True
+            timer.start()
             try:
-                for number, line in enumerate(journalctl.stdout or ()):
-                    if number % CHECKED == 0:
-                        deadline.check(pathlib.Path(f"journal of {unit}"))
+                for line in bounded_lines(journalctl, deadline, pathlib.Path(f"journal of {unit}")):
                     if (entry := parse_entry(line, app)) and entry[2] in wanted:
                         yield entry
             except BaseException:  # whoever reads has enough, or no time left
                 journalctl.kill()
                 raise
+            finally:
+                timer.cancel()
         errors.seek(0)
         said = errors.read(1000).decode("utf-8", "replace").strip()
+    deadline.check(pathlib.Path(f"journal of {unit}"))
     if journalctl.returncode > 0:
         raise LogError(f"the journal of {unit}: journalctl ended with {said or 'no word'}")
+
+
+def bounded_lines(
+    journalctl: subprocess.Popen[bytes], deadline: Deadline, path: pathlib.Path
+) -> Iterator[bytes]:
+    """Entries, without those that are larger than any that is worth to read: an app may log gigabytes."""
+    assert journalctl.stdout is not None
+    for number in itertools.count():
+        if number % CHECKED == 0:
+            deadline.check(path)
+        line = journalctl.stdout.readline(LONGEST_ENTRY)
+        if not line:
+            return
+        whole = line.endswith(b"\n")
+        while line and not line.endswith(b"\n"):
+            deadline.check(path)
+            line = journalctl.stdout.readline(LONGEST_ENTRY)
+        if whole:
+            yield line
 
 
 def parse_entry(line: bytes, app: str) -> tuple[str, str, float] | None:
@@ -70,6 +100,6 @@ def parse_entry(line: bytes, app: str) -> tuple[str, str, float] | None:
         if isinstance(message, list):
             message = bytes(message).decode("utf-8", "replace")
         at = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
         return None
     return (process, message, at) if name == app and process and message else None

@@ -32,6 +32,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.events i
     read_line,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
+    LOGS,
     Deadline,
     LogError,
     LogFile,
@@ -181,7 +182,7 @@ class Summary:
         for app, summary in found.items():
             self.read_requests(summary, f"{app}.access.log")
         for app, summary in found.items():
-            for log in logs(self.places.logs / app):
+            for log in self.logs(self.places.logs / app):
                 self.read_output(summary, self.places.logs / app, log)
             self.read_journal(summary, app)
         self.read_errors(found)
@@ -195,6 +196,19 @@ class Summary:
 
     def served(self, app: str) -> Served:
         return Served(read_records(self.places.apps / app / "releases.jsonl"))
+
+    def logs(self, directory: pathlib.Path) -> list[str]:
+        """The logs of an app's processes."""
+        try:
+            found = logs(directory)
+        except LogError as error:
+            self.incomplete.append(str(error))
+            return []
+        if len(found) > LOGS:
+            self.incomplete.append(
+                f"{directory}: {len(found) - LOGS} logs were not read; {LOGS} are, by their names."
+            )
+        return found[:LOGS]
 
     def files(self, directory: pathlib.Path, log: str) -> Iterator[tuple[LogFile, float]]:
         """The files in which lines of the range may be, and the end of the file before each."""

@@ -214,3 +214,86 @@ def test_reading_while_it_is_written_and_rotated(tmp_path: pathlib.Path) -> None
             thread.join()
         assert found == list(range(len(found)))
         assert len(found) >= first
+
+
+# --- what an app may put there -------------------------------------------------------------------
+
+
+def sparse(path: pathlib.Path, size: int) -> None:
+    path.write_text("1 begins\n")
+    os.truncate(path, size)
+
+
+def handles() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_a_line_without_an_end_is_left_at_the_deadline(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_files, "LEAST", 1 << 60)
+    sparse(tmp_path / "shop.log", 1 << 40)
+    began = time.monotonic()
+    with opened(tmp_path, "shop.log") as [file], pytest.raises(LogError, match=r"0\.3 s are over"):
+        list(lines(file, 0, 1e9, clock, Deadline(0.3)))
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("name", ["shop.log", "shop.log.1.bz2", "shop.log.1.gz", "shop.log.1.xz"])
+def test_no_more_is_read_than_a_log_can_hold(tmp_path: pathlib.Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "shop.log":
+        sparse(path, 1 << 33)
+    else:
+        put(path, "1 begins\n" + "\0" * (20 << 20), 10)
+    with opened(tmp_path, "shop.log") as [file], pytest.raises(LogError) as error:
+        list(lines(file, 0, 1e9, clock, Deadline(PATIENT)))
+    assert str(error.value).endswith("holds more than 16 MiB, 200 times what it takes on the disk.")
+
+
+def test_many_files_are_read_as_far_as_they_can_be_open(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_files, "FILES", 3)
+    for number in range(5):
+        path = tmp_path / f"shop.log.{number}"
+        put(path, f"{number}\n", 10 * number)
+    with pytest.raises(LogError) as error, opened(tmp_path, "shop.log") as files:
+        assert [file.path.name for file in files] == ["shop.log.2", "shop.log.3", "shop.log.4"]
+    assert str(error.value) == (
+        f"{tmp_path}/shop.log: 2 older files were not read; 3 are, the newest."
+    )
+
+
+def test_no_file_stays_open_after_an_error(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        put(tmp_path / f"shop.log.{number}", "1\n", 10)
+    real, before = os.open, handles()
+
+    def limited(path: str, flags: int) -> int:
+        if handles() > before + 10:
+            raise OSError(24, "Too many open files")
+        return real(path, flags)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", limited)
+        with pytest.raises(LogError, match="Too many open files"), opened(tmp_path, "shop.log"):
+            pass
+    assert handles() == before
+
+
+def test_a_directory_that_cannot_be_read(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LogError, match="cannot be read: Not a directory"):
+        logs(tmp_path / "file")
+
+
+def test_many_names_are_looked_at_up_to_a_bound(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_files, "ENTRIES", 7)
+    for number in range(20):
+        (tmp_path / f"{number}.log").touch()
+    assert len(logs(tmp_path)) == 7

@@ -79,3 +79,24 @@ def test_a_journal_without_end(tmp_path: pathlib.Path, monkeypatch: pytest.Monke
 def test_a_host_without_journald(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert list(entries("shop", WANTED, Deadline(60))) == []
+
+
+def test_a_journalctl_that_says_nothing_is_not_waited_for(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "exec sleep 600")
+    with pytest.raises(LogError, match=r"0\.3 s are over"):
+        list(entries("shop", WANTED, Deadline(0.3)))
+
+
+def test_an_entry_that_is_too_large_is_passed_over(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = f"head -c {3 << 20} /dev/zero | tr '\\0' x; echo"
+    install(tmp_path, monkeypatch, f"echo '{entry()}'; {large}; echo '{entry('next')}'")
+    found = [text for _name, text, _at in entries("shop", WANTED, Deadline(60))]
+    assert found == ["a line", "next"]
+
+
+def test_an_entry_that_is_nested_too_deeply_is_passed_over() -> None:
+    assert parse_entry(b"[" * 100_000, "shop") is None
