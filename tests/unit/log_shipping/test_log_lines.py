@@ -146,6 +146,27 @@ def test_what_a_line_cannot_say(own: dict[str, Any], left: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
+    ("own", "stored"),
+    [
+        ({"client.ip": "192.0.2.1", "a": 1}, {"app_claims": {"client_ip": "192.0.2.1"}, "a": 1}),
+        ({"client": {"ip": "192.0.2.1", "port": 7}}, {"app_claims": {"client_ip": "192.0.2.1"}, "client": {"port": 7}}),
+        ({"service": {"name": "bank"}}, {"app_claims": {"service_name": "bank"}, "service": {}}),
+        ({"service.name": "shop"}, {}),
+        ({"service.name": ["bank"]}, {"app_claims": {"service_name": '["bank"]'}}),
+        ({"service.name": "x" * 999}, {"app_claims": {"service_name": "x" * 256}}),
+        ({"app_claims": 7}, {}),
+        ({"app_claims.client_ip": {}, "app_claims": 7}, {}),
+    ],
+)  # fmt: skip
+def test_what_a_line_claims_lies_apart(own: dict[str, Any], stored: dict[str, Any]) -> None:
+    fixed = {"service.name": "shop"}
+    when = {"@timestamp": "2026-01-01T00:00:00Z"}
+    line = json.dumps(own | when).encode()
+    found, _timestamp = document(line, fixed, NOON, fixed, ("service.name", "client.ip"))
+    assert json.loads(found) == stored | when | fixed
+
+
+@pytest.mark.parametrize(
     ("timestamp", "day"),
     [
         ("2026-03-05T00:00:00Z", "2026.03.05"),

@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 TIME = re.compile(
@@ -18,6 +18,8 @@ TIME = re.compile(
 )
 # A string, which may lack its end, or a bracket; in time that grows with the text alone.
 BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+CLAIMS = "app_claims"  # field for what an app says although it is not its to say
+LONGEST_CLAIM = 256  # characters
 DEEPEST = 64  # levels of an object; Elasticsearch takes 20, and Python ever other numbers
 # Answers with 400 that say something of the index or the cluster, and nothing of the line.
 NOT_OF_THE_LINE = {"index_closed_exception", "invalid_index_name_exception", "validation_exception"}
@@ -76,12 +78,29 @@ def without(value: Any, name: str) -> Any:
     return kept
 
 
+def said(value: Any, name: str) -> Iterator[Any]:
+    """What an object says of a field, in whatever way that is written."""
+    if isinstance(value, list):
+        for item in value:
+            yield from said(item, name)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == name:
+                yield item
+            elif name.startswith(f"{key}."):
+                yield from said(item, name[len(key) + 1 :])
+
+
 def document(
-    raw: bytes, fields: dict[str, Any], at: float, fixed: dict[str, Any] | None = None
+    raw: bytes,
+    fields: dict[str, Any],
+    at: float,
+    fixed: dict[str, Any] | None = None,
+    reserved: Collection[str] = (),
 ) -> tuple[bytes, str]:
     """What is stored of a line, as it is sent, and its time: the object that it is, or its text,
     with ``fields`` where it does not speak of them itself, ``fixed`` whatever it says, and ``at``
-    for its time where it has none."""
+    for its time where it has none. What it says of ``reserved`` fields is text below CLAIMS."""
     text = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
     found: Any = None
     if text.startswith("{") and not deep(text):
@@ -90,15 +109,30 @@ def document(
     # 1e999 is JSON, and too much for a number
     with contextlib.suppress(ValueError, RecursionError):
         if isinstance(found, dict):
-            return _stored(found, fields, text, at, fixed or {})
-    return _stored({"message": text}, fields, text, at, fixed or {})
+            return _stored(found, fields, text, at, fixed or {}, reserved)
+    return _stored({"message": text}, fields, text, at, fixed or {}, reserved)
 
 
 def _stored(
-    own: dict[str, Any], fields: dict[str, Any], text: str, at: float, fixed: dict[str, Any]
+    own: dict[str, Any],
+    fields: dict[str, Any],
+    text: str,
+    at: float,
+    fixed: dict[str, Any],
+    reserved: Collection[str],
 ) -> tuple[bytes, str]:
-    for name in fixed:
+    claims = {}
+    for name in reserved:
+        for claim in said(own, name):
+            if claim != fixed.get(name):
+                words = claim if isinstance(claim, str) else json.dumps(claim, allow_nan=False)
+                claims[name.replace(".", "_")] = words[:LONGEST_CLAIM]
+    for name in {*fixed, *reserved}:
         own = without(own, name)
+    if reserved:
+        own = {key: value for key, value in own.items() if key.partition(".")[0] != CLAIMS}
+    if claims:
+        own[CLAIMS] = claims
     if own.get("@timestamp") is None:
         moment = line_time(text) or datetime.datetime.fromtimestamp(at, datetime.UTC)
         own["@timestamp"] = moment.isoformat(timespec="milliseconds")

@@ -348,9 +348,12 @@ class Shipper:
             identity = line_id(self.host, log.key, start, raw)
             given = fields | log.source.fields
             fixed = given if log.source.fixed else {}
+            # in nginx's lines client.ip says who a request came from; a version is no claim of origin
+            origin = {*given, "client.ip"} - {"ecs.version"}
+            reserved = sorted(origin) if log.source.fixed else ()
             if self.receiver.named:
                 fixed = fixed | {"event.id": identity}
-            found, timestamp = document(raw, given, at, fixed)
+            found, timestamp = document(raw, given, at, fixed, reserved)
             day = index_day(timestamp, at, self.config["days"])
             yield Line(log.path, log.key, start, start + len(raw), raw, identity, day, found)
 
