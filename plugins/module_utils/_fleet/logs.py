@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.answers import UNREADABLE
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import line
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.events import Events
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import (
@@ -116,6 +117,11 @@ def document(answers: Iterable[Sequence[Any]]) -> dict[str, Any]:
         elif result.get("failed"):
             told["failed"][str(host)] = line(result.get("msg"))
         elif not result.get("skipped"):
+            try:
+                try_out(str(host), result)
+            except UNREADABLE as error:
+                told["failed"][str(host)] = line(f"its answer cannot be read: {error}")
+                continue
             about = {key: result[key] for key in ("since", "until", "step")}
             for app, packed in result["apps"].items():
                 apps.setdefault(app, AppDocument()).add(str(host), packed)
@@ -129,6 +135,32 @@ def document(answers: Iterable[Sequence[Any]]) -> dict[str, Any]:
         "nginx": nginx.told(),
         **told,
     }
+
+
+def try_out(host: str, result: Mapping[str, Any]) -> None:
+    """Add one host's answer up alone. Raises one of UNREADABLE where it is none.
+
+    Added to the others it would leave sums behind that are half of it.
+    """
+    for key, kind in (("since", str), ("until", str), ("step", int), ("incomplete", list)):
+        if not isinstance(result[key], kind):
+            raise TypeError(f"{key} is of another type")
+    whole: dict[str, Any] = {
+        "apps": {},
+        "nginx": [],
+        "unreachable": {},
+        "failed": {},
+        "incomplete": {},
+    }
+    for app, packed in result["apps"].items():
+        alone = AppDocument()
+        alone.add(host, packed)
+        whole["apps"][str(app)] = alone.told()
+    nginx = Events(MESSAGES)
+    nginx.merge(on_host(host, result["nginx"]))
+    whole["nginx"] = nginx.told()
+    about = {key: result[key] for key in ("since", "until", "step")}
+    table({**about, "latency_error": RELATIVE_ERROR, **whole})
 
 
 def table(fleet: Mapping[str, Any]) -> list[str]:

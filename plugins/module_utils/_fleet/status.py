@@ -6,12 +6,20 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.answers import (
+    UNREADABLE,
+    check,
+)
 
 # What Ansible adds to what a module returns.
 OF_ANSIBLE = {"ansible_loop_var", "changed", "failed", "invocation", "item", "warnings"}
 COLUMNS = ("HOST", "APP", "RELEASE", "SINCE", "PROCESSES", "HEALTH", "LAST", "LOCK")
+MOMENT = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z")
+DAYS = re.compile(r"-?[0-9]{1,6}")
 MARK = " *"  # beside what is not the same on every host
 
 
@@ -39,6 +47,15 @@ def document(answers: Iterable[Sequence[Any]]) -> dict[str, Any]:
                 failed.setdefault(str(host), {})[app] = line(result.get("msg"))
             elif not result.get("skipped"):
                 told = {key: value for key, value in result.items() if key not in OF_ANSIBLE}
+                try:
+                    check(told)
+                    row(str(host), app, told, {"releases": {}, "formations": {}})
+                    last_notes(told)
+                    lock_note(told["lock"] or {"reason": ""})
+                except UNREADABLE as error:
+                    reason = line(f"its answer cannot be read: {error}")
+                    failed.setdefault(str(host), {})[app] = reason
+                    continue
                 apps.setdefault(app, {"hosts": {}})["hosts"][str(host)] = told
     for whole in apps.values():
         whole["releases"] = groups(whole["hosts"], release_text)
@@ -51,12 +68,16 @@ def certificates(answers: Iterable[Sequence[Any]]) -> dict[str, dict[str, dict[s
     """When the certificates of each host end.
 
     ``answers`` holds per host its name and the result of a command that printed a line for each
-    certificate: its name, the moment and the days left.
+    certificate: its name, the moment and the days left. What is no such line is passed over.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for host, result in answers:
         for printed in result.get("stdout_lines") or []:
-            name, expires, days = printed.split()
+            match str(printed).split():
+                case [name, expires, days] if DAYS.fullmatch(days) and MOMENT.fullmatch(expires):
+                    pass
+                case _:
+                    continue
             found.setdefault(str(host), {})[name] = {"expires": expires, "days": int(days)}
     return found
 
@@ -69,7 +90,9 @@ def certificate_table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> l
         for name, told in ending.items()
     )
     lines = [("HOST", "CERTIFICATE", "DAYS LEFT", "UNTIL")]
-    lines += [(host, name, str(days), until.replace("T", " ")) for days, host, name, until in rows]
+    lines += [
+        (host, line(name), str(days), until.replace("T", " ")) for days, host, name, until in rows
+    ]
     return ["", *aligned(lines)] if rows else []
 
 

@@ -222,3 +222,62 @@ def test_certificates_come_last_the_one_that_ends_first_on_top() -> None:
         ["app1", "shop", "58", "2026-03-01", "00:00:00Z"],
         ["app1", "blog", "364", "2027-01-01", "00:00:00Z"],
     ]
+
+
+# --- answers that are none -----------------------------------------------------------------------
+
+PROCESS = {"state": "serving", "release": B, "serves": True}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": {}},
+        {"current": ["x"]},
+        {"since": 5},
+        {"formation": {"web": "x"}},
+        {"formation": []},
+        {"processes": {"web-1": "x"}},
+        {"processes": {"web-1": {}}},
+        {"processes": {"web-1": PROCESS | {"memory": "x"}}},
+        {"processes": {"web-1": PROCESS | {"release": 1}}},
+        {"records": {}},
+        {"records": ["x"]},
+        {"records": [{}]},
+        {"records": [{"at": 1, "event": "deploy", "release": A, "outcome": "good"}]},
+        {"records": [{"at": "T", "event": "e", "release": A, "outcome": "good", "durations": {"gate": "x"}}]},
+        {"drift": "x"},
+        {"unwell": [1]},
+        {"lock": "x"},
+        {"lock": {}},
+        {"lock": {"owner": "x", "reason": "", "expired": False, "since": "T"}},
+        {"packages": {"x": []}},
+        {"disk": {"free": "x"}},
+    ],
+)  # fmt: skip
+def test_a_bad_answer_is_the_line_of_its_host(changes: dict[str, Any]) -> None:
+    fleet = document([answer("app1", told(**changes)), answer("app2", told())])
+    assert list(fleet["apps"]["shop"]["hosts"]) == ["app2"]
+    assert fleet["failed"]["app1"]["shop"].startswith("its answer cannot be read: ")
+    lines = table(fleet)
+    assert any(row.split() == ["app1", "shop", "unknown"] for row in lines)
+    assert any("app2" in row and "serving" in row for row in lines)
+
+
+def test_an_answer_without_a_key() -> None:
+    bad = told()
+    del bad["records"]
+    fleet = document([answer("app1", bad)])
+    assert fleet["failed"] == {"app1": {"shop": "its answer cannot be read: records is missing"}}
+
+
+@pytest.mark.parametrize(
+    "printed", ["a b c d", "a b", "", "shop 2026-01-02T03:04:05Z x", "shop soon 5", "shop T 5"]
+)
+def test_a_line_that_is_no_certificate(printed: str) -> None:
+    good = "shop 2026-01-02T03:04:05Z 5"
+    found = certificates(
+        [("app1", {"stdout_lines": [printed, good]}), ("app2", {"stdout_lines": [good]})]
+    )
+    expected = {"shop": {"expires": "2026-01-02T03:04:05Z", "days": 5}}
+    assert found == {"app1": expected, "app2": expected}

@@ -346,3 +346,29 @@ def test_the_text(places: Places) -> None:
         "COUNT  LEVEL  LAST                  PROCESSES  RELEASES  MESSAGE",
         "1      error  2026-01-02T03:00:01Z  web-1      unknown   lost?[{number}J",
     ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"apps": []},
+        {"apps": {"shop": {}}},
+        {"nginx": [{}]},
+        {"since": 5},
+        {"incomplete": "x"},
+        {"requests": {"requests": "x"}},
+        {"timeline": {"soon": {}}},
+        {"slowest": [1]},
+        {"events": 7},
+    ],
+)
+def test_a_bad_answer_is_the_line_of_its_host(places: Places, changes: dict[str, Any]) -> None:
+    put(places.nginx / "shop.access.log", entry(10), 20)
+    good, bad = look(places), look(places)
+    [key] = changes
+    (bad if key in bad else bad["apps"]["shop"]).update(changes)
+    for answers in ([("app1", bad), ("app2", good)], [("app2", good), ("app1", bad)]):
+        found = document(answers)
+        assert found["apps"]["shop"]["hosts"] == {"app2": 1}
+        assert found["failed"]["app1"].startswith("its answer cannot be read: ")
+        assert any("its answer cannot be read" in line for line in table(found))
