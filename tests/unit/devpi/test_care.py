@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import pathlib
 import re
@@ -13,6 +14,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import types
+import zipfile
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -199,6 +202,71 @@ def test_no_second_index_beside_the_first_anywhere() -> None:
     result = subprocess.run(search, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert result.returncode in (0, 1), result.stderr
     assert result.stdout == ""
+
+
+# --- locks that anybody may have uploaded ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "packages = 7",
+        "packages = [1]",
+        "[[packages]]\nversion = '1'",
+        "[[packages]]\nname = 7",
+        "this is none",
+        "a = " + "[" * 100_000,
+    ],
+)
+def test_a_lock_of_another_form_names_nothing(text: str) -> None:
+    assert list(refresh.requirements_of("pylock.toml", text)) == []
+
+
+@pytest.mark.parametrize("wheels", ["7", "[7]", "[{hashes = 7}]", "[{hashes = {sha256 = 7}}]"])
+def test_a_package_without_hashes_allows_none(wheels: str) -> None:
+    text = f"[[packages]]\nname = 'flask'\nwheels = {wheels}\n"
+    assert list(refresh.requirements_of("pylock.toml", text)) == [("flask", frozenset())]
+
+
+def carrying(lock: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("shop-1.0.dist-info/twelvefactor/requirements.txt", lock)
+    return made.getvalue()
+
+
+def test_a_lock_that_unpacks_to_too_much_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refresh.locks_of(carrying(b"flask==1\xff")) == [("requirements.txt", "flask==1\ufffd")]
+    monkeypatch.setattr(refresh, "LARGEST_LOCK", 1000)
+    assert refresh.locks_of(carrying(b"x" * 1001)) == []
+
+
+def test_a_wheel_that_is_none_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "fetch", lambda _url: b"PK this is none")
+    config = types.SimpleNamespace(url="http://index")
+    link = refresh.Link("shop-1.0-py3-none-any.whl", "/x", "")
+    broken: list[str] = []
+    assert list(refresh.locks_in(config, link, broken)) == []
+    assert broken == [
+        "shop-1.0-py3-none-any.whl, whose lock cannot be read: File is not a zip file"
+    ]
+
+
+def test_what_a_broken_wheel_needed_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    def needed(_config: Any, _tags: Any, broken: list[str]) -> Any:
+        broken.append("shop-1.0.whl, whose lock cannot be read")
+        return [refresh.Link("new.whl", "/new.whl", "")]
+
+    (tmp_path / "needed.txt").write_text("old.whl\n")
+    config = types.SimpleNamespace(url="", needed=tmp_path / "needed.txt", pythons=())
+    monkeypatch.setattr(refresh.Config, "read", staticmethod(lambda _path: config))
+    monkeypatch.setattr(refresh, "needed", needed)
+    monkeypatch.setattr(refresh, "mirrored", lambda _config, _link: True)
+    with pytest.raises(SystemExit, match=r"shop-1\.0\.whl, whose lock cannot be read"):
+        refresh.main("x")
+    assert (tmp_path / "needed.txt").read_text() == "new.whl\nold.whl\n"
 
 
 # --- restore -------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ LOCKS = ("requirements.txt", "pylock.toml")
 SIMPLE = "application/vnd.pypi.simple.v1+json"
 TIMEOUT = 120  # seconds, for one answer; devpi fetches the file meanwhile
 LARGEST_BUILD = 1 << 30  # bytes
+LARGEST_LOCK = 16 << 20  # bytes, unpacked
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,20 @@ class Link:
 
 
 def requirements_of(name: str, text: str) -> Iterator[tuple[str, frozenset[str]]]:
-    """Project and the hashes that are allowed for it, of each line or table of a lock."""
+    """Project and the hashes that are allowed for it, of each line or table of a lock.
+
+    What is not of the form of a lock is passed over: anybody who may upload a wheel has written it.
+    """
     if name.endswith(".toml"):
-        for package in tomllib.loads(text).get("packages", []):
-            wheels = [wheel.get("hashes", {}).get("sha256") for wheel in package.get("wheels", [])]
-            yield package["name"], frozenset(filter(None, wheels))
+        try:
+            packages = tomllib.loads(text).get("packages")
+        except (ValueError, RecursionError):
+            return
+        for package in tables(packages):
+            if isinstance(package.get("name"), str):
+                hashes = [wheel.get("hashes") for wheel in tables(package.get("wheels"))]
+                found = [each.get("sha256") for each in hashes if isinstance(each, dict)]
+                yield package["name"], frozenset(each for each in found if isinstance(each, str))
         return
     # A comment ends with its line, whatever that ends with, as for those who install.
     text = re.sub(r"(?m)(?:^|(?<=[ \t]))#.*$", "", text.replace("\r\n", "\n"))
@@ -85,6 +96,11 @@ def requirements_of(name: str, text: str) -> Iterator[tuple[str, frozenset[str]]
         match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
         if match:
             yield match[1], frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
+
+
+def tables(value: Any) -> list[dict[str, Any]]:
+    """The tables of an array of TOML; nothing of another value."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def tags_for(pythons: Iterable[str], platforms: list[str]) -> frozenset[Tag]:
@@ -161,23 +177,36 @@ def own_projects(config: Config, index: str) -> list[str]:
     return sorted(answer["result"].get("projects", []))
 
 
-def locks_in(config: Config, build: Link) -> Iterator[tuple[str, str]]:
+def locks_in(config: Config, build: Link, broken: list[str]) -> Iterator[tuple[str, str]]:
     """Name and text of the lock that a wheel carries in its metadata, where it has one."""
-    content = io.BytesIO(fetch(config.url + urllib.parse.quote(build.path, safe="/+%")))
-    with zipfile.ZipFile(content) as archive:
+    content = fetch(config.url + urllib.parse.quote(build.path, safe="/+%"))
+    try:
+        yield from locks_of(content)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        broken.append(f"{build.filename}, whose lock cannot be read: {error}")
+
+
+def locks_of(content: bytes) -> list[tuple[str, str]]:
+    """The locks of a wheel; one that unpacks to more than any lock has is none."""
+    found = []
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for member in archive.namelist():
-            if member.rpartition("/")[0].endswith(".dist-info/twelvefactor"):
-                name = member.rpartition("/")[2]
-                if name in LOCKS:
-                    yield name, archive.read(member).decode()
+            folder, _slash, name = member.rpartition("/")
+            if folder.endswith(".dist-info/twelvefactor") and name in LOCKS:
+                with archive.open(member) as file:
+                    text = file.read(LARGEST_LOCK + 1)
+                if len(text) <= LARGEST_LOCK:
+                    found.append((name, text.decode("utf-8", "replace")))
+    return found
 
 
-def needed(config: Config, tags: frozenset[Tag]) -> Iterator[Link]:
+def needed(config: Config, tags: frozenset[Tag], broken: list[str]) -> Iterator[Link]:
+    """The files that the newest builds need; ``broken`` gets those builds that do not say."""
     for index in config.indexes:
         for project in own_projects(config, index):
             links = [link for link in links_of(config, index, project) if link.path]
             for build in newest_builds(links, config.builds):
-                for name, text in locks_in(config, build):
+                for name, text in locks_in(config, build, broken):
                     for package, hashes in requirements_of(name, text):
                         for link in links_of(config, index, package):
                             if link.sha256 in hashes and fits(link.filename, tags):
@@ -201,7 +230,7 @@ def main(path: str) -> None:
     problems: list[str] = []
     kept: set[str] = set()
     try:
-        for link in needed(config, tags):
+        for link in needed(config, tags, problems):
             relative = urllib.parse.unquote(link.path).lstrip("/")
             if relative in kept:
                 continue
@@ -215,6 +244,9 @@ def main(path: str) -> None:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, InvalidRequirement) as error:
         # The list of the last run stays: clean.py must not remove what is needed.
         sys.exit(f"refresh: {config.url} was asked what the apps need and it came to {error!r}.")
+    if problems and config.needed.exists():
+        # what a build needs that cannot be read now stays as well
+        kept.update(config.needed.read_text().splitlines())
     part = config.needed.with_suffix(".part")
     part.write_text("".join(f"{name}\n" for name in sorted(kept)))
     part.replace(config.needed)
