@@ -190,3 +190,14 @@ def test_unlocking_by_hand(play, start, hosts, tmp_path):
     said = run.communicate(timeout=3600)[0]
     assert run.returncode == 2
     assert "does not hold the lock of greeter on this host any more" in said
+
+
+def test_the_app_can_neither_open_nor_hold_what_guards_its_releases(hosts):
+    directory = "/var/lib/twelvefactor/flocks"
+    for host in hosts.values():
+        assert host.check_output(f"stat --format '%a %U' {directory}") == "700 root"
+        assert host.file(f"{directory}/greeter-releases").exists
+        opened = host.run(
+            f"runuser --user greeter -- flock --shared {directory}/greeter-releases true"
+        )
+        assert opened.rc != 0

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.logs import document, table
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import (
+    summary as logs_summary,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     Deadline,
     LogError,
@@ -372,3 +375,17 @@ def test_a_bad_answer_is_the_line_of_its_host(places: Places, changes: dict[str,
         assert found["apps"]["shop"]["hosts"] == {"app2": 1}
         assert found["failed"]["app1"].startswith("its answer cannot be read: ")
         assert any("its answer cannot be read" in line for line in table(found))
+
+
+def test_many_logs_of_an_app_are_read_as_far_as_they_may(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_summary, "LOGS", 2)
+    for number in range(5):
+        put(places.logs / "shop" / f"web-{number}.log", f"{iso(BEGIN + 10)} ERROR x\n", 20)
+    assert look(places)["incomplete"] == [
+        f"{places.logs}/shop: 3 logs were not read; 2 are, by their names."
+    ]
+    (places.logs / "other").touch()
+    [trouble] = look(places, "other")["incomplete"]
+    assert "other: cannot be read: Not a directory" in trouble
