@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO, cast
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
@@ -140,8 +141,7 @@ class _Output:
 
 def _read(process: subprocess.Popen[bytes], output: _Output, deadline: float, whole: bool) -> None:
     """Read until nobody can write any more, then wait for the end."""
-    assert process.stdout is not None
-    handle = process.stdout.fileno()
+    handle = cast("IO[bytes]", process.stdout).fileno()  # a pipe, which run() asked for
     with selectors.DefaultSelector() as selector:
         selector.register(handle, selectors.EVENT_READ)
         while True:

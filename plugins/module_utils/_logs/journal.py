@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from typing import IO, cast
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     CHECKED,
@@ -73,17 +74,17 @@ def bounded_lines(
     journalctl: subprocess.Popen[bytes], deadline: Deadline, path: pathlib.Path
 ) -> Iterator[bytes]:
     """Entries, without those that are larger than any that is worth to read: an app may log gigabytes."""
-    assert journalctl.stdout is not None
+    output = cast("IO[bytes]", journalctl.stdout)  # a pipe, which entries() asked for
     for number in itertools.count():
         if number % CHECKED == 0:
             deadline.check(path)
-        line = journalctl.stdout.readline(LONGEST_ENTRY)
+        line = output.readline(LONGEST_ENTRY)
         if not line:
             return
         whole = line.endswith(b"\n")
         while line and not line.endswith(b"\n"):
             deadline.check(path)
-            line = journalctl.stdout.readline(LONGEST_ENTRY)
+            line = output.readline(LONGEST_ENTRY)
         if whole:
             yield line
 
