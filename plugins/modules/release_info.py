@@ -324,7 +324,7 @@ def probe(
     for name in specs:
         # whoever asked ran as the app's user, so that another of its processes may have answered
         match answers.get(name) if isinstance(answers, dict) else answers:
-            case [bool(well), str(answer)]:
+            case [bool() as well, str() as answer]:
                 found[name] = (well, printable(f"{asked[name]}: {answer}")[:300])
             case None:
                 found[name] = (False, f"{asked[name]}: nothing within {limit:g} s")

@@ -141,7 +141,7 @@ class _Output:
 
 def _read(process: subprocess.Popen[bytes], output: _Output, deadline: float, whole: bool) -> None:
     """Read until nobody can write any more, then wait for the end."""
-    handle = cast("IO[bytes]", process.stdout).fileno()  # a pipe, which run() asked for
+    handle = cast(IO[bytes], process.stdout).fileno()  # a pipe, which run() asked for
     with selectors.DefaultSelector() as selector:
         selector.register(handle, selectors.EVENT_READ)
         while True:

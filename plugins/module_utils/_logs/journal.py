@@ -74,7 +74,7 @@ def bounded_lines(
     journalctl: subprocess.Popen[bytes], deadline: Deadline, path: pathlib.Path
 ) -> Iterator[bytes]:
     """Entries, without those that are larger than any that is worth to read: an app may log gigabytes."""
-    output = cast("IO[bytes]", journalctl.stdout)  # a pipe, which entries() asked for
+    output = cast(IO[bytes], journalctl.stdout)  # a pipe, which entries() asked for
     for number in itertools.count():
         if number % CHECKED == 0:
             deadline.check(path)

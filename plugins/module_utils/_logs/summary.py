@@ -213,6 +213,8 @@ class Summary:
     def files(self, directory: pathlib.Path, log: str) -> Iterator[tuple[LogFile, float]]:
         """The files in which lines of the range may be, and the end of the file before each."""
         try:
+            # closed with this generator, which nobody keeps
+            # pylint: disable-next=contextmanager-generator-missing-cleanup
             with opened(directory, log) as files:
                 before = 0.0
                 for file in files:
