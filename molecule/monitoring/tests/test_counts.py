@@ -266,8 +266,8 @@ def test_deploys_are_events(ask):
         ("deploy of shop 1.0-aaaaaaaa", ["deploy", "shop", "shop-good"]),
         ("deploy of shop 2.0-bbbbbbbb failed", ["deploy", "shop", "shop-bad"]),
     ]
-    assert "by ops@controller" in told[0]["data"]
-    assert told[1]["data"].endswith("answers 500")
+    assert told[0]["data"].split("\n") == ["by ops@controller", "on monitoring-d12"]
+    assert told[1]["data"].split("\n")[2:] == ["monitoring-d12: answers 500"]
     for tag, number in (("shop-bad", 1), ("shop-never", 0)):
         query = urllib.parse.urlencode(
             {"target": f'events("{tag}")', "from": "-2h", "format": "json"}

@@ -9,6 +9,8 @@ import pathlib
 import re
 
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles" / "rollout"
 ASKED = re.compile(r"(if|when:|-) rollout_decided\.problems( \| length [>=]+ 0)?")
@@ -42,3 +44,16 @@ def test_a_leak_is_found() -> None:
         "{{ 'failed: ' ~ rollout_decided.problems | join('; ') if rollout_decided.problems else '' }}"
     )
     assert not leaks("{{ 'bad' if rollout_decided.problems else 'good' }}")
+
+
+def test_graphite_gets_a_line_for_each_fact() -> None:
+    loader = DataLoader()
+    tasks = loader.load_from_file(str(ROLE / "tasks" / "announce.yml"), trusted_as_template=True)
+    [task] = [task for task in tasks if task["name"] == "Tell Graphite"]
+    known = {
+        "__rollout_by": "ops@controller",
+        "__rollout_hosts": ["a1", "a2"],
+        "__rollout_reasons": ["a2: answers 500"],
+    }
+    data = Templar(loader, variables=known).template(task["ansible.builtin.uri"]["body"]["data"])
+    assert data.split("\n") == ["by ops@controller", "on a1, a2", "a2: answers 500"]
