@@ -10,7 +10,7 @@ import pathlib
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish.isolation import isolated
 
-HOME = pathlib.Path("/work/home")
+HOME = pathlib.Path("/build/home")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ HOME = pathlib.Path("/work/home")
     ],
 )
 def test_what_a_build_does_not_see(name: str) -> None:
-    assert isolated({name: "x"}, HOME, own_sources=False) == {"HOME": "/work/home"}
+    assert isolated({name: "x"}, HOME, own_sources=False) == {"HOME": "/build/home"}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_a_build_does_not_see(name: str) -> None:
     ],
 )
 def test_what_a_build_sees(name: str) -> None:
-    assert isolated({name: "x"}, HOME, own_sources=True) == {"HOME": "/work/home", name: "x"}
+    assert isolated({name: "x"}, HOME, own_sources=True) == {"HOME": "/build/home", name: "x"}
 
 
 @pytest.mark.parametrize("name", ["UV_INDEX", "PIP_INDEX_URL", "UV_INDEX_COMPANY_PASSWORD"])
@@ -57,7 +57,7 @@ def test_sources_of_the_controller_count_where_no_index_is_given(name: str) -> N
 
 def test_what_uv_has_of_the_user(tmp_path: pathlib.Path) -> None:
     found = isolated({"HOME": str(tmp_path)}, HOME, own_sources=False)
-    assert found == {"HOME": "/work/home", "UV_CACHE_DIR": f"{tmp_path}/.cache/uv"}
+    assert found == {"HOME": "/build/home", "UV_CACHE_DIR": f"{tmp_path}/.cache/uv"}
     config = tmp_path / ".config" / "uv" / "uv.toml"
     config.parent.mkdir(parents=True)
     config.touch()
