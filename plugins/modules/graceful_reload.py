@@ -15,8 +15,8 @@ description:
     starts the release next to the old one and lets it prove itself on a socket of its own. When the
     last of them is through, all switch, wait for the old connections to end and stop the old
     processes.
-  - Succeeds when every process of the formation runs the release, by the word of its pivot and by
-    the environment of the process in C(/proc), and nginx on this host passes a request to it.
+  - Succeeds when every process of the formation runs the release, as its pivot reports and the
+    environment of the process in C(/proc) shows, and nginx on this host passes a request to it.
   - When one does not get there, all go back to the release that served before, and the module fails
     with the reason, the health check's answer and the last lines that the process wrote.
   - What happened is appended to C(/srv/<app>/releases.jsonl), which is what a rollback goes by.

@@ -10,8 +10,8 @@ module: release_info
 short_description: Tell which releases of an app a host has, and what really runs
 version_added: "0.1.0"
 description:
-  - Tells what is installed, what C(current) names, what every process runs by the word of its pivot
-    and of the kernel, how web processes answer their health check, what the record says, and who
+  - Tells what is installed, what C(current) names, what every process runs as its pivot and
+    the kernel report it, how web processes answer their health check, what the record says, and who
     holds the deploy lock.
   - Works on a host that has only a part of it, or nothing, and never changes anything.
 author: twelvefactor.deploy contributors (@twelvefactor)

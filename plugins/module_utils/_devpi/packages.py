@@ -106,8 +106,8 @@ def check_project_name(name: str) -> str:
     """The rule of PEP 508."""
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name):
         raise DevpiError(
-            f"{name!r} is no name of a project: letters, digits, -, . and _, and none of the three "
-            "at either end."
+            f"Invalid project name {name!r}: use only letters, digits, '-', '.' and '_', and begin and "
+            "end with a letter or digit."
         )
     return name
 

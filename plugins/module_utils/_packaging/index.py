@@ -119,7 +119,7 @@ class Index:
         try:
             parts = urllib.parse.urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-                raise ValueError  # so does parts.port for what is no number
+                raise ValueError  # parts.port raises it, too, for a port that is not a number
             shown = parts._replace(netloc=parts.netloc.rpartition("@")[2])
             self.shown = urllib.parse.urlunsplit(shown).rstrip("/") + "/"
             context = ssl.create_default_context(cafile=ca_path)

@@ -21,7 +21,7 @@ UNDERWAY = frozenset({*STEPS, STOPPING})
 
 @dataclass(frozen=True)
 class Seen:
-    """One process, by the word of its pivot and of the kernel."""
+    """One process, as its pivot and the kernel report it."""
 
     name: str
     state: str | None = None  # None: there is no such pivot

@@ -304,7 +304,7 @@ def test_a_name_is_reserved_until_its_first_upload(
 def test_what_cannot_be_reserved(devpi: Devpi, company: None) -> None:
     reserve = {"state": "reserved", **COMPANY}
     bad = devpi.run("devpi_package", index="company/prod", name="-x", **reserve)
-    assert "'-x' is no name of a project" in bad.message
+    assert "Invalid project name '-x'" in bad.message
     mirror = devpi.run("devpi_package", index="root/pypi", name="shop", **reserve)
     assert "root/pypi is a mirror of another index" in mirror.message
 

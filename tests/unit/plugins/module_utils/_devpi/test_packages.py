@@ -92,7 +92,7 @@ def test_names_of_projects(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "-x", "x.", "a b", "a/b", "ü"])
 def test_what_is_no_name_of_a_project(name: str) -> None:
-    with pytest.raises(DevpiError, match="is no name of a project"):
+    with pytest.raises(DevpiError, match="Invalid project name"):
         check_project_name(name)
 
 
