@@ -79,15 +79,15 @@ def rollout_decision(
         ]
     if unreachable != "go_on":
         problems += [f"{host}: cannot be reached any more" for host in lost]
-    first = states[0].switch if states else {}
+    moved = [state.switch for state in states if state.switch.get("changed")]
     return {
         "go_on": not problems,
         "problems": problems,
         "lost": lost,
         "held": [state.host for state in states if state.held],
         "release": next((state.release for state in states if state.release), ""),
-        "previous": first.get("previous"),
-        "changed": bool(first.get("changed")),
+        "previous": (moved or [state.switch for state in states] or [{}])[0].get("previous"),
+        "changed": bool(moved),
         "put_back": {
             state.host: state.switch["previous"]
             for state in states

@@ -189,11 +189,14 @@ def test_what_is_announced() -> None:
     decided = decide()
     assert (decided["release"], decided["previous"]) == ("2.0-b", "1.0-a")
     assert decided["changed"] is True
-    assert decide(a=host(switch=SERVED_2))["changed"] is False
+    assert decide(**dict.fromkeys("abc", host(switch=SERVED_2)))["changed"] is False
+    # a host that has joined the fleet is the only one that moves
+    joined = decide(a=host(switch=SERVED_2), c=host(switch=SERVED_2))
+    assert (joined["changed"], joined["previous"]) == (True, "1.0-a")
     # the first host was refused before anything was installed there
     nothing = host("no space", app_release={})
     assert decide(a=nothing)["release"] == "2.0-b"
-    assert decide(a=nothing)["previous"] is None
+    assert decide(**dict.fromkeys("abc", nothing))["previous"] is None
     assert decide(**dict.fromkeys("abc", nothing))["release"] == ""
     # in check mode on a host that does not reach the index yet
     unknown = host(app_release={"release": None})
