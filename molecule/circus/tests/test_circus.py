@@ -205,6 +205,32 @@ def test_one_process_without_memory_does_not_end_the_others(host):
     assert host.check_output("systemctl show --value -p OOMPolicy circus@bell") == "continue"
 
 
+def test_an_app_takes_no_more_of_the_host_than_its_limits(host):
+    """Of the kernel's part of it only what a container has: the unit says what systemd was told."""
+    shown = host.check_output(
+        "systemctl show --property MemoryMax,TasksMax,CPUWeight,OOMScoreAdjust circus@bell"
+    )
+    assert dict(line.split("=") for line in shown.splitlines()) == {
+        "MemoryMax": str(1 << 30),
+        "TasksMax": "1000",
+        "CPUWeight": "100",
+        "OOMScoreAdjust": "500",
+    }
+    child = status(host)["child"]
+    assert host.file(f"/proc/{child}/oom_score_adj").content_string.strip() == "500"
+
+
+def test_an_app_has_a_shared_memory_of_its_own(host):
+    inside = f"nsenter --target {status(host)['child']} --mount -- runuser -u bell --"
+    host.check_output("touch /dev/shm/of-the-host")
+    host.check_output(f"{inside} touch /dev/shm/of-the-app")
+    assert host.check_output(f"{inside} ls /dev/shm") == "of-the-app"
+    assert host.run("ls /dev/shm/of-the-app").rc != 0
+    full = host.run(f"{inside} dd if=/dev/zero of=/dev/shm/of-the-app bs=1M count=65")
+    assert "No space left on device" in full.stderr
+    host.check_output(f"{inside} rm /dev/shm/of-the-app; rm /dev/shm/of-the-host")
+
+
 def test_stopping_leaves_nothing_behind(host):
     host.check_output("systemctl stop circus@bell")
     assert host.run("pgrep --uid bell").stdout == ""

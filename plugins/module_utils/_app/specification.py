@@ -133,6 +133,35 @@ SETTINGS: Mapping[str, Setting] = {
         type="dict",
         default={},
     ),
+    "limits": Setting(
+        meaning=(
+            (
+                "What all processes of the app together may take of a host. Options that are not given "
+                "are those of C(circus_limits) of the role C(circus)."
+            ),
+        ),
+        readers=("app",),
+        type="dict",
+        default={},
+        options={
+            "memory": Setting(
+                meaning=(
+                    (
+                        "Memory in bytes (V(512M), V(4G)) or as a part of the host's (V(50%)). The "
+                        "kernel ends a process that takes more. V(infinity) for no limit."
+                    ),
+                )
+            ),
+            "tasks": Setting(meaning=("Processes and threads.",), type="int"),
+            "cpu_weight": Setting(
+                meaning=("Share of a busy CPU, 1 to 10000. Other services of the host have 100.",),
+                type="int",
+            ),
+            "shared_memory": Setting(
+                meaning=("Size of the app's own C(/dev/shm). It counts as memory, too.",)
+            ),
+        },
+    ),
     "health_path": Setting(
         meaning=("Path that answers 2xx when the app works.",), readers=("app",), default="/"
     ),
