@@ -77,6 +77,12 @@ options:
       - Without it, the C(index-url) that C(PIP_INDEX_URL) in the task's environment or
         C(/etc/pip.conf) names, or else the public index.
     type: str
+  netrc:
+    description:
+      - File of C(machine HOST login USER password PASSWORD), for an index that asks for a login and whose
+        O(index_url) has none. It need not exist. An entry C(default) is not used.
+    type: path
+    default: /etc/twelvefactor/netrc
   ca_path:
     description:
       - File with the certificates of the certificate authorities that the index is trusted by.
@@ -212,9 +218,8 @@ from typing import Any
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._locked_environment.installer import (
     Installer,
-    check_index_url,
     describe,
-    host_index_url,
+    index_to_use,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._locked_environment.plan import (
     Found,
@@ -238,6 +243,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "lock": {"type": "str"},
     "python": {"type": "path", "default": "/usr/bin/python3"},
     "index_url": {"type": "str", "no_log": True},
+    "netrc": {"type": "path", "default": "/etc/twelvefactor/netrc"},
     "ca_path": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
     "no_binary": {"type": "list", "elements": "str", "default": []},
     "files": {"type": "dict", "default": {}},
@@ -263,7 +269,7 @@ def read_request(params: dict[str, Any], *, check: bool) -> Request | None:
 
 def make_installer(params: dict[str, Any]) -> Installer:
     return Installer(
-        index_url=check_index_url(params["index_url"] or host_index_url()),
+        index_url=index_to_use(params["index_url"], params["netrc"]),
         ca_path=params["ca_path"],
         timeout=params["timeout"],
         request_timeout=params["request_timeout"],

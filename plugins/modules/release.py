@@ -72,6 +72,13 @@ options:
       - It must hold the app's own wheel and a wheel of everything that the lock names for this
         host; other files in it do not matter. Nothing is asked over the network.
     type: path
+  netrc:
+    description:
+      - File with the login of an index whose O(index_url) has none, in lines
+        C(machine HOST login USER password PASSWORD). It need not exist. An entry C(default) is not
+        used.
+    type: path
+    default: /etc/twelvefactor/netrc
   ca_path:
     description: File with the CA certificates that the index is verified with, in PEM.
     type: path
@@ -262,6 +269,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.env
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
     Index,
     Unreachable,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.login import (
+    with_login_of_host,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
     Environment,
@@ -618,6 +628,7 @@ def main() -> None:
             "package": {"type": "str"},
             "index_url": {"type": "str", "no_log": True},
             "wheelhouse": {"type": "path"},
+            "netrc": {"type": "path", "default": "/etc/twelvefactor/netrc"},
             "ca_path": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
             "requirements": {"type": "str"},
             "processes": {"type": "dict"},
@@ -649,6 +660,7 @@ def main() -> None:
     )
     params = module.take_params()
     try:
+        params["index_url"] = with_login_of_host(params["index_url"], params["netrc"])
         home = AppHome.of(module.params["app"], foreseen=module.check_mode)
         with home.locked():
             result = (

@@ -236,6 +236,23 @@ def test_a_permit_for_one_thing_opens_no_other(client: Host, host: str) -> None:
         assert "treasure-1.0.0" not in body
 
 
+@pytest.mark.parametrize("host", ["devpi-d12", "devpi-d13"])
+def test_an_index_is_closed_unless_told_otherwise(client: Host, host: str) -> None:
+    """Every user reads it, and with a token that can do nothing else the machines do."""
+    token = named(host).check_output("cat /etc/devpi/reader.token")
+    pages = "/company/plain/+simple/"
+    asked = [
+        asking(pages, host=host),
+        asking(pages, f"--user 'auditor:{PASSWORDS['auditor']}'", host=host),
+        asking(pages, f"--user 'hosts:{token}'", host=host),
+        asking("/company/closed/+simple/", f"--user 'hosts:{token}'", host=host),
+        asking("/company/plain", f"--user 'hosts:{token}' --request DELETE", host=host),
+    ]
+    answered = client.check_output("; ".join(asked)).split()
+    assert answered[:4] == ["401", "200", "200", "200"]
+    assert answered[4] in ("401", "403")
+
+
 def test_what_strangers_have_no_use_for_is_closed(client: Host, replica: Host) -> None:
     assert status(client, "/+status") == "403"
     assert status(client, "/+api") == "200"

@@ -33,6 +33,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.env
     explain,
     yanked,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.login import (
+    with_login_of_host,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
     INTROSPECTION,
 )
@@ -139,6 +142,11 @@ def check_index_url(url: str | None) -> str | None:
             "password / and @ are written as %2F and %40."
         )
     return url
+
+
+def index_to_use(url: str | None, netrc: str) -> str | None:
+    """``url``, or that of the whole host, with a login of the file ``netrc`` where it has none."""
+    return with_login_of_host(check_index_url(url or host_index_url()), netrc)
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ def test_a_lock_that_unpacks_to_too_much_is_none(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_wheel_that_is_none_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refresh, "fetch", lambda _url: b"PK this is none")
+    monkeypatch.setattr(refresh, "fetch", lambda _config, _url: b"PK this is none")
     config = types.SimpleNamespace(url="http://index")
     link = refresh.Link("shop-1.0-py3-none-any.whl", "/x", "")
     broken: list[str] = []
@@ -262,6 +262,7 @@ def test_what_a_broken_wheel_needed_stays(
     (tmp_path / "needed.txt").write_text("old.whl\n")
     config = types.SimpleNamespace(url="", needed=tmp_path / "needed.txt", pythons=())
     monkeypatch.setattr(refresh.Config, "read", staticmethod(lambda _path: config))
+    monkeypatch.setattr(refresh, "log_in", lambda config: config)
     monkeypatch.setattr(refresh, "needed", needed)
     monkeypatch.setattr(refresh, "mirrored", lambda _config, _link: True)
     with pytest.raises(SystemExit, match=r"shop-1\.0\.whl, whose lock cannot be read"):

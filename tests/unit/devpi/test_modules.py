@@ -343,6 +343,26 @@ def test_an_index_for_some_readers(devpi: Devpi, company: None, tmp_path: pathli
 # --- tokens --------------------------------------------------------------------------------------
 
 
+def test_the_token_of_the_hosts_reads_what_every_user_may_and_does_nothing_else(
+    devpi: Devpi, company: None, tmp_path: pathlib.Path
+) -> None:
+    devpi.run("devpi_user", name="hosts", password="hush hosts")
+    index = {"name": "company/inner", "bases": [], "acl_upload": ["company", "hosts"]}
+    assert not devpi.run("devpi_index", acl_read=[":AUTHENTICATED:"], **index).failed
+    wheels = [str(wheel(tmp_path, name, "1.0.0")) for name in ("inner", "other")]
+    url = devpi.run("devpi_package", index="company/inner", path=wheels[0], **COMPANY).result["url"]
+    file = url.removeprefix(devpi.url)
+    path = tmp_path / "hosts"
+    done = devpi.run("devpi_token", user="hosts", path=str(path), allowed=["pkg_read"], days=3650)
+    assert not done.failed, done.message
+    token = path.read_text().strip()
+    assert status(devpi, file) in (401, 403)
+    assert status(devpi, file, "hosts", token) == 200
+    login = {"login_user": "hosts", "login_password": token}
+    assert devpi.run("devpi_package", index="company/inner", path=wheels[1], **login).failed
+    assert devpi.run("devpi_user", name="hosts", password="taken", **login).failed
+
+
 def test_a_token_comes_is_kept_changes_and_goes(
     devpi: Devpi, company: None, tmp_path: pathlib.Path
 ) -> None:

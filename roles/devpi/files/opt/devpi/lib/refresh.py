@@ -10,6 +10,7 @@ the Pythons asked for. What is needed is left in a file, for clean.py to spare.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import pathlib
@@ -22,7 +23,7 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -47,6 +48,9 @@ class Config:
     requirements_index: str  # where those come from
     pythons: tuple[str, ...]
     builds: int  # of each project, the newest ones
+    user: str  # who may read the indexes
+    password: str
+    login: dict[str, str] = field(default_factory=dict)  # what a request says of that
 
     @staticmethod
     def read(path: pathlib.Path) -> Config:
@@ -149,17 +153,28 @@ def newest_builds(links: Iterable[Link], count: int) -> list[Link]:
 # --- the server ----------------------------------------------------------------------------------
 
 
-def fetch(url: str, accept: str = "*/*") -> bytes:
-    request = urllib.request.Request(url, headers={"Accept": accept})
+def fetch(config: Config, url: str, accept: str = "*/*", body: bytes | None = None) -> bytes:
+    headers = {"Accept": accept, **config.login}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    request = urllib.request.Request(url, body, headers)
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
         content: bytes = response.read(LARGEST_BUILD)
     return content
 
 
+def log_in(config: Config) -> Config:
+    """``config`` with a login for the time of this run: devpi hashes a password anew each time."""
+    words = json.dumps({"user": config.user, "password": config.password}).encode()
+    token = json.loads(fetch(config, f"{config.url}/+login", "application/json", words))
+    login = f"{config.user}:{token['result']['password']}".encode()
+    return replace(config, login={"X-Devpi-Auth": base64.b64encode(login).decode()})
+
+
 def links_of(config: Config, index: str, project: str) -> list[Link]:
     page = f"{config.url}/{index}/+simple/{canonicalize_name(project)}/"
     try:
-        files = json.loads(fetch(page, SIMPLE))["files"]
+        files = json.loads(fetch(config, page, SIMPLE))["files"]
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return []
@@ -173,13 +188,13 @@ def links_of(config: Config, index: str, project: str) -> list[Link]:
 
 
 def own_projects(config: Config, index: str) -> list[str]:
-    answer = json.loads(fetch(f"{config.url}/{index}", "application/json"))
+    answer = json.loads(fetch(config, f"{config.url}/{index}", "application/json"))
     return sorted(answer["result"].get("projects", []))
 
 
 def locks_in(config: Config, build: Link, broken: list[str]) -> Iterator[tuple[str, str]]:
     """Name and text of the lock that a wheel carries in its metadata, where it has one."""
-    content = fetch(config.url + urllib.parse.quote(build.path, safe="/+%"))
+    content = fetch(config, config.url + urllib.parse.quote(build.path, safe="/+%"))
     try:
         yield from locks_of(content)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -230,6 +245,7 @@ def main(path: str) -> None:
     problems: list[str] = []
     kept: set[str] = set()
     try:
+        config = log_in(config)
         for link in needed(config, tags, problems):
             relative = urllib.parse.unquote(link.path).lstrip("/")
             if relative in kept:
@@ -237,7 +253,7 @@ def main(path: str) -> None:
             kept.add(relative)
             if not mirrored(config, link):
                 try:
-                    fetch(config.url + urllib.parse.quote(link.path, safe="/+%"))
+                    fetch(config, config.url + urllib.parse.quote(link.path, safe="/+%"))
                     fetched += 1
                 except (OSError, ValueError) as error:
                     problems.append(f"{link.filename}: {error}")
