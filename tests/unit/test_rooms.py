@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "_devpi": {"_errors", "_http"},
     "_sentry": {"_errors", "_http"},
     "_release": {"_errors", "_host", "_packaging", "_build"},
-    "_publish": {"_errors", "_host", "_packaging", "_build"},
+    "_publish": {"_errors", "_host", "_http", "_packaging", "_build"},
     "_processes": {"_errors", "_host", "_build", "_release", "_deploy_lock"},
     "_logs": {"_errors", "_release.record"},
     "_fleet": {"_logs"},
@@ -50,10 +50,6 @@ NOT_YET: dict[str, tuple[set[str], str]] = {
         {"_processes", "_release"},
         "the reload itself is to be _processes/switch",
     ),
-    "modules.publish_tools": (
-        {"_host", "_http", "_packaging"},
-        "the installation of tools is to be _publish/toolchain",
-    ),
     "modules.release": (
         {"_build", "_host", "_packaging", "_release"},
         "the installation of a release is to be _release/install",
@@ -61,10 +57,6 @@ NOT_YET: dict[str, tuple[set[str], str]] = {
     "modules.release_info": (
         {"_deploy_lock", "_host", "_processes", "_release"},
         "the look at a host is to be _processes/inspection",
-    ),
-    "modules.vulnerability_audit": (
-        {"_build", "_host", "_packaging", "_publish"},
-        "the audit itself is to be _publish/audit",
     ),
 }
 

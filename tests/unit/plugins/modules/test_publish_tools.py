@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish import toolchain
 from ansible_collections.twelvefactor.deploy.plugins.modules import publish_tools
 
 
@@ -43,9 +44,9 @@ def test_made_once(
     installer: str, call: Any, params: dict[str, Any], index: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if installer == "pip":
-        monkeypatch.setattr(publish_tools, "find_uv", lambda _given: None)
+        monkeypatch.setattr(toolchain, "find_uv", lambda _given: None)
     else:
-        assert publish_tools.find_uv(None)
+        assert toolchain.find_uv(None)
     check = call(publish_tools.main, check=True, **params)
     assert check.result["changed"] is True
     assert not pathlib.Path(params["directory"]).exists()
@@ -121,10 +122,10 @@ def test_cannot_be_made(
 
 
 def test_uv_beside_the_python_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert publish_tools.find_uv("/opt/uv") == "/opt/uv"
+    assert toolchain.find_uv("/opt/uv") == "/opt/uv"
     monkeypatch.setenv("PATH", "/nonexistent")
     beside = shutil.which("uv", path=str(pathlib.Path(sys.executable).parent))
-    assert publish_tools.find_uv(None) == beside
+    assert toolchain.find_uv(None) == beside
 
 
 def test_credentials_of_the_index_are_not_shown(
@@ -149,7 +150,7 @@ def test_a_certificate_that_is_not_trusted_names_the_variables(
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("PIP_RETRIES", "0")
     if installer == "pip":
-        monkeypatch.setattr(publish_tools, "find_uv", lambda _given: None)
+        monkeypatch.setattr(toolchain, "find_uv", lambda _given: None)
     server.start(certificate)
     lock = tmp_path / "tools.txt"
     lock.write_text(f"twine==7.0 --hash=sha256:{'0' * 64}\n")
