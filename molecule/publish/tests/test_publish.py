@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import io
@@ -14,6 +15,7 @@ import re
 import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
@@ -40,11 +42,17 @@ def find_address(tree: dict) -> str | None:
 
 
 INDEX = f"https://{find_address(HOSTS)}/company/prod/+simple"
+USER, PASSWORD = "company", "correct horse battery company"
+READABLE = INDEX.replace("://", f"://{USER}:{urllib.parse.quote(PASSWORD)}@")
 
 
-def get(url: str) -> bytes:
+def get(url: str, login: bool = True) -> bytes:
     context = ssl.create_default_context(cafile=str(STATE / "index-ca.pem"))
-    with urllib.request.urlopen(url, timeout=120, context=context) as response:
+    word = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    request = urllib.request.Request(
+        url, headers={"Authorization": f"Basic {word}"} if login else {}
+    )
+    with urllib.request.urlopen(request, timeout=120, context=context) as response:
         return response.read()
 
 
@@ -162,7 +170,7 @@ def test_uv_installs_it_with_every_hash(app: str, tmp_path: pathlib.Path) -> Non
     own = f"{app}=={APPS[app]} --hash=sha256:{hashlib.sha256(wheel(app)).hexdigest()}\n"
     lock.write_text(member(app, "twelvefactor/requirements.txt") + own)
     install = ["pip", "install", "--require-hashes", "--no-deps", "--target", tmp_path / "site"]
-    index = ["--no-config", "--default-index", f"{INDEX}/", "--requirements", lock]
+    index = ["--no-config", "--default-index", f"{READABLE}/", "--requirements", lock]
     environment = {"SSL_CERT_FILE": str(STATE / "index-ca.pem"), "HOME": str(tmp_path)}
     command(TOOLS / "uv", *install, *index, "--python", sys.executable, env=environment)
     said = command(
@@ -174,6 +182,13 @@ def test_uv_installs_it_with_every_hash(app: str, tmp_path: pathlib.Path) -> Non
     assert "200 OK" in said
 
 
+def test_nobody_reads_what_was_published_without_a_login() -> None:
+    url = next(iter(files("modern").values())).partition("#")[0]
+    for closed in (f"{INDEX}/modern/", url):
+        with pytest.raises(urllib.error.HTTPError, match=r"401|403"):
+            get(closed, login=False)
+
+
 def test_the_index_has_the_bytes_of_every_later_build(tmp_path: pathlib.Path) -> None:
     """From another clone, by another umask, without a cache: the module as CI would run it."""
     clone = tmp_path / "clone"
@@ -183,7 +198,7 @@ def test_the_index_has_the_bytes_of_every_later_build(tmp_path: pathlib.Path) ->
     params = {
         "source": str(clone),
         "output": str(tmp_path / "dist"),
-        "index_url": f"{INDEX}/",
+        "index_url": f"{READABLE}/",
         "ca_path": str(STATE / "index-ca.pem"),
         "tools": str(TOOLS),
         "environment": {"UV_NO_CACHE": "1"},
