@@ -67,8 +67,8 @@ def test_publishing(login: dict[str, Any], tools: str, index: str, tools_from: s
         ({"index": ["i"]}, {"devpi_secret": "s"}, TOKEN, ("hosts", "pypi-AgEIx_-")),
         # `platform` alone: what the host has, stays
         ({"index": ["i"]}, {"devpi_secret": "s"}, None, None),
-        # check mode, before there is a token
-        ({"index": ["i"]}, {"devpi_secret": "s"}, {"failed": True}, None),
+        # without the plugin for tokens
+        ({"index": ["i"]}, {"index_reader": OWN}, {"msg": "not found"}, ("ops", OWN["password"])),
         # the index makes the user that the inventory names
         ({"index": ["i"]}, {"index_reader": OWN}, TOKEN, ("ops", "pypi-AgEIx_-")),
         # an index that others run
