@@ -31,3 +31,12 @@ def make_directory(path: pathlib.Path, mode: int, uid: int, gid: int) -> None:
     path.mkdir(mode=0o700)
     os.chown(path, uid, gid)
     path.chmod(mode)
+
+
+def sync_directory(path: pathlib.Path) -> None:
+    """What was made, renamed or removed in a directory is so after a power cut, too."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

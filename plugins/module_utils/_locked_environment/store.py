@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
+    sync_directory,
     write_atomically,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
@@ -152,7 +153,7 @@ class Store:
             os.replace(link, self.path)
         else:
             self._replace_directory(link)
-        _fsync(self.path.parent)
+        sync_directory(self.path.parent)
 
     def _replace_directory(self, link: pathlib.Path) -> None:
         try:
@@ -281,11 +282,3 @@ def exchange(one: pathlib.Path, other: pathlib.Path) -> None:
     ):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(other))
-
-
-def _fsync(directory: pathlib.Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of a program, together in a directory that is named by their content."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import stat
+from collections.abc import Mapping
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
+    make_directory,
+    sync_directory,
+    write_atomically,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, exclusive
+
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+FILE_MODE, DIRECTORY_MODE = 0o644, 0o755
+TIMEOUT = 60.0  # seconds that another run is waited for
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    path: pathlib.Path  # of the link
+    files: Mapping[str, str]  # content by name
+
+    @property
+    def directory(self) -> pathlib.Path:
+        """Named by names and contents, each of which ends where it ends."""
+        made = hashlib.sha256(repr(sorted(self.files.items())).encode())
+        return self.path.with_name(f"{self.path.name}-{made.hexdigest()[:12]}")
+
+    @property
+    def states(self) -> dict[str, str]:
+        """What ``states`` has to find."""
+        owner = f"user {os.geteuid()}"
+        found = {".": f"{DIRECTORY_MODE:04o} {owner}"}
+        for name, content in self.files.items():
+            digest = hashlib.sha256(content.encode()).hexdigest()
+            found[name] = f"{FILE_MODE:04o} {owner} sha256:{digest}"
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    request: Request
+    target: str  # what the link names; empty: there is none
+    before: Mapping[str, str]  # states of what the link names
+    made: Mapping[str, str]  # states of what is to be named
+    removed: tuple[str, ...]  # directories that nothing can start from any more
+
+    @property
+    def changed(self) -> bool:
+        directory = self.request.directory
+        return self.target != directory.name or self.made != self.request.states
+
+    def diff(self) -> dict[str, str]:
+        path = self.request.path
+        return {
+            "before_header": f"{path} -> {self.target}" if self.target else f"{path} (absent)",
+            "after_header": f"{path} -> {self.request.directory.name}",
+            "before": _lines(self.before),
+            "after": _lines(self.request.states),
+        }
+
+
+def make_request(path: str, files: Mapping[str, object]) -> Request:
+    """The module's parameters, or DeployError for what cannot be meant."""
+    if not os.path.isabs(path) or os.path.normpath(path) != path or path == "/":
+        raise DeployError(f"path must be absolute and without '..', not {path!r}.")
+    if not files:
+        raise DeployError(f"files must name at least one file for {path}.")
+    for name, content in files.items():
+        if not FILE_NAME.fullmatch(name):
+            raise DeployError(
+                f"Invalid file name {name!r} in files: use only letters, digits, '_', '-' and '.', "
+                "and no directories."
+            )
+        if not isinstance(content, str):
+            raise DeployError(f"The content of {name} in files must be text.")
+    return Request(pathlib.Path(path), {name: str(content) for name, content in files.items()})
+
+
+def make_plan(request: Request) -> Plan:
+    """Read what is there, and decide. Writes nothing."""
+    path, directory = request.path, request.directory
+    target = ""
+    if path.is_symlink():
+        target = os.readlink(path)
+    elif path.exists():
+        raise DeployError(f"{path} is not a link. Move away what is there; nothing was changed.")
+    made = states(directory)
+    plan = Plan(request, target, states(path.parent / target) if target else {}, made, ())
+    if not plan.changed:
+        return plan
+    # Who has read the link a moment ago still reads from there.
+    kept = {directory.name, target}
+    return dataclasses.replace(plan, removed=tuple(sorted(_versions(path) - kept)))
+
+
+def _versions(path: pathlib.Path) -> set[str]:
+    """The directories that stand beside the link, by name."""
+    pattern = re.compile(rf"{re.escape(path.name)}-[0-9a-f]{{12}}")
+    try:
+        names = os.listdir(path.parent)
+    except FileNotFoundError:  # in check mode it may be for another task to make
+        return set()
+    return {name for name in names if pattern.fullmatch(name)}
+
+
+def states(directory: pathlib.Path) -> dict[str, str]:
+    """Mode, owner and content of a directory and of what is in it; nothing where it is none."""
+    if directory.is_symlink() or not directory.is_dir():
+        return {}
+    found = {}
+    for path in (directory, *sorted(directory.iterdir())):
+        seen = path.lstat()
+        words = [f"{stat.S_IMODE(seen.st_mode):04o}", f"user {seen.st_uid}"]
+        if stat.S_ISREG(seen.st_mode):
+            words.append(f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}")
+        elif path != directory:
+            words.append("no file")
+        found["." if path == directory else path.name] = " ".join(words)
+    return found
+
+
+def _lines(found: Mapping[str, str]) -> str:
+    return "".join(f"{name} {words}\n" for name, words in sorted(found.items()))
+
+
+def apply(request: Request) -> Plan:
+    """Make it so. The link names a directory that is complete, at any moment and after a crash."""
+    name = str(request.path).strip("/").replace("/", "-")
+    try:
+        with exclusive(f"program_directory-{name}", TIMEOUT):
+            plan = make_plan(request)
+            if plan.changed:
+                _fill(plan)
+                _flip(request)
+                for each in plan.removed:
+                    _remove(request.path.with_name(each))
+    except Busy:
+        raise DeployError(
+            f"Another run has been working on {request.path} for {TIMEOUT:g} s. Wait for its end."
+        ) from None
+    return plan
+
+
+def _fill(plan: Plan) -> None:
+    request, directory = plan.request, plan.request.directory
+    uid, gid = os.geteuid(), os.getegid()
+    if not request.path.parent.exists():
+        make_directory(request.path.parent, DIRECTORY_MODE, uid, gid)
+    if not plan.made:
+        _remove(directory)
+        make_directory(directory, DIRECTORY_MODE, uid, gid)
+    os.chown(directory, uid, gid)
+    directory.chmod(DIRECTORY_MODE)
+    for name, wanted in request.states.items():
+        if name != "." and plan.made.get(name) != wanted:
+            if plan.made.get(name, "").endswith("no file"):
+                _remove(directory / name)
+            write_atomically(directory / name, request.files[name], FILE_MODE, gid)
+    for name in sorted(plan.made.keys() - request.states.keys()):
+        _remove(directory / name)
+    sync_directory(directory)
+
+
+def _flip(request: Request) -> None:
+    path = request.path
+    new = path.with_name(f".{path.name}.new")
+    _remove(new)
+    new.symlink_to(request.directory.name)
+    os.replace(new, path)
+    sync_directory(path.parent)
+
+
+def _remove(path: pathlib.Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
