@@ -267,7 +267,7 @@ TOLD = ("version", "installed_at", "python")
 PYTHON = "/usr/bin/python3"
 PROBE_TIMEOUT = 5.0  # seconds, for connecting and for each read
 # As the app's user, because a socket's name may lead to any socket that the app likes. It is asked
-# as the pivot asks it (roles/circus/files/pivot.py).
+# as the pivot asks it (roles/circus/files/pivot).
 PROBE = """
 import http.client, json, socket, sys, threading
 answers = {}

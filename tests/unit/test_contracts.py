@@ -37,12 +37,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.confi
     check_options,
 )
 from ansible_collections.twelvefactor.deploy.plugins.modules import release
-from unit.pivot.harness import PIVOT, breaches, load_pivot
+from unit.pivot.harness import PACKAGE, breaches, load_pivot
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 APP_METRICS = ROOT / "roles/app_metrics/files/usr/local/lib/twelvefactor/app_metrics.py"
 UNIT = ROOT / "roles/circus/templates/etc/systemd/system/circus@.service.j2"
-BEGIN, END = "# --- contract ---", "# --- end of the contract ---"
 
 
 def load(path: pathlib.Path) -> ModuleType:
@@ -65,20 +64,15 @@ def assigned(source: str) -> list[str]:
     return found
 
 
-def contract_of(path: pathlib.Path, module: ModuleType) -> dict[str, Any]:
-    """The marked block of a program, by name."""
-    _before, _begin, rest = path.read_text("utf-8").partition(BEGIN)
-    block, end, _after = rest.partition(END)
-    assert end
-    return {name: getattr(module, name) for name in assigned(f"#{block}")}
+def values(module: ModuleType) -> dict[str, Any]:
+    """What a contract says, by name."""
+    assert module.__file__
+    source = pathlib.Path(module.__file__).read_text("utf-8")
+    return {name: getattr(module, name) for name in assigned(source)}
 
 
 pivot, app_metrics = load_pivot(), load(APP_METRICS)
-CONTRACT = contract_of(PIVOT, pivot)
-MIRROR = {
-    name: getattr(pivot_contract, name)
-    for name in assigned(pathlib.Path(pivot_contract.__file__).read_text("utf-8"))
-}
+CONTRACT, MIRROR = values(pivot.contract), values(pivot_contract)
 
 
 # --- the mirror ------------------------------------------------------------------------------------
@@ -129,7 +123,7 @@ READERS = [
     *(ROOT / "plugins/module_utils/_processes").glob("*.py"),
     ROOT / "plugins/modules/graceful_reload.py",
     ROOT / "plugins/modules/release_info.py",
-    PIVOT,
+    *PACKAGE.glob("*.py"),
 ]
 
 
@@ -386,7 +380,7 @@ def test_every_step_of_a_move_is_a_move() -> None:
     assert {step: host_state(step) for step in steps} == dict.fromkeys(steps, moving)
 
 
-@pytest.mark.parametrize("word", [pivot.FAILED, pivot.STOPPED, "new"])
+@pytest.mark.parametrize("word", [CONTRACT["FAILED"], CONTRACT["STOPPED"], "new"])
 def test_no_other_state_is_a_move(word: str) -> None:
     assert host_state(word) == ([f"beat-1 has {word}"], "degraded")
 
@@ -402,7 +396,8 @@ def out_of_order(longest_stop: float, graceful: float, unit: float) -> list[str]
     """Which of the chain of stop timeouts does not outlast what it waits for."""
     # TERM waits for a connection to journald; then the processes and what they have left are ended
     # one after the other, and the rest of their output is written
-    longest_end = pivot.JOURNAL_TIMEOUT + longest_stop + 2 * pivot.KILL_TIMEOUT + pivot.LAST_WORDS
+    longest_end = pivot.output.JOURNAL_TIMEOUT + longest_stop + 2 * pivot.instance.KILL_TIMEOUT
+    longest_end += pivot.output.LAST_WORDS
     found = ["graceful_timeout"] if graceful <= longest_end else []
     return found + (["TimeoutStopSec"] if unit <= graceful else [])
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The contract of the pivot, a mirror of the block of that name in roles/circus/files/pivot.py.
+"""The contract of the pivot, a mirror of roles/circus/files/pivot/contract.py.
 
 The pivot is a program of its own on the host, which imports nothing of plugins; what the names mean is
 said there. tests/unit/test_contracts.py compares the two. What a release says stands in

@@ -59,7 +59,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Status:
-    """What one pivot wrote last (roles/circus/files/pivot.py)."""
+    """What one pivot wrote last (roles/circus/files/pivot)."""
 
     instance: str
     pid: int

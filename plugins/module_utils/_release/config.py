@@ -17,7 +17,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfil
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-# What roles/circus/files/pivot.py says, too (tests/unit/test_contracts.py): its chain of stop timeouts
+# What roles/circus/files/pivot/contract.py says, too (tests/unit/test_contracts.py): its chain of stop timeouts
 # begins with this one.
 LONGEST_STOP = 240
 # No timeout of a process is longer; the pivot refuses what is out of all proportion.
@@ -105,7 +105,7 @@ def _check_option(kind: str, option: str, value: Any) -> None:
 
 
 def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[str, Any]]:
-    """What the pivot needs to know of each process type (see roles/circus/files/pivot.py)."""
+    """What the pivot needs to know of each process type (see roles/circus/files/pivot)."""
     check_options(config.options, config.health)
     unknown = set(config.options) - set(processes)
     if unknown:

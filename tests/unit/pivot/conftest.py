@@ -17,7 +17,7 @@ from unit.pivot.harness import Site, load_pivot, subreaper
 
 @pytest.fixture(scope="session")
 def module() -> ModuleType:
-    """The pivot as a module, for its pure functions."""
+    """The pivot as a package, for its pure functions."""
     return load_pivot()
 
 

@@ -9,52 +9,92 @@ import contextlib
 import ctypes
 import dataclasses
 import functools
+import hashlib
 import importlib.util
 import json
 import os
 import pathlib
 import py_compile
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
-PIVOT = REPOSITORY / "roles" / "circus" / "files" / "pivot.py"
+PIVOT = REPOSITORY / "roles" / "circus" / "files" / "pivot.py"  # the launcher
+PACKAGE = PIVOT.with_suffix("")
 HERE = pathlib.Path(__file__).resolve().parent
+BUILD = REPOSITORY / "build" / "pivot"
 # the interpreter itself: one in a virtualenv reads a few files more at each start
 PYTHON = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def compiled(path: pathlib.Path) -> pathlib.Path:
     """The program without what compiling it costs at each of some hundred starts."""
-    made = REPOSITORY / "build" / "pivot" / f"{path.stem}.pyc"
+    made = BUILD / f"{path.stem}.pyc"
     py_compile.compile(str(path), str(made), doraise=True)
     return made
 
 
+def sources(package: pathlib.Path = PACKAGE) -> dict[str, str]:
+    """The modules of the pivot, by file name."""
+    return {path.name: path.read_text("utf-8") for path in sorted(package.glob("*.py"))}
+
+
+def install(place: pathlib.Path, compile_it: bool = False) -> pathlib.Path:
+    """Put the pivot where it can be started, as a host has it; what starts it there."""
+    made = hashlib.sha256("\0".join(sources().values()).encode()).hexdigest()[:12]
+    package = place / f"pivot-{made}-{sys.implementation.cache_tag}"
+    if not package.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        work = pathlib.Path(tempfile.mkdtemp(dir=place))
+        for name in sources():
+            shutil.copy2(PACKAGE / name, work)
+            if compile_it:
+                py_compile.compile(str(work / name), doraise=True)
+        with contextlib.suppress(OSError):  # another worker has made it
+            work.rename(package)
+    with tempfile.TemporaryDirectory(dir=place) as work:
+        shutil.copy2(PIVOT, work)
+        (pathlib.Path(work) / "pivot").symlink_to(package)
+        for name in ("pivot", PIVOT.name):
+            (pathlib.Path(work) / name).rename(place / name)
+    return place / PIVOT.name
+
+
 SERVER = f"{PYTHON} -I -S {compiled(HERE / 'server.py')}"
-PROGRAM = [PYTHON, "-I", "-S", str(compiled(PIVOT))]
+ISOLATED = [PYTHON, "-I", "-S"]
+INSTALLED = install(BUILD, compile_it=True)
 PATIENCE = 120.0  # seconds until a test gives up; far more than anything here takes
 PR_SET_CHILD_SUBREAPER = 36
 FINAL = ("done", "refused")
 
 
+@functools.cache
 def load_pivot() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pivot_under_test", PIVOT)
+    """The pivot as a package; its modules are attributes of it."""
+    spec = importlib.util.spec_from_file_location("pivot_under_test", PACKAGE / "__init__.py")
     assert spec
     assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = package
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # roles/ is what is shipped
+    try:
+        spec.loader.exec_module(package)
+        importlib.import_module(f"{spec.name}.__main__")
+    finally:
+        sys.dont_write_bytecode = before
+    return package
 
 
-CONTRACT = load_pivot()
+CONTRACT = load_pivot().contract
 
 
 def breaches(status: dict[str, Any], contract: ModuleType = CONTRACT) -> list[str]:
@@ -328,10 +368,11 @@ class Site:
         instance: str = "web-1",
         *,
         through: list[str] | None = None,
+        launcher: pathlib.Path = INSTALLED,
         stdout: Any = None,
     ) -> Pivot:
         """Start a pivot and do not wait."""
-        program = [*through, str(PIVOT)] if through else PROGRAM
+        program = [*(through or ISOLATED), str(launcher)]
         with self.log(instance).open("ab") as log:
             process = subprocess.Popen(
                 [
@@ -422,7 +463,7 @@ class Site:
         complaints += [f"left behind: {describe(pid)}" for pid in self.adopted()]
         complaints += [f"left in the run directory: {name}" for name in self.files()]
         for pivot in self.pivots:
-            if f'File "{PIVOT}"' in pivot.log():
+            if any(f'File "{place}' in pivot.log() for place in (PACKAGE, BUILD / "pivot")):
                 complaints.append(pivot.log())
         return complaints
 

@@ -45,8 +45,8 @@ def peer(state: str, **move: Any) -> dict[str, Any]:
     ],
 )
 def test_vote(module: ModuleType, said: dict[str, Any], vote: str, vote_to_stop: str) -> None:
-    assert module.vote(said, "r2", 10.0, False) == vote
-    assert module.vote(said, "r2", 10.0, True) == vote_to_stop
+    assert module.peers.vote(said, "r2", 10.0, False) == vote
+    assert module.peers.vote(said, "r2", 10.0, True) == vote_to_stop
 
 
 def hup(*pivots: Pivot) -> None:
@@ -200,14 +200,14 @@ STATUS = {"instance": "web-1", "pid": 10, "state": "serving", "counter": 3, "res
 )
 def test_a_status_that_no_pivot_wrote(module: ModuleType, tmp_path: Any, text: str) -> None:
     (tmp_path / "web-1.json").write_text(text)
-    assert module.read_status(tmp_path / "web-1.json") == {}
+    assert module.status.read_status(tmp_path / "web-1.json") == {}
 
 
 def test_a_status(module: ModuleType, tmp_path: Any) -> None:
     said = STATUS | {"move": {"to": "r1", "ended": 1.5, "proven": True, "health": "x"}, "hups": 1}
     (tmp_path / "web-1.json").write_text(json.dumps(said))
     move = {"to": "r1", "ended": 1.5, "proven": True}
-    assert module.read_status(tmp_path / "web-1.json") == STATUS | {"move": move}
+    assert module.status.read_status(tmp_path / "web-1.json") == STATUS | {"move": move}
 
 
 def test_what_must_not_overlap_is_not_stopped_for_a_broken_release(site: Site) -> None:

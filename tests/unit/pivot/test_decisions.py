@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from unit.pivot.harness import PATIENCE, PIVOT
+from unit.pivot.harness import PATIENCE, PIVOT, sources
 
 TABLE = """\
 Num       RefCount Protocol Flags    Type St Inode Path
@@ -44,7 +44,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
     ],
 )
 def test_connections(module: ModuleType, path: str, count: int | None) -> None:
-    assert module.connections(TABLE, path) == count
+    assert module.kernel.connections(TABLE, path) == count
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_connections(module: ModuleType, path: str, count: int | None) -> None:
     ],
 )
 def test_read_env(module: ModuleType, text: str, expected: dict[str, str]) -> None:
-    assert module.read_env(text) == expected
+    assert module.release.read_env(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ def test_read_record_passes_over_what_is_broken(
         for name, outcome in (("r1", "good"), ("r2", "pending"))
     )
     path.write_bytes(good + broken + b"\n" + pending + broken)
-    assert module.read_record(path) == ("r1", "r2")
-    assert module.read_record(tmp_path / "nothing") == (None, None)
+    assert module.release.read_record(path) == ("r1", "r2")
+    assert module.release.read_record(tmp_path / "nothing") == (None, None)
 
 
 @pytest.mark.parametrize("text", ["hush", "A=1\nhush\n", "=hush\n", "A='hush\n"])
 def test_read_env_never_shows_a_value(module: ModuleType, text: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the next line says which
-        module.read_env(text)
+        module.release.read_env(text)
     assert "hush" not in str(caught.value)
 
 
@@ -129,7 +129,7 @@ def test_read_env_never_shows_a_value(module: ModuleType, text: str) -> None:
     ],
 )
 def test_shell_command(module: ModuleType, command: str, expected: str) -> None:
-    assert module.shell_command(command) == expected
+    assert module.release.shell_command(command) == expected
 
 
 @pytest.mark.parametrize("command", ["", " ", "A=1", "A=1 B='two words'", "# comment", "A=1 -0"])
@@ -137,13 +137,13 @@ def test_a_command_without_a_program_never_prints_the_environment(
     module: ModuleType, command: str
 ) -> None:
     with pytest.raises(ValueError, match="is not a command"):
-        module.shell_command(command)
+        module.release.shell_command(command)
 
 
 @pytest.mark.parametrize("command", ["'unbalanced", 'say "hi'])
 def test_shell_command_unbalanced(module: ModuleType, command: str) -> None:
     with pytest.raises(ValueError, match="quotation"):
-        module.shell_command(command)
+        module.release.shell_command(command)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_shell_command_unbalanced(module: ModuleType, command: str) -> None:
 def test_shell_command_is_what_sh_understands(
     module: ModuleType, command: str, output: str
 ) -> None:
-    words = ["sh", "-c", module.shell_command(command)]
+    words = ["sh", "-c", module.release.shell_command(command)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout == output
 
@@ -167,7 +167,7 @@ def test_shell_command_is_what_sh_understands(
 def environment(module: ModuleType, release: pathlib.Path, env: str, socket: str | None) -> Any:
     release.mkdir()
     (release / "env").write_text(env, "utf-8")
-    return module.environment("shop", "web-1", release, socket, "/run/shop/web-1.3.d")
+    return module.release.environment("shop", "web-1", release, socket, "/run/shop/web-1.3.d")
 
 
 def test_environment_of_a_worker(module: ModuleType, tmp_path: pathlib.Path) -> None:
@@ -222,15 +222,19 @@ def test_environment_what_a_release_may_set(
     [(None, None), (0, 0), (3 << 8, 3), (255 << 8, 255), (9, 137), (15, 143), (11 | 0x80, 139)],
 )
 def test_exit_code(module: ModuleType, status: int | None, code: int | None) -> None:
-    spec = module.checked({"command": "x"}, module.SPEC)
-    generation = module.Generation(1, pathlib.Path("/srv/shop/releases/r1"), spec, "/run/x/web-1")
+    spec = module.release.checked({"command": "x"}, module.contract.SPEC)
+    generation = module.generation.Generation(
+        1, pathlib.Path("/srv/shop/releases/r1"), spec, "/run/x/web-1"
+    )
     generation.status = status
     assert generation.exit_code == code
 
 
 def test_a_release_may_leave_out_what_has_a_default(module: ModuleType) -> None:
-    spec = module.checked({"command": "x", "health": None, "surplus": 1}, module.SPEC)
-    assert spec == module.SPEC | {"command": "x"}
+    spec = module.release.checked(
+        {"command": "x", "health": None, "surplus": 1}, module.contract.SPEC
+    )
+    assert spec == module.contract.SPEC | {"command": "x"}
 
 
 @pytest.mark.parametrize(
@@ -253,7 +257,7 @@ def test_a_release_may_leave_out_what_has_a_default(module: ModuleType) -> None:
 )
 def test_a_release_that_says_nonsense(module: ModuleType, wrong: object, named: str) -> None:
     with pytest.raises((ValueError, TypeError), match=named):
-        module.checked(wrong, module.SPEC)
+        module.release.checked(wrong, module.contract.SPEC)
 
 
 @pytest.mark.parametrize(
@@ -270,8 +274,10 @@ def test_a_release_that_says_nonsense(module: ModuleType, wrong: object, named: 
     ],
 )
 def test_last_lines(module: ModuleType, chunks: list[bytes], lines: list[str]) -> None:
-    spec = module.checked({"command": "x"}, module.SPEC)
-    generation = module.Generation(1, pathlib.Path("/srv/shop/releases/r1"), spec, "/run/x/web-1")
+    spec = module.release.checked({"command": "x"}, module.contract.SPEC)
+    generation = module.generation.Generation(
+        1, pathlib.Path("/srv/shop/releases/r1"), spec, "/run/x/web-1"
+    )
     generation.output, writer = os.pipe()
     os.set_blocking(generation.output, False)
     for chunk in chunks:
@@ -300,7 +306,7 @@ def test_last_lines(module: ModuleType, chunks: list[bytes], lines: list[str]) -
 )
 def test_event(module: ModuleType, line: bytes, fields: dict[str, object]) -> None:
     origin = {"service.version": "r1", "process.pid": 7}
-    text = module.event(line, "now", origin)
+    text = module.output.event(line, "now", origin)
     assert text.endswith(b"}\n")
     assert text.count(b"\n") == 1
     assert json.loads(text) == {"@timestamp": "now"} | fields | origin
@@ -308,7 +314,7 @@ def test_event(module: ModuleType, line: bytes, fields: dict[str, object]) -> No
 
 def test_timestamp(module: ModuleType) -> None:
     before = datetime.datetime.now(datetime.UTC)
-    told = datetime.datetime.fromisoformat(module.timestamp())
+    told = datetime.datetime.fromisoformat(module.output.timestamp())
     millisecond = datetime.timedelta(milliseconds=1)
     assert before - millisecond < told <= datetime.datetime.now(datetime.UTC)
 
@@ -319,28 +325,28 @@ def test_a_sweep_looks_twice(
     """A daemon forks and ends while /proc is read: gone when it is its turn, its child not listed."""
     with subprocess.Popen(["sleep", "600"]) as daemon:
         looks = iter([{}, {daemon.pid: f"{tmp_path}/web-1.1.d"}, {}, {}])
-        monkeypatch.setattr(module, "marks", lambda _prefix: next(looks))
-        monkeypatch.setattr(module, "children_of", lambda _pid: [])
-        pivot = module.Pivot(tmp_path / "shop", "web-1", tmp_path)
-        pivot.until = lambda condition, *_rest: any(condition() for _each in range(10))
-        pivot.sweep()
+        monkeypatch.setattr(module.instance, "marks", lambda _prefix: next(looks))
+        monkeypatch.setattr(module.instance, "children_of", lambda _pid: [])
+        instance = module.instance.Instance(tmp_path / "shop", "web-1", tmp_path)
+        instance.loop.until = lambda condition, *_rest: any(condition() for _each in range(10))
+        instance.sweep()
         assert daemon.wait(PATIENCE) == -signal.SIGKILL
 
 
 def test_no_deadline_hangs_on_the_wall_clock() -> None:
     """What uses time.time() are the timestamps in the status file and in the output."""
-    tree = ast.parse(PIVOT.read_text())
     users = [
-        function.name
-        for function in ast.walk(tree)
+        (name, function.name)
+        for name, source in sources().items()
+        for function in ast.walk(ast.parse(source))
         if isinstance(function, ast.FunctionDef)
         for node in ast.walk(function)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and (node.value.id, node.attr) == ("time", "time")
     ]
-    assert users == ["timestamp", "tell"]
-    assert "datetime" not in PIVOT.read_text()
+    assert users == [("instance.py", "tell"), ("output.py", "timestamp")]
+    assert not [name for name, source in sources().items() if "datetime" in source]
 
 
 def test_it_needs_nothing_but_the_standard_library() -> None:

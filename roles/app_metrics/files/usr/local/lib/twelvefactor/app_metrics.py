@@ -38,7 +38,7 @@ STATE = pathlib.Path("/var/lib/app-metrics")
 DATAGRAM = 1400  # bytes that fit into one packet on the way to a StatsD server
 PAGE = os.sysconf("SC_PAGE_SIZE")
 LARGEST = 1 << 20  # bytes of a file that are read, its last ones
-# Steps of a move and the sum of them, as the pivot calls them (contract in roles/circus/files/pivot.py).
+# Steps of a move and the sum of them, as the pivot calls them (roles/circus/files/pivot/contract.py).
 STEPS = ("agree", "gate", "switch", "settle", "drain", "stop", "total")
 DAY = 86400.0
 RELEASE = re.compile(r"[\w.+!-]{1,200}", re.ASCII)

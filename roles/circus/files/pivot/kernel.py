@@ -1,0 +1,64 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kernel says of sockets and processes, and is asked to do."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import shutil
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_CHILD_SUBREAPER = 36
+
+prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+def connections(table: str, path: str) -> int | None:
+    """How many connections, accepted or waiting, the socket bound to ``path`` has.
+
+    ``table`` is /proc/net/unix: an accepted socket carries its listener's path (state 03), one
+    still in the accept queue too (state 02); the listener itself has the flag 00010000. None when
+    nothing listens under that name: then the table says nothing about its connections either.
+    """
+    count, listening = 0, False
+    for line in table.splitlines()[1:]:
+        fields = line.split(None, 7)
+        if len(fields) == 8 and fields[7] == path:
+            if fields[3] == "00010000":
+                listening = True
+            else:
+                count += 1
+    return count if count or listening else None
+
+
+def marks(prefix: str) -> dict[int, str]:
+    """The XDG_RUNTIME_DIR of every process that has one beginning with ``prefix``, by pid."""
+    found = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # gone, or somebody else's
+                for word in pathlib.Path(entry.path, "environ").read_bytes().split(b"\0"):
+                    key, _equals, value = os.fsdecode(word).partition("=")
+                    if key == "XDG_RUNTIME_DIR" and value.startswith(prefix):
+                        found[int(entry.name)] = value
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    """The direct children of a process (proc(5), task/TID/children)."""
+    text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in text.split()]
+
+
+def remove(path: str | pathlib.Path) -> None:
+    """Remove whatever is there; what cannot be removed is in the way of whoever wants the name."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The status file of a pivot: how it is written, and read by the others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import stat
+from typing import Any
+
+from .contract import LARGEST_STATUS, MOVE, STATUS, STATUS_LATER
+from .kernel import remove
+from .output import Output
+
+# What is read of the other pivots' status files. The directory belongs to the app, which may have
+# put anything there: nothing of that may stop a move, or a start.
+TOLD = {key: STATUS[key] for key in ("instance", "pid", "state", "counter", "restarts")} | {
+    "move": STATUS_LATER["move"]
+}
+TOLD_OF_MOVE = {key: MOVE[key] for key in ("to", "outcome", "proven", "ended")}
+
+
+class StatusFile:
+    """Where a pivot writes what has become of it."""
+
+    def __init__(self, path: str, output: Output) -> None:
+        self.path = path
+        self._output = output
+        self._complained = False
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Replace it at once. That this fails (full disk) is no reason to stop serving."""
+        path = self.path
+        try:
+            handle = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+            with os.fdopen(handle, "w") as file:
+                json.dump(document, file)
+            os.replace(f"{path}.new", path)
+            self._complained = False
+        except OSError as error:
+            remove(f"{path}.new")
+            if not self._complained:
+                self._output.say(f"cannot write {path}: {error.strerror}")
+            self._complained = True
+
+
+def typed(document: Any, model: dict[str, tuple[type | None, ...]]) -> dict[str, Any]:
+    """What ``document`` has of the keys of ``model``. Raises ValueError for another type."""
+    if not isinstance(document, dict):
+        raise ValueError("no object")  # noqa: TRY004 - one for all that no pivot wrote
+    found = {key: document[key] for key in model if key in document}
+    for key, value in found.items():
+        endless = isinstance(value, int | float) and not 0 <= value < 1 << 53
+        if (None if value is None else type(value)) not in model[key] or endless:
+            raise ValueError(f"{key} is {type(value).__name__}")
+    return found
+
+
+def read_status(path: str | pathlib.Path) -> dict[str, Any]:
+    """What a pivot wrote into its status file; nothing where no pivot wrote it."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                told = typed(json.loads(file.read(LARGEST_STATUS)), TOLD)
+                return told | {"move": typed(told.get("move") or {}, TOLD_OF_MOVE)}
+    return {}
