@@ -86,6 +86,14 @@ def test_its_environment_is_roots_and_others_run_it(host):
     assert host.check_output(version) == "0.19.0"
 
 
+def test_the_pivot_is_roots_and_whole(host):
+    place = "/usr/local/lib/twelvefactor/pivot"
+    assert re.fullmatch(rf"{place}-[0-9a-f]{{12}}", host.check_output(f"readlink -f {place}"))
+    # apps have started it, and nothing was compiled into it
+    odd = f"find {place}-* -not -user root -o -perm /022 -o -name '*.pyc'"
+    assert host.check_output(odd) == ""
+
+
 @pytest.mark.parametrize(
     "command",
     [
