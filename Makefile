@@ -192,6 +192,7 @@ lint-python: ready ## ruff, rules and format
 
 lint-types: ready ## mypy, strict
 	mypy --strict $(COLLECTION)/plugins
+	MYPYPATH=roles/circus/files mypy --strict --package pivot
 	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package parts --package scanners --package subject --package report
 
 lint-spelling: ready ## codespell
