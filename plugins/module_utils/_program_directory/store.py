@@ -98,13 +98,14 @@ def make_plan(request: Request) -> Plan:
         target = os.readlink(path)
     elif path.exists():
         raise DeployError(f"{path} is not a link. Move away what is there; nothing was changed.")
-    made = states(directory)
-    plan = Plan(request, target, states(path.parent / target) if target else {}, made, ())
+    versions = _versions(path)
+    before = states(path.parent / target) if target in versions else {}
+    plan = Plan(request, target, before, states(directory), ())
     if not plan.changed:
         return plan
     # Who has read the link a moment ago still reads from there.
     kept = {directory.name, target}
-    return dataclasses.replace(plan, removed=tuple(sorted(_versions(path) - kept)))
+    return dataclasses.replace(plan, removed=tuple(sorted(versions - kept)))
 
 
 def _versions(path: pathlib.Path) -> set[str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import flock
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._program_directory import store
 from ansible_collections.twelvefactor.deploy.plugins.modules import program_directory
 
@@ -165,6 +166,15 @@ def test_at_no_moment_does_the_link_name_less_than_all(
     monkeypatch.undo()
     assert FIRST in seen
     assert [files for files in seen if files not in (FIRST, SECOND)] == []
+
+
+def test_another_run_is_waited_for(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "TIMEOUT", 0.05)
+    with flock.exclusive("program_directory-" + str(program.path)[1:].replace("/", "-"), 1):
+        failed = program.keep(FIRST)
+    assert "Another run has been working on" in failed.result["msg"]
+    assert not program.path.parent.exists()
+    assert program.change(FIRST)["changed"]
 
 
 def test_diff_shows_what_changes_and_no_content(program: Program) -> None:
