@@ -193,6 +193,7 @@ lint-python: ready ## ruff, rules and format
 lint-types: ready ## mypy, strict
 	mypy --strict $(COLLECTION)/plugins
 	MYPYPATH=roles/circus/files mypy --strict --package pivot
+	MYPYPATH=roles/app_metrics/files/usr/local/lib/twelvefactor mypy --strict --package app_metrics
 	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package parts --package scanners --package subject --package report
 
 lint-spelling: ready ## codespell

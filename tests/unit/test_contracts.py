@@ -10,7 +10,6 @@ Every comparison is also shown one side that was altered.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import pathlib
 import re
@@ -40,18 +39,10 @@ from ansible_collections.twelvefactor.deploy.plugins.modules import release
 from unit.pivot.harness import PACKAGE, breaches, load_pivot
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-APP_METRICS = ROOT / "roles/app_metrics/files/usr/local/lib/twelvefactor/app_metrics.py"
+sys.path.insert(0, str(ROOT / "roles/app_metrics/files/usr/local/lib/twelvefactor"))
+from app_metrics import status as app_metrics
+
 UNIT = ROOT / "roles/circus/templates/etc/systemd/system/circus@.service.j2"
-
-
-def load(path: pathlib.Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{path.stem}_of_contracts", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for annotations
-    spec.loader.exec_module(module)
-    return module
 
 
 def assigned(source: str) -> list[str]:
@@ -71,7 +62,7 @@ def values(module: ModuleType) -> dict[str, Any]:
     return {name: getattr(module, name) for name in assigned(source)}
 
 
-pivot, app_metrics = load_pivot(), load(APP_METRICS)
+pivot = load_pivot()
 CONTRACT, MIRROR = values(pivot.contract), values(pivot_contract)
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -16,24 +15,17 @@ from typing import Any
 
 import pytest
 
-PROGRAM = (
+FILES = (
     pathlib.Path(__file__).resolve().parents[3]
-    / "roles/app_metrics/files/usr/local/lib/twelvefactor/app_metrics.py"
+    / "roles/app_metrics/files/usr/local/lib/twelvefactor"
 )
+PROGRAM = FILES / "app_metrics.py"
 
+sys.path.insert(0, str(FILES))
+from app_metrics import host as inspection
+from app_metrics import munin, prometheus, statsd
+from app_metrics.metrics import Sample
 
-def load() -> Any:
-    spec = importlib.util.spec_from_file_location("app_metrics_program", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for annotations
-    spec.loader.exec_module(module)
-    return module
-
-
-metrics = load()
-Sample = metrics.Sample
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CIRCUSD = ["/opt/circus/bin/python3", "/opt/circus/bin/circusd", "/etc/circus/shop.ini"]
 
@@ -70,7 +62,7 @@ class Host:
         self.put(f"run/shop/{name}.json", json.dumps({**told, **more}))
 
     def look(self) -> Any:
-        return metrics.Look(self.root, ["/etc/nginx/certificates/*.pem"])
+        return inspection.Inspection(self.root, ["/etc/nginx/certificates/*.pem"])
 
 
 @pytest.fixture
@@ -121,7 +113,7 @@ def one(look: Any, name: str) -> float:
 )
 def test_a_broken_line_of_the_record_is_passed_over(broken: str) -> None:
     line = '{"at": "2026-01-02T03:04:05Z", "release": "1.0-aaaaaaaa", "outcome": "good"}'
-    (found,) = metrics.attempts(f"{broken}\n{line}\n{broken}")
+    (found,) = inspection.attempts(f"{broken}\n{line}\n{broken}")
     assert found["release"] == "1.0-aaaaaaaa"
 
 
@@ -315,7 +307,7 @@ def test_certificates(host: Host) -> None:
     [(labels, end)] = values(look, "certificate_expiry_time_seconds").items()
     assert labels == ("shop",)
     left = end - one(look, "metrics_run_time_seconds")
-    assert 30 * metrics.DAY - 60 < left <= 30 * metrics.DAY
+    assert 30 * munin.DAY - 60 < left <= 30 * munin.DAY
     [problem] = look.problems
     assert "broken.pem: no certificate" in problem
 
@@ -330,7 +322,7 @@ def test_the_words_of_prometheus() -> None:
         Sample("process_up", {"app": "a", "process": "web-2"}, 0),
         Sample("metrics_run_time_seconds", {}, 1.5),
     ]
-    assert metrics.prometheus(samples).splitlines() == [
+    assert prometheus.prometheus(samples).splitlines() == [
         "# HELP twelvefactor_app_release_info The release that is current.",
         "# TYPE twelvefactor_app_release_info gauge",
         'twelvefactor_app_release_info{app="a",release="x\\"\\\\\\n"} 1',
@@ -375,17 +367,17 @@ PROCESS = {"app": "shop", "type": "web", "process": "web-1"}
     ],
 )
 def test_the_words_of_statsd(sample: Any, line: str) -> None:
-    assert list(metrics.gauges([sample], "apps.h", 100.0)) == [line]
+    assert list(statsd.gauges([sample], "apps.h", 100.0)) == [line]
 
 
 def test_statsd_has_no_words_for_a_release() -> None:
     sample = Sample("app_release_info", {"app": "shop", "release": "1"}, 1)
-    assert list(metrics.gauges([sample], "apps", 0.0)) == []
+    assert list(statsd.gauges([sample], "apps", 0.0)) == []
 
 
 def test_packets_hold_whole_lines() -> None:
     lines = [f"a.b{number}:1|g" for number in range(50)]
-    packets = list(metrics.packets(lines, 100))
+    packets = list(statsd.packets(lines, 100))
     assert b"\n".join(packets).decode().split("\n") == lines
     assert max(len(packet) for packet in packets) <= 100
     assert len(packets) < 10
@@ -415,7 +407,7 @@ DOCUMENT = {
 )
 def test_the_words_of_munin(plugin: str, values: list[str], config: list[str]) -> None:
     def answer(command: str, now: float = 100) -> list[str]:
-        lines: list[str] = metrics.munin(plugin, command, DOCUMENT, now, {"critical": "1:"})
+        lines: list[str] = munin.munin(plugin, command, DOCUMENT, now, {"critical": "1:"})
         return lines
 
     assert answer("") == values
@@ -426,8 +418,8 @@ def test_the_words_of_munin(plugin: str, values: list[str], config: list[str]) -
 
 
 def test_munin_before_the_first_look() -> None:
-    assert metrics.munin("circus", "", None, 0.0, {}) == []
-    assert metrics.munin("circus", "autoconf", None, 0.0, {})[0].startswith("no (")
+    assert munin.munin("circus", "", None, 0.0, {}) == []
+    assert munin.munin("circus", "autoconf", None, 0.0, {})[0].startswith("no (")
 
 
 # --- as it is started ----------------------------------------------------------------------------
