@@ -40,3 +40,14 @@ class ReadableError(Exception):
 
 class DeployError(ReadableError):
     """What a person can mend; the message says what was tried, what came back and what to do."""
+
+
+def unchanged(error: object) -> str:
+    """The message of an error that came before the first write, which says that, too.
+
+    For whoever knows when the writing begins: the ``main`` of a module.
+    """
+    text = str(error).rstrip()
+    # a program's output, which may come last, has lines of its own
+    between = "\n" if "\n" in text else " "
+    return f"{text}{between}Nothing was changed."

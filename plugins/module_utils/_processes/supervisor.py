@@ -81,6 +81,11 @@ class Failure:
 class Supervisor:
     home: AppHome
 
+    @classmethod
+    def of(cls, app: str, *, predicted: bool = False) -> Supervisor:
+        """That of an app; ``predicted`` and what it raises: see AppHome.of."""
+        return cls(AppHome.of(app, foreseen=predicted))
+
     @property
     def unit(self) -> str:
         return f"circus@{self.home.app}.service"

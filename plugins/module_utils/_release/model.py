@@ -78,8 +78,7 @@ def check_formation(formation: Mapping[str, int], processes: Mapping[str, str], 
             raise DeployError(f"The formation asks for {count!r} processes of {kind!r}.")
         if kind not in known:
             raise DeployError(
-                f"The formation names process type {kind!r}, but {of} has "
-                f"{', '.join(known)}. Nothing was changed."
+                f"The formation names process type {kind!r}, but {of} has {', '.join(known)}."
             )
 
 

@@ -16,6 +16,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
     DeployError,
     printable,
+    unchanged,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import LogError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import (
@@ -69,3 +70,15 @@ def test_every_error_that_becomes_a_message(error: type[Exception]) -> None:
 
 def test_a_refused_lock_too() -> None:
     assert issubclass(Refused, DeployError)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("It is full.", "It is full. Nothing was changed."),
+        (DeployError("uv said:\n  no"), "uv said:\n  no\nNothing was changed."),
+        ("uv said:\n  no\n", "uv said:\n  no\nNothing was changed."),
+    ],
+)
+def test_unchanged(error: object, message: str) -> None:
+    assert unchanged(error) == message

@@ -15,9 +15,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import switch
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import Status
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Failure,
+    Supervisor,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.switch_plan import (
+    SwitchRequest,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
     watched,
@@ -130,8 +135,7 @@ class Memory:
 def host(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> Memory:
     """A host with three releases, none of which has ever served."""
     host = Memory(home)
-    monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app, foreseen=False: home))
-    monkeypatch.setattr(graceful_reload, "Supervisor", lambda _home: host)
+    monkeypatch.setattr(Supervisor, "of", classmethod(lambda _cls, _app, predicted=False: host))
     if os.geteuid() != 0:
         monkeypatch.setattr(os, "geteuid", lambda: 0)
         monkeypatch.setattr(os, "fchown", lambda *_: None)
@@ -379,8 +383,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, host: Memory) -> list[str]:
         asked.append(host.runs["web-1"])
         return f"GET {url} at 127.0.0.1: 502 Bad Gateway" if asked[-1] == B else ""
 
-    monkeypatch.setattr(graceful_reload, "ask", ask)
-    monkeypatch.setattr(graceful_reload, "PROBE_PATIENCE", 0.0)
+    monkeypatch.setattr(switch, "ask", ask)
+    monkeypatch.setattr(switch, "PROBE_PATIENCE", 0.0)
     return asked
 
 
@@ -417,8 +421,8 @@ def test_what_comes_back_is_asked_where_it_answers(
         urls.append(url)
         return "404 Not Found" if url == URL else ""
 
-    monkeypatch.setattr(graceful_reload, "ask", ask)
-    monkeypatch.setattr(graceful_reload, "PROBE_PATIENCE", 0.0)
+    monkeypatch.setattr(switch, "ask", ask)
+    monkeypatch.setattr(switch, "PROBE_PATIENCE", 0.0)
     deploy(A)
     done = deploy(B, probe_url=URL)
     assert done.result["msg"].endswith(f"Release {A} serves as before.")
@@ -536,7 +540,7 @@ def test_new_process_that_fails_later_has_no_say_in_the_way_back(
         asked.append(host.runs["web-1"])
         return "502" if asked[-1] == C else ""
 
-    monkeypatch.setattr(graceful_reload, "ask", ask)
+    monkeypatch.setattr(switch, "ask", ask)
     done = deploy(C, {"web": 1, "beat": 1}, probe_url=URL)
     assert done.result["msg"].endswith(f"Release {A} serves as before.")
     assert asked == [C, A]
@@ -553,7 +557,7 @@ def test_way_back_of_a_circusd_that_does_not_listen_any_more(
         host.broken.add("reloadconfig")
         return "502"
 
-    monkeypatch.setattr(graceful_reload, "ask", ask)
+    monkeypatch.setattr(switch, "ask", ask)
     done = deploy(C, {"web": 1, "beat": 1}, probe_url=URL)
     assert host.did[-1] == "hup web-1", "the others are told to go back all the same"
     assert host.runs["web-1"] == A
@@ -685,6 +689,7 @@ def test_impossible(release: str, formation: Any, words: str, deploy: Any, host:
     done = deploy(release, formation)
     assert done.code == 1
     assert words in done.result["msg"]
+    assert done.result["msg"].endswith("Nothing was changed.")
     assert (state(host), host.did) == (before, [])
     assert len(host.home.records()) == 1
 
@@ -840,8 +845,8 @@ def test_record_counts_where_nothing_runs(deploy: Any, host: Memory) -> None:
     ("timeout", "seconds"), [(None, 30.0 + 60 + 5 + 60 + 30), (5.0, 5.0)], ids=["derived", "given"]
 )
 def test_timeout(timeout: float | None, seconds: float, host: Memory) -> None:
-    params = {"release": A, "formation": None, "timeout": timeout, "probe_url": None}
-    assert graceful_reload.make_plan(host.home, host, params).timeout == seconds
+    supervisor: Any = host
+    assert switch.plan_switch(supervisor, SwitchRequest(A, timeout=timeout)).timeout == seconds
 
 
 def test_not_root(call: Any, host: Memory, monkeypatch: pytest.MonkeyPatch) -> None:

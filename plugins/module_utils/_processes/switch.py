@@ -1,0 +1,375 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a release the one that serves, and put back what served before when it does not."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    DeployError,
+    printable,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_probe import ask
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import (
+    Status,
+    slowest_steps,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
+    Failure,
+    Supervisor,
+    wait_for,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.switch_plan import (
+    Difference,
+    Found,
+    Plan,
+    SwitchRequest,
+    compare,
+    decide,
+    pick_formation,
+    pick_target,
+    probe_target,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
+    instances,
+    united,
+    watched,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import reason_of
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
+
+PROBE_TIMEOUT = 10.0  # seconds for nginx to answer
+# Seconds until its answer must be good. The processes have proven themselves by then, so this is no
+# reason for haste, and a host under load answers late.
+PROBE_PATIENCE = 20.0
+
+
+def inspect(supervisor: Supervisor) -> Found:
+    """Read what the host says. Changes nothing."""
+    home, configuration = supervisor.home, supervisor.configuration()
+    names, active = watched(configuration), supervisor.is_active()
+    statuses = {name: supervisor.status(name) for name in names}
+    return Found(
+        app=home.app,
+        current=home.current(),
+        installed=home.installed(),
+        records=home.records(),
+        configuration=configuration,
+        active=active,
+        loaded=supervisor.watching() if active else [],
+        serving=supervisor.serving_release(names),
+        runs={name: said.release if said else "not running" for name, said in statuses.items()},
+    )
+
+
+def plan_switch(supervisor: Supervisor, request: SwitchRequest, *, predicted: bool = False) -> Plan:
+    """Read and decide. Raises DeployError for what cannot be done."""
+    found = inspect(supervisor)
+    target = pick_target(found, request.release, predicted=predicted)
+    formation = pick_formation(found.records, found.current, target, request.formation)
+    manifest = supervisor.home.manifest(target) or {}
+    served = not supervisor.not_serving(instances(formation), target)
+    return decide(request, found, target, formation, manifest, served=served)
+
+
+class NotServing(Exception):
+    """The release did not get there."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+def require(failure: Failure) -> None:
+    if failure:
+        raise NotServing(failure)
+
+
+@dataclass
+class Move:
+    """One way from whatever runs to ``release`` with ``configuration``.
+
+    ``back``: it is the way back, after another release was refused.
+    """
+
+    supervisor: Supervisor
+    release: str
+    configuration: str
+    timeout: float
+    probe_url: str | None
+    back: bool = False
+
+    running: bool = field(init=False, default=False)
+    loaded: list[str] = field(init=False, default_factory=list)  # what circusd runs
+    difference: Difference = field(init=False, default_factory=Difference)
+    # What those said that are to move, before anybody asked them to.
+    moving: dict[str, Status | None] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.names = watched(self.configuration)
+
+    def run(self) -> None:
+        """Raises NotServing where the release does not get there, and what goes wrong on the way."""
+        self.running = self.supervisor.is_active()
+        self.point()
+        self.compare_processes()
+        self.drop_strays()
+        self.read_statuses()
+        if self.running:
+            self.start_added()
+            self.move_kept()
+            self.take_configuration()
+        else:
+            self.start_supervisor()
+        self.follow_added()
+        self.wait_for_removed()
+        self.verify_processes()
+        self.verify_nginx()
+
+    def follow(self, before: Mapping[str, Status | None]) -> None:
+        require(self.supervisor.follow(before, self.release, self.timeout))
+
+    # --- the steps
+
+    def point(self) -> None:
+        """What starts from now on, by whatever cause, starts the release."""
+        self.supervisor.home.point_to(self.release)
+        if self.back:
+            self.supervisor.configure(self.configuration)
+
+    def compare_processes(self) -> None:
+        configured = watched(self.supervisor.configuration())
+        self.loaded = self.supervisor.watching() if self.running else []
+        self.difference = compare(self.loaded, configured, self.names)
+
+    def drop_strays(self) -> None:
+        """What only a release had that was refused has no say in this, nor is anything lost with it.
+
+        Of what served until now nothing ends before the release has proven itself.
+        """
+        if self.difference.strays:
+            self.supervisor.drop(self.difference.strays)
+            self.loaded = watched(self.supervisor.configuration())
+
+    def read_statuses(self) -> None:
+        late = self.supervisor.not_serving(self.difference.kept, self.release)
+        self.moving = {name: self.supervisor.status(name) for name in late}
+
+    def start_supervisor(self) -> None:
+        self.supervisor.configure(self.configuration)
+        self.supervisor.start()
+
+    def start_added(self) -> None:
+        """First of all: where one of these cannot start, nobody has ever talked to the release."""
+        added = self.difference.added
+        if self.back or not added:
+            return
+        old = self.supervisor.configuration()
+        self.supervisor.configure(united(old, self.configuration))
+        self.supervisor.take_configuration()
+        self.loaded += added
+        self.follow(dict.fromkeys(added))
+
+    def move_kept(self) -> None:
+        """Before anything ends: while circusd stops a process, it takes no other command."""
+        if not self.moving:
+            return
+        self.supervisor.hup([status for status in self.moving.values() if status])
+        if self.back:
+            hidden = [name for name, status in self.moving.items() if status is None]
+            self.supervisor.reload(hidden)
+        self.follow(self.moving)
+
+    def take_configuration(self) -> None:
+        """End what is not wanted any more; on the way back, start again what had ended."""
+        written = self.supervisor.configuration()
+        if written != self.configuration or set(self.loaded) != set(self.names):
+            self.supervisor.configure(self.configuration)
+            self.supervisor.take_configuration()
+
+    def follow_added(self) -> None:
+        """On the way back these may never have stopped: circusd had not been told yet."""
+        late = self.supervisor.not_serving(self.difference.added, self.release)
+        self.follow(dict.fromkeys(late))
+
+    def wait_for_removed(self) -> None:
+        left = self.supervisor.wait_until_gone(self.difference.removed, self.timeout)
+        if left:
+            require(Failure(f"{', '.join(left)} did not end within {self.timeout:g} s"))
+
+    def verify_processes(self) -> None:
+        wrong = self.supervisor.not_serving(self.names, self.release)
+        if wrong:
+            require(Failure(f"{', '.join(wrong)} does not run {self.release}"))
+
+    def verify_nginx(self) -> None:
+        manifest = self.supervisor.home.manifest(self.release)
+        url = probe_target(self.probe_url, manifest, self.names)
+        if url:
+            require(probe(url))
+
+
+def probe(url: str) -> Failure:
+    """Whether requests get through nginx; the pivots' own checks do not go that way."""
+    said = ""
+
+    def answers() -> bool:
+        nonlocal said
+        said = ask(url, PROBE_TIMEOUT)
+        return not said
+
+    if wait_for(answers, PROBE_PATIENCE):
+        return Failure()
+    return Failure(
+        f"every process runs it, but nginx on this host does not pass requests to it: {said}. "
+        "Its error log may say more"
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: ``problem`` is the message of a failure, empty where there is none."""
+
+    facts: Mapping[str, Any]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Carries a plan out, between its two entries in the record."""
+
+    supervisor: Supervisor
+    plan: Plan
+
+    def run(self) -> Outcome:
+        began = time.monotonic()
+        record = self.record_attempt()
+        failure = self.switch()
+        afterwards = self.go_back() if failure else ""
+        seconds = round(time.monotonic() - began, 2)
+        unrecorded = self.record_outcome(record, failure, seconds)
+        return self.outcome(failure, afterwards, unrecorded, seconds)
+
+    def record_attempt(self) -> Record:
+        """A pivot that starts when this run was cut off learns from it that the release is not proven.
+
+        Where the disk is full, what follows says so.
+        """
+        record = self.plan.record(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        with contextlib.suppress(OSError):
+            self.supervisor.home.remember(record)
+        return record
+
+    def switch(self) -> Failure:
+        failure = self.attempt(self.plan.target, self.plan.new_configuration)
+        return showable(failure, self.supervisor.home, self.plan.target)
+
+    def attempt(self, release: str, configuration: str, back: bool = False) -> Failure:
+        """A move, where nothing that goes wrong keeps from going back."""
+        plan, url = self.plan, self.plan.request.probe_url
+        move = Move(self.supervisor, release, configuration, plan.timeout, url, back)
+        try:
+            move.run()
+        except NotServing as error:
+            return error.failure
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not leave it half-way
+            return Failure(explained(error))
+        return Failure()
+
+    def go_back(self) -> str:
+        """Put back what served before; what came of it, as a sentence."""
+        plan = self.plan
+        if plan.before is None:
+            return self.stop()
+        failure = self.attempt(plan.before, plan.way_back, back=True)
+        if failure:
+            failure = showable(failure, self.supervisor.home, plan.before, plan.target)
+            return f"Release {plan.before} did not come back either: {failure}"
+        return f"Release {plan.before} serves as before."
+
+    def stop(self) -> str:
+        """The way back of a first release."""
+        try:
+            self.supervisor.stop()
+            self.supervisor.home.point_to(None)
+            self.supervisor.configure(self.plan.way_back)
+        except Exception as error:  # noqa: BLE001 - what was refused is to be said first
+            reason = explained(error)
+            return f"Nothing served before, but stopping it did not work either: {reason}"
+        return "Nothing served before, so nothing does now."
+
+    def record_outcome(self, record: Record, failure: Failure, seconds: float) -> str:
+        """Why the record could not be written, as a sentence."""
+        statuses = filter(None, map(self.supervisor.status, self.plan.names))
+        record = dataclasses.replace(
+            record,
+            outcome="bad" if failure else "good",
+            reason=reason_of(failure.reason) or None,
+            seconds=seconds,
+            durations=slowest_steps(statuses),
+        )
+        try:
+            self.supervisor.home.remember(record)
+        except OSError as error:
+            return f"No rollback will know of this, the record cannot be written: {error}."
+        return ""
+
+    def outcome(
+        self, failure: Failure, afterwards: str, unrecorded: str, seconds: float
+    ) -> Outcome:
+        plan = self.plan
+        subject = f"Release {plan.target} of {plan.app}"
+        if failure:
+            return Outcome(
+                {
+                    "reason": reason_of(failure.reason),
+                    "release": plan.target,
+                    "previous": plan.before,
+                },
+                f"{subject} does not serve: {failure}\n{afterwards}\n{unrecorded}".rstrip(),
+            )
+        if unrecorded:
+            return Outcome({"release": plan.target}, f"{subject} serves. {unrecorded}")
+        return served(self.supervisor, plan, seconds)
+
+
+def served(supervisor: Supervisor, plan: Plan, seconds: float = 0.0) -> Outcome:
+    """What is said where the release serves, whether anything was to be done for it or not."""
+    return Outcome({"processes": report(supervisor, plan.names), "seconds": seconds})
+
+
+def report(supervisor: Supervisor, names: Iterable[str]) -> dict[str, Any]:
+    processes = {}
+    for name in names:
+        status = supervisor.status(name)
+        if status:
+            processes[name] = {
+                "release": status.release,
+                "generation": status.generation,
+                "pid": status.child,
+                "seconds": status.move.get("seconds", {}),
+                "stragglers": status.move.get("stragglers", 0),
+            }
+    return processes
+
+
+def showable(failure: Failure, home: AppHome, *releases: str) -> Failure:
+    """Without secrets of these releases; where their config cannot be read, without any output."""
+    for release in releases:
+        try:
+            failure = failure.masked(home.env(release))
+        except (OSError, ValueError):
+            failure = dataclasses.replace(failure, output=())
+    return failure
+
+
+def explained(error: Exception) -> str:
+    return printable(str(error) if isinstance(error, DeployError | OSError) else repr(error))

@@ -1,0 +1,276 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to happen so that a release serves: a request, what a host says, and the plan. Pure."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_probe import (
+    check_url,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import (
+    longest_move,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
+    counted,
+    instances,
+    watched,
+    watchers,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
+    RELEASE_ID,
+    check_formation,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
+    Record,
+    bad_releases,
+    formation_of,
+    history,
+    provenance,
+    rollback_target,
+)
+
+PREVIOUS = "previous"  # instead of an id: what a rollback goes to
+
+
+@dataclass(frozen=True)
+class SwitchRequest:
+    """What is asked for: a release, how many processes of it, and what the record says of it."""
+
+    release: str
+    formation: Mapping[str, int] | None = None
+    probe_url: str | None = None
+    event: str = "deploy"
+    by: str | None = None
+    commit: str | None = None
+    timeout: float | None = None  # seconds
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> SwitchRequest:
+        """Raises DeployError for a URL of which nginx could not be asked."""
+        url = params["probe_url"]
+        if url:
+            try:
+                check_url(url)
+            except ValueError as error:
+                raise DeployError(f"probe_url: {error}.") from None
+        return cls(
+            release=params["release"],
+            formation=params["formation"],
+            probe_url=url,
+            event=params["event"],
+            by=params["by"],
+            commit=params["commit"],
+            timeout=params["timeout"],
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the host says before anything is changed."""
+
+    app: str
+    current: str | None  # what the link names
+    installed: Sequence[str]
+    records: Sequence[Record]
+    configuration: str
+    active: bool  # whether circusd runs
+    loaded: Sequence[str]  # what circusd runs, or tries to run
+    serving: str | None  # the one release that every process of the configuration runs
+    runs: Mapping[str, str | None]  # per process of the configuration, what it says it runs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to happen so that ``target`` serves with ``formation``."""
+
+    app: str
+    current: str | None  # what the link names
+    before: str | None  # what to go back to
+    target: str
+    formation: dict[str, int]
+    old_configuration: str
+    new_configuration: str
+    way_back: str  # the configuration that belongs to ``before``
+    served: bool  # whether every process of the formation, and none besides, runs the target
+    recorded: bool  # false when the run that brought it there was cut off before its entry
+    timeout: float
+    request: SwitchRequest
+    runs: Mapping[str, str | None]
+    manifest: Mapping[str, Any]  # of the target; empty where it is only going to be installed
+
+    @property
+    def names(self) -> list[str]:
+        return instances(self.formation)
+
+    @property
+    def needed(self) -> bool:
+        old, new = (self.current, self.old_configuration), (self.target, self.new_configuration)
+        return old != new or not (self.served and self.recorded)
+
+    def record(self, at: str) -> Record:
+        """The entry from before the attempt; ``at`` is when it begins, in UTC."""
+        request = self.request
+        return Record(
+            at=at,
+            event="rollback" if request.release == PREVIOUS else request.event,
+            release=self.target,
+            outcome="pending",
+            before=self.before,
+            formation=self.formation,
+            by=request.by or None,
+            commit=request.commit or self.manifest.get("commit"),
+            **provenance(self.manifest),
+        )
+
+    def result(self) -> dict[str, Any]:
+        """What the module says, in check mode as well."""
+        wanted = dict.fromkeys(self.names, self.target)
+        return {
+            "changed": self.needed,
+            "release": self.target,
+            "previous": self.before,
+            "formation": self.formation,
+            "previous_formation": counted(watched(self.old_configuration)),
+            "diff": {
+                "before": shown(self.current, self.runs, self.old_configuration),
+                "after": shown(self.target, wanted, self.new_configuration),
+            },
+        }
+
+
+def pick_target(found: Found, wanted: str, *, predicted: bool = False) -> str:
+    """``predicted``: in check mode the release may be one that would have been installed by now."""
+    installed = ", ".join(found.installed) or "none"
+    if wanted == PREVIOUS:
+        target = rollback_target(found.records, found.current, found.installed)
+        if target is None:
+            known = history(found.records)
+            raise DeployError(
+                f"There is nothing to roll {found.app} back to: {found.current or 'no release'} "
+                f"serves, the record has {', '.join(known) or 'no good release'}, and installed "
+                f"are {installed}."
+            )
+        return target
+    if wanted not in found.installed and not (predicted and RELEASE_ID.match(wanted)):
+        raise DeployError(
+            f"Release {wanted} of {found.app} is not installed on this host; installed are "
+            f"{installed}. Install it with twelvefactor.deploy.release."
+        )
+    return wanted
+
+
+def pick_formation(
+    records: Sequence[Record], current: str | None, target: str, wanted: Mapping[str, int] | None
+) -> dict[str, int]:
+    """The one asked for, else the target's last one, else that of what serves, else one web."""
+    formation = wanted or formation_of(records, target) or formation_of(records, current or "")
+    return dict(formation or {"web": 1})
+
+
+def pick_before(found: Found, target: str) -> str | None:
+    """What to go back to: what every process runs, else what served last by the record.
+
+    ``current`` says neither when an earlier run was cut off. Of a cut-off move to the ``target``
+    itself some processes may have arrived, or all of them, and the run before its entry in the
+    record. A release that was refused and serves all the same is nothing to go back to.
+    """
+    good = history(found.records)
+    recorded = good[-1] if good and good[-1] in found.installed else None
+    if found.current == target:
+        return recorded or found.current
+    refused = recorded and found.serving in bad_releases(found.records)
+    if found.serving in found.installed and not refused:
+        return found.serving
+    return recorded or found.current
+
+
+def decide(
+    request: SwitchRequest,
+    found: Found,
+    target: str,
+    formation: dict[str, int],
+    manifest: Mapping[str, Any],
+    *,
+    served: bool,
+) -> Plan:
+    """``served``: whether every process of the formation runs the target already.
+
+    Raises DeployError for a formation that the target does not have.
+    """
+    if manifest:
+        check_formation(formation, manifest["commands"], f"release {target}")
+    before = pick_before(found, target)
+    running = found.configuration if found.active else ""
+    strays = set(found.loaded) - set(instances(formation))
+    way_back = found.configuration
+    if before is not None and before != found.current:
+        way_back = watchers(found.app, formation_of(found.records, before) or formation, running)
+    longest = longest_move(manifest["processes"], formation) if manifest else 0.0
+    return Plan(
+        app=found.app,
+        current=found.current,
+        before=before,
+        target=target,
+        formation=formation,
+        old_configuration=found.configuration,
+        new_configuration=watchers(found.app, formation, running),
+        way_back=way_back,
+        served=served and not strays,
+        recorded=history(found.records)[-1:] == [target],
+        timeout=request.timeout or longest,
+        request=request,
+        runs=found.runs,
+        manifest=manifest,
+    )
+
+
+def shown(current: str | None, runs: Mapping[str, str | None], configuration: str) -> str:
+    """One side of the diff: what ``current`` names, and which process runs what."""
+    lines = [f"current: {current}", *(f"process {name}: {what}" for name, what in runs.items())]
+    return "".join(f"{line}\n" for line in lines) + configuration
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What circusd runs, held against the processes that are wanted."""
+
+    kept: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()  # of the removed ones those that the configuration does not name
+
+
+def compare(loaded: Sequence[str], configured: Sequence[str], wanted: Sequence[str]) -> Difference:
+    """``loaded`` is what circusd runs, ``configured`` what its configuration on the disk names.
+
+    Where there are strays, circusd is going to read that configuration before anything else.
+    """
+    removed = [name for name in loaded if name not in wanted]
+    strays = [name for name in removed if name not in configured]
+    old = configured if strays else loaded
+    return Difference(
+        kept=tuple(name for name in wanted if name in old),
+        added=tuple(name for name in wanted if name not in old),
+        removed=tuple(removed),
+        strays=tuple(strays),
+    )
+
+
+def probe_target(
+    url: str | None, manifest: Mapping[str, Any] | None, names: Sequence[str]
+) -> str | None:
+    """What nginx is asked for one of these processes, None when none of them answers requests.
+
+    Another release may be well at another path.
+    """
+    specs = (manifest or {}).get("processes", {})
+    web = [specs.get(name.rpartition("-")[0], {}) for name in names]
+    paths = [spec.get("health", {}).get("path") or "" for spec in web if spec.get("socket")]
+    return urllib.parse.urljoin(url, paths[0]) if url and paths else None
