@@ -237,419 +237,67 @@ pruned:
   sample: ["1.2.0-11aa22bb"]
 """
 
-import dataclasses
-import hashlib
-import io
-import json
-import os
-import shutil
-import time
-from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
-    check_process_types,
-    format_procfile,
-    parse_procfile,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.wheel import (
-    read_build,
-    read_commit,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
-    make_directory,
-    write_atomically,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    DeployError,
+    unchanged,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
-    find_uv,
-    installed_packages,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
-    Index,
-    Unreachable,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.login import (
-    with_login_of_host,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
-    Environment,
-    holds,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
-    canonical_name,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.pylock import (
-    is_pylock,
-    parse_pylock,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
-    Pin,
-    parse_lock,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.wheelhouse import (
-    Wheelhouse,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
-    Config,
-    check_options,
-    env_values,
-    format_env,
-    run_specs,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
-    Contents,
-    compare,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import RUN, AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.install import (
-    WHEELS,
-    Installer,
+    InstallPlan,
+    plan_install,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
-    RELEASE_ID,
-    Build,
-    check_formation,
-    complete_lock,
-    release_id,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.request import (
+    InstallRequest,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.retention import to_prune
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.retention import (
+    RemovalPlan,
+    plan_removal,
+)
 
-
-def source_of(params: dict[str, Any]) -> Index | Wheelhouse | None:
-    """Where wheels come from; None where that is left to the installer."""
-    if params["wheelhouse"]:
-        return Wheelhouse(params["wheelhouse"])
-    return Index(params["index_url"], params["ca_path"]) if params["index_url"] else None
-
-
-def wanted_build(params: dict[str, Any], home: AppHome, config: Config) -> tuple[Build, str | None]:
-    """The build as far as its id needs it, and a warning."""
-    processes = params["processes"]
-    build = Build(
-        package=params["package"] or params["app"],
-        version=params["version"],
-        requirements=params["requirements"],
-        procfile=check_process_types(processes) if processes is not None else None,
-    )
-    # checked even where it is only handed on to the installer
-    source = source_of(params)
-    if build.requirements is not None:
-        if build.procfile is None:
-            raise DeployError("With `requirements`, `processes` must say what to run.")
-        if is_pylock(build.requirements):
-            parse_pylock(build.requirements, lock_name(build), build.package).check()
-        else:
-            complete_lock(build)
-        return build, None
-    if source is None:
-        raise DeployError("index_url is empty; without it, `requirements` says what to install.")
-    try:
-        wheel = source.find(build.package, build.version)
-    except DeployError as error:
-        # a version on an index does not change: what is installed here already can stand for it
-        for release in home.installed():
-            manifest = home.manifest(release) or {}
-            if manifest.get("wheel_sha256"):
-                candidate = dataclasses.replace(build, wheel_sha256=manifest["wheel_sha256"])
-                if release_id(candidate, config) == release:
-                    return candidate, f"{error} Went on because {release} is installed already."
-        raise
-    return dataclasses.replace(build, wheel_url=wheel.url, wheel_sha256=wheel.sha256), None
-
-
-def lock_name(build: Build) -> str:
-    return f"the lock of {build.package} {build.version}"
-
-
-def with_contents(build: Build, params: dict[str, Any], environment: Environment) -> Build:
-    """The build with its lock and its process types, read from the wheel where need be."""
-    source = source_of(params)
-    if build.requirements is not None or source is None:
-        return with_requirements(build, environment)
-    wheel = source.find(build.package, build.version)
-    if wheel.sha256 != build.wheel_sha256:
-        raise DeployError(f"{wheel.name} changed on {source.shown} during this run.")
-    content = io.BytesIO(source.read(wheel))
-    lock, procfile = read_build(content, wheel.name)
-    commit = read_commit(content, wheel.name)
-    missing = [name for name, text in (("requirements", lock), ("processes", procfile)) if not text]
-    if build.procfile is not None:
-        missing = [name for name in missing if name != "processes"]
-    if missing:
-        raise DeployError(
-            f"{wheel.name} does not carry its {' and '.join(missing)}: it was not made by "
-            f"playbooks/publish.yml. Give them to this module. Nothing was changed."
-        )
-    processes = build.procfile if build.procfile is not None else parse_procfile(procfile or "")
-    build = dataclasses.replace(build, requirements=lock, procfile=processes, commit=commit)
-    return with_requirements(build, environment)
-
-
-def with_requirements(build: Build, environment: Environment) -> Build:
-    """The build with its lock in the form that both installers take."""
-    text = build.requirements or ""
-    if not is_pylock(text):
-        return build
-    lock = parse_pylock(text, lock_name(build), build.package)
-    return dataclasses.replace(build, requirements=lock.requirements(environment))
-
-
-def install(
-    home: AppHome,
-    installer: Installer,
-    release: str,
-    build: Build,
-    config: Config,
-    pins: Sequence[Pin],
-    python: str,
-    source: Index | Wheelhouse | None,
-) -> list[str]:
-    """Make the release's directory. It counts as a release once release.json is there, the last.
-
-    Returns warnings.
-    """
-    path = home.releases / release
-    processes = build.procfile or {}
-    began = time.monotonic()
-    make_directory(path, 0o750, os.geteuid(), home.gid)
-    make_directory(path / "bin", 0o750, os.geteuid(), home.gid)
-    lock = complete_lock(build)
-    write_atomically(path / "env", format_env(config.env), 0o640, home.gid)
-    write_atomically(path / "Procfile", format_procfile(processes), 0o640, home.gid)
-    write_atomically(path / "requirements.txt", lock, 0o640, home.gid)
-    write_atomically(path / "bin" / "run", RUN, 0o750, home.gid)
-    if isinstance(source, Wheelhouse):
-        source.unpack(pins, path / WHEELS, home.gid)
-    venv = path / "venv"
-    make_directory(venv, 0o750, home.uid, home.gid)
-    yanked = installer.install(venv, path / "requirements.txt")
-    own = f"{canonical_name(build.package)} {build.version}"
-    if own in yanked:
-        reason = f": {yanked[own]}" if yanked[own] else ""
-        raise DeployError(f"{own} was yanked from the index{reason}. Nothing was changed.")
-    if isinstance(source, Wheelhouse):
-        shutil.rmtree(path / WHEELS)
-    manifest = {
-        "id": release,
-        "app": home.app,
-        "package": canonical_name(build.package),
-        "version": build.version,
-        "wheel_sha256": build.wheel_sha256,
-        "commit": build.commit,
-        "lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
-        "python": python,
-        "interpreter": config.python,
-        "packages": installed_packages(venv),
-        "commands": dict(processes),
-        "processes": run_specs(processes, config),
-        "installed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    home.flush(release)
-    write_atomically(path / "release.json", json.dumps(manifest, indent=1) + "\n", 0o640, home.gid)
-    return [
-        f"{name} was yanked from the index{f': {reason}' if reason else ''}. It is installed, "
-        "because the lock names it; lock another version."
-        for name, reason in yanked.items()
-    ]
-
-
-def meant_here(build: Build, environment: Environment) -> list[Pin]:
-    """What of a build's lock is meant for this host's interpreter."""
-    pins = parse_lock(complete_lock(build), lock_name(build))
-    return [pin for pin in pins if not pin.marker or holds(pin.marker, environment)]
-
-
-def present(module: SecretSafeModule, home: AppHome, params: dict[str, Any]) -> dict[str, Any]:
-    check_options(params["process_options"], params["health"])
-    config = Config(
-        env=env_values(params["env"]),
-        python=params["python"],
-        health=params["health"],
-        options=params["process_options"],
-        log_format=params["log_format"],
-        log_destination=params["log_destination"],
-    )
-    try:
-        build, warning = wanted_build(params, home, config)
-    except Unreachable as error:
-        if home.exists or not module.check_mode:
-            raise
-        return not_known_yet(module, home, params, config, str(error))
-    if warning:
-        module.warn(warning)
-    release = release_id(build, config)
-    current = home.current()
-    manifest = home.manifest(release)
-    # what serves is left alone even if its release.json is gone
-    unfinished = [name for name in home.unfinished() if name != current]
-    if release == current and release in home.unfinished():
-        raise DeployError(
-            f"{release} serves, but its release.json is missing. Switch to another release first, "
-            "then install this one again. Nothing was changed."
-        )
-    before = home.contents(current) if current else None
-    if manifest:
-        processes, packages, python = manifest["commands"], manifest["packages"], manifest["python"]
-        pruned = prunable(home, params, current, release)
-        check_formation(params["formation"], processes, f"{build.package} {build.version}")
-        lines = []
-    else:
-        installer = Installer(
-            home,
-            params["index_url"],
-            params["python"],
-            find_uv(params["uv"]),
-            params["ca_path"],
-            offline=bool(params["wheelhouse"]),
-        )
-        environment = installer.environment()
-        build = with_contents(build, params, environment)
-        processes = dict(build.procfile or {})
-        pins = meant_here(build, environment)
-        source = source_of(params)
-        if isinstance(source, Wheelhouse):
-            source.require(pins)
-        packages = {pin.name: pin.version for pin in sorted(pins, key=lambda pin: pin.name)}
-        python = environment["python_full_version"]
-        after = Contents(
-            packages,
-            config.env,
-            processes,
-            python,
-            config.python,
-            run_specs(processes, config),
-            build.wheel_sha256,
-            hashlib.sha256(complete_lock(build).encode()).hexdigest(),
-        )
-        check_formation(params["formation"], processes, f"{build.package} {build.version}")
-        pruned = prunable(home, params, current, release)
-        lines = compare(before, after)
-    if not module.check_mode:
-        for name in unfinished:
-            home.remove(name)
-        if not manifest:
-            try:
-                warnings = install(home, installer, release, build, config, pins, python, source)
-            except BaseException as error:
-                home.remove(release)
-                if isinstance(error, OSError):
-                    raise DeployError(f"Could not install {release}: {error}.") from error
-                raise
-            for text in warnings:
-                module.warn(text)
-            packages = installed_packages(home.releases / release / "venv")
-        for name in pruned:
-            home.remove(name)
-    lines += [f"release {name}: removed" for name in [*unfinished, *pruned]]
-    return {
-        "changed": not manifest or bool(unfinished or pruned),
-        "release": release,
-        "path": str(home.releases / release),
-        "current": current,
-        "processes": processes,
-        "packages": packages,
-        "python": python,
-        "pruned": pruned,
-        "diff": {
-            "before_header": f"{home.app} {current}",
-            "after_header": f"{home.app} {release}",
-            "before": "",
-            "after": "".join(f"{line}\n" for line in lines),
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "app": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "version": {"type": "str"},
+    "release": {"type": "str"},
+    "package": {"type": "str"},
+    "index_url": {"type": "str", "no_log": True},
+    "wheelhouse": {"type": "path"},
+    "netrc": {"type": "path", "default": "/etc/twelvefactor/netrc"},
+    "ca_path": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+    "requirements": {"type": "str"},
+    "processes": {"type": "dict"},
+    "env": {"type": "dict", "default": {}, "no_log": True},
+    "formation": {"type": "dict", "default": {}},
+    "health": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {
+            "path": {"type": "str", "default": "/"},
+            "host": {"type": "str", "default": "localhost"},
+            "count": {"type": "int", "default": 2},
         },
-    }
+    },
+    "process_options": {"type": "dict", "default": {}},
+    "log_format": {"choices": ["text", "json"], "default": "text"},
+    "log_destination": {"choices": ["file", "journal"], "default": "file"},
+    "python": {"type": "path", "default": "/usr/bin/python3"},
+    "uv": {"type": "path", "default": "/opt/circus/bin/uv"},
+    "keep": {"type": "int", "default": 5},
+}
 
 
-def prunable(home: AppHome, params: dict[str, Any], current: str | None, release: str) -> list[str]:
-    return to_prune(
-        home.installed(), params["keep"], current, home.rollback_target(current), release
-    )
-
-
-def not_known_yet(
-    module: SecretSafeModule, home: AppHome, params: dict[str, Any], config: Config, why: str
-) -> dict[str, Any]:
-    """What check mode can say of a host that has neither the app nor, so far, its index."""
-    module.warn(
-        f"{why} This host has nothing of {home.app} yet; once the index answers, {params['version']} "
-        "is going to be its first release."
-    )
-    processes = params["processes"] or {}
-    after = Contents({}, config.env, processes, "to be found out", config.python)
-    lines = [f"release {params['version']}: installed, the first one", *compare(None, after)]
-    return {
-        "changed": True,
-        "release": None,
-        "path": None,
-        "current": None,
-        "processes": processes,
-        "packages": {},
-        "python": None,
-        "pruned": [],
-        "diff": {
-            "before_header": f"{home.app} None",
-            "after_header": f"{home.app} {params['version']}",
-            "before": "",
-            "after": "".join(f"{line}\n" for line in lines),
-        },
-    }
-
-
-def absent(module: SecretSafeModule, home: AppHome) -> dict[str, Any]:
-    release, current = module.params["release"], home.current()
-    if not RELEASE_ID.match(release):
-        raise DeployError(
-            f"Invalid release id {release!r}; a valid one is, for example, 1.4.0-3f2a9c01."
-        )
-    if release == current:
-        raise DeployError(f"{release} is the release that serves {home.app}; it is not removed.")
-    exists = (home.releases / release).is_dir()
-    if exists and not module.check_mode:
-        home.remove(release)
-    return {
-        "changed": exists,
-        "release": release,
-        "path": str(home.releases / release),
-        "current": current,
-        "pruned": [],
-        "diff": {"before": f"{release}\n" if exists else "", "after": ""},
-    }
+def make_plan(home: AppHome, params: dict[str, Any], *, check: bool) -> InstallPlan | RemovalPlan:
+    if params["state"] == "absent":
+        return plan_removal(home, params["release"])
+    return plan_install(home, InstallRequest.from_params(params), predicted=check)
 
 
 def main() -> None:
     module = SecretSafeModule(
-        argument_spec={
-            "app": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "version": {"type": "str"},
-            "release": {"type": "str"},
-            "package": {"type": "str"},
-            "index_url": {"type": "str", "no_log": True},
-            "wheelhouse": {"type": "path"},
-            "netrc": {"type": "path", "default": "/etc/twelvefactor/netrc"},
-            "ca_path": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
-            "requirements": {"type": "str"},
-            "processes": {"type": "dict"},
-            "env": {"type": "dict", "default": {}, "no_log": True},
-            "formation": {"type": "dict", "default": {}},
-            "health": {
-                "type": "dict",
-                "apply_defaults": True,
-                "options": {
-                    "path": {"type": "str", "default": "/"},
-                    "host": {"type": "str", "default": "localhost"},
-                    "count": {"type": "int", "default": 2},
-                },
-            },
-            "process_options": {"type": "dict", "default": {}},
-            "log_format": {"choices": ["text", "json"], "default": "text"},
-            "log_destination": {"choices": ["file", "journal"], "default": "file"},
-            "python": {"type": "path", "default": "/usr/bin/python3"},
-            "uv": {"type": "path", "default": "/opt/circus/bin/uv"},
-            "keep": {"type": "int", "default": 5},
-        },
+        argument_spec=ARGUMENTS,
         required_if=[
             ("state", "present", ("version",)),
             ("state", "present", ("index_url", "wheelhouse", "requirements"), True),
@@ -658,23 +306,24 @@ def main() -> None:
         mutually_exclusive=[("index_url", "wheelhouse")],
         supports_check_mode=True,
     )
-    params = module.take_params()
+    params, begun = module.take_params(), False
     try:
-        params["index_url"] = with_login_of_host(params["index_url"], params["netrc"])
-        home = AppHome.of(module.params["app"], foreseen=module.check_mode)
+        home = AppHome.of(params["app"], foreseen=module.check_mode)
         with home.locked():
-            result = (
-                present(module, home, params)
-                if module.params["state"] == "present"
-                else absent(module, home)
-            )
+            plan = make_plan(home, params, check=module.check_mode)
+            if not module.check_mode:
+                begun = True
+                plan = plan.apply()  # the only writes
     except DeployError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error) if begun else unchanged(error))
     except PermissionError as error:
         module.fail_json(msg=f"{error}. Releases belong to root; use become: true.")
     except OSError as error:
-        module.fail_json(msg=f"Could not work on the releases of {params['app']}: {error}.")
-    module.exit_json(**result)
+        problem = f"Could not work on the releases of {params['app']}: {error}."
+        module.fail_json(msg=problem if begun else unchanged(problem))
+    for text in plan.warnings:
+        module.warn(text)
+    module.exit_json(**plan.result())
 
 
 if __name__ == "__main__":

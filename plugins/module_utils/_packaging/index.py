@@ -91,7 +91,7 @@ def pick_wheel(files: list[File], package: str, version: str, url: str, remedy: 
         only = "only its source" if sources in {file.name.lower() for file in files} else ""
         raise DeployError(
             f"There is no wheel of {package} {version} at {url}; it has "
-            f"{only or ', '.join(versions) or 'no version of it'}. {remedy} Nothing was changed."
+            f"{only or ', '.join(versions) or 'no version of it'}. {remedy}"
         )
     wheel = wheels[0]
     if len(wheels) > 1:
@@ -104,9 +104,7 @@ def pick_wheel(files: list[File], package: str, version: str, url: str, remedy: 
         wheel = pure[0]
     if wheel.yanked is not None:
         reason = f": {wheel.yanked}" if wheel.yanked else ""
-        raise DeployError(
-            f"{package} {version} was yanked from {url}{reason}. Nothing was changed."
-        )
+        raise DeployError(f"{package} {version} was yanked from {url}{reason}.")
     if not wheel.sha256:
         raise DeployError(f"{url} gives no sha256 for {wheel.name}; it cannot be verified.")
     return wheel
@@ -178,7 +176,7 @@ class Index:
                     break
         raise problem(
             f"The index {self.shown} does not give {what}: {answer}. "
-            "Check index_url, the index and the certificate it shows. Nothing was changed."
+            "Check index_url, the index and the certificate it shows."
         )
 
     def files(self, package: str) -> list[File]:
@@ -211,6 +209,6 @@ class Index:
         if digest != file.sha256:
             raise DeployError(
                 f"{file.name} from {self.shown} has sha256 {digest}, but the index says "
-                f"{file.sha256}: it was changed on the way or on the index. Nothing was changed."
+                f"{file.sha256}: it was changed on the way or on the index."
             )
         return body

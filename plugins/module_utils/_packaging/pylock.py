@@ -68,13 +68,11 @@ class Pylock:
         everything = {**environment, "extras": frozenset[str](), "dependency_groups": self.groups}
         if not satisfies(python.rstrip("+"), self.requires_python):
             raise DeployError(
-                f"{self.source} is made for Python {self.requires_python}; "
-                f"this host's is {python}. Nothing was changed."
+                f"{self.source} is made for Python {self.requires_python}; this host's is {python}."
             )
         if self.environments and not any(holds(m, everything) for m in self.environments):
             raise DeployError(
-                f"{self.source} is made for other hosts: {' or '.join(self.environments)}. "
-                "Nothing was changed."
+                f"{self.source} is made for other hosts: {' or '.join(self.environments)}."
             )
         pins = []
         for package in self.packages:
@@ -85,7 +83,7 @@ class Pylock:
             if not satisfies(python.rstrip("+"), package.requires_python):
                 raise DeployError(
                     f"{self.source}: {package.name} {package.version} is made for Python "
-                    f"{package.requires_python}; this host's is {python}. Nothing was changed."
+                    f"{package.requires_python}; this host's is {python}."
                 )
             pins.append(Pin(package.name, package.version, package.hashes))
         return format_pins(pins)

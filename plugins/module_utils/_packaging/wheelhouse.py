@@ -49,13 +49,10 @@ class Wheelhouse:
                     yield self._of_tarball(archive)
         except (tarfile.TarError, EOFError, zlib.error) as error:
             raise DeployError(
-                f"The wheelhouse {self.shown} is neither a directory nor a tarball: {error}. "
-                "Nothing was changed."
+                f"The wheelhouse {self.shown} is neither a directory nor a tarball: {error}."
             ) from None
         except FileNotFoundError:
-            raise DeployError(
-                f"The wheelhouse {self.shown} does not exist on this host. Nothing was changed."
-            ) from None
+            raise DeployError(f"The wheelhouse {self.shown} does not exist on this host.") from None
 
     def _of_directory(self) -> Iterator[tuple[str, IO[bytes]]]:
         for path in sorted(self.path.rglob("*.whl")):
@@ -96,7 +93,7 @@ class Wheelhouse:
         if missing:
             raise DeployError(
                 f"The wheelhouse {self.shown} has no wheel of {', '.join(missing)}, which the "
-                "lock file names. Put it in there. Nothing was changed."
+                "lock file names. Put it in there."
             )
 
     def unpack(self, pins: Collection[Pin], directory: pathlib.Path, gid: int) -> None:

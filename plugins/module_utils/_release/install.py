@@ -1,145 +1,197 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Install a release's packages: as the app's user, from wheels, with hashes, from one index."""
+"""Have a release on a host, and not too many others: what is there, the plan, and its writes."""
 
 from __future__ import annotations
 
-import json
-import os
-import pathlib
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
-    explain,
     installed_packages,
-    what_there_is,
-    yanked,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
-    Index,
+    Unreachable,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
-    INTROSPECTION,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
-    parse_lock,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
+    Contents,
+    compare,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
-
-SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
-TIMEOUT = 900  # seconds for one command of the installer
-WHEELS = "wheels"  # below a release that is being installed without an index
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.installation import (
+    Installation,
+    prepare,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
+    check_formation,
+    release_id,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.request import (
+    InstallRequest,
+    find_build,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.retention import to_prune
 
 
 @dataclass(frozen=True)
-class Installer:
-    """How packages get into a virtual environment on this host.
+class Found:
+    """The releases of an app on a host."""
 
-    ``uv`` is the path of the program; None means pip, which every Python brings along. Without an
-    ``index_url`` both take the index that they are made for; with ``offline`` they take what lies
-    beside the lock and ask nobody.
+    current: str | None
+    installed: Sequence[str]  # complete ones, oldest first
+    unfinished: Sequence[str]  # left behind by runs that were cut off
+    rollback_target: str | None
 
-    What uv unpacks is kept in a cache of the app and linked from there into each of its releases.
-    Every app has its own: uv does not look at the hashes of what is in its cache, so an app that
-    could write into a common one could put code into its neighbours.
-    """
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of which directory."""
+
+    install: bool
+    cut_off: tuple[str, ...]  # to be removed before
+    pruned: tuple[str, ...]  # to be removed afterwards
+
+
+def inspect(home: AppHome) -> Found:
+    current = home.current()
+    target = home.rollback_target(current)
+    return Found(current, home.installed(), home.unfinished(), target)
+
+
+def decide(release: str, found: Found, keep: int) -> Decision:
+    """What serves is left alone even if its release.json is gone."""
+    if release == found.current and release in found.unfinished:
+        raise DeployError(
+            f"{release} serves, but its release.json is missing. Switch to another release first, "
+            "then install this one again."
+        )
+    return Decision(
+        install=release not in found.installed,
+        cut_off=tuple(name for name in found.unfinished if name != found.current),
+        pruned=tuple(
+            to_prune(found.installed, keep, found.current, found.rollback_target, release)
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class InstallPlan:
+    """What has to happen so that ``release`` is on the host."""
 
     home: AppHome
-    index_url: str | None
-    python: str
-    uv: str | None
-    ca_path: str | None = None
-    offline: bool = False
+    release: str | None  # None where its id cannot be known yet
+    version: str
+    current: str | None
+    decision: Decision
+    processes: Mapping[str, str]
+    packages: Mapping[str, str]
+    python: str | None
+    changes: tuple[str, ...]  # lines for the diff
+    installation: Installation | None = None  # None where nothing is to be installed
+    warnings: tuple[str, ...] = ()
 
-    def _environment(self) -> dict[str, str]:
-        # By the environment, not by arguments: an index URL may hold a password, and everybody on
-        # the host can read a process's arguments.
-        cache = f"{self.home.root}/cache"
-        trust = self.ca_path or SYSTEM_CA
-        index = {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url}
-        return {
-            "HOME": cache,
-            "SSL_CERT_FILE": trust,
-            "UV_CACHE_DIR": f"{cache}/uv",
-            "UV_LINK_MODE": "hardlink",
-            "UV_NO_CONFIG": "1",
-            "UV_NO_PROGRESS": "1",
-            "UV_PYTHON_DOWNLOADS": "never",
-            "PIP_CACHE_DIR": f"{cache}/pip",
-            "PIP_CERT": trust,
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_INPUT": "1",
-        } | {name: url for name, url in index.items() if url}
+    def apply(self) -> InstallPlan:
+        """Write; returns the plan with what came of it."""
+        for name in self.decision.cut_off:
+            self.home.remove(name)
+        done = self._install()
+        for name in self.decision.pruned:
+            self.home.remove(name)
+        return done
 
-    def _run(self, command: Sequence[str], what: str, whole: int | None = None) -> str:
-        code, output = run(
-            command,
-            what,
-            TIMEOUT,
-            identity=self.home.identity,
-            environment=self._environment(),
-            directory=self.home.root if self.home.exists else pathlib.Path("/"),
-            whole=whole,
+    def _install(self) -> InstallPlan:
+        if self.installation is None or self.release is None:
+            return self
+        warnings = self.installation.make(self.home, self.release)
+        return dataclasses.replace(
+            self,
+            packages=installed_packages(self.home.releases / self.release / "venv"),
+            warnings=(*self.warnings, *warnings),
         )
-        if code:
-            raise DeployError(explain(output, what, code, self._ask_index))
-        return output
 
-    def _ask_index(self, name: str, version: str) -> str:
-        """What the index has of a package that pip says nothing about; empty if it does not say."""
-        if not self.index_url or self.offline:
-            return ""
-        try:
-            return what_there_is(Index(self.index_url, self.ca_path).files(name), name, version)
-        except DeployError:
-            return ""
+    def result(self) -> dict[str, Any]:
+        """What the module says, in check mode as well."""
+        removed = [*self.decision.cut_off, *self.decision.pruned]
+        lines = [*self.changes, *(f"release {name}: removed" for name in removed)]
+        return {
+            "changed": self.decision.install or bool(removed),
+            "release": self.release,
+            "path": str(self.home.releases / self.release) if self.release else None,
+            "current": self.current,
+            "processes": dict(self.processes),
+            "packages": dict(self.packages),
+            "python": self.python,
+            "pruned": list(self.decision.pruned),
+            "diff": {
+                "before_header": f"{self.home.app} {self.current}",
+                "after_header": f"{self.home.app} {self.release or self.version}",
+                "before": "",
+                "after": "".join(f"{line}\n" for line in lines),
+            },
+        }
 
-    def environment(self) -> dict[str, str]:
-        """What markers say about the interpreter that the release asked for."""
-        output = self._run([self.python, "-I", "-c", INTROSPECTION], f"run {self.python}", ANSWER)
-        try:
-            described: dict[str, str] = json.loads(output)
-        except ValueError:
-            raise DeployError(
-                f"{self.python} is not a Python interpreter; its output was:\n{output[:500]}"
-            ) from None
-        return described
 
-    def install(self, venv: pathlib.Path, lock: pathlib.Path) -> dict[str, str]:
-        """Make ``venv`` hold what ``lock`` names, compiled to bytecode, and nothing else.
+def plan_install(home: AppHome, request: InstallRequest, *, predicted: bool = False) -> InstallPlan:
+    """Read and decide. Raises DeployError for what cannot be installed.
 
-        Returns what of it was yanked by those who published it, and why.
-        """
-        self.make(venv, lock)
-        return self.fill(venv, lock)
+    ``predicted``: in check mode the index may be one that would be there by now.
+    """
+    try:
+        build, warning = find_build(request, home)
+    except Unreachable as error:
+        if home.exists or not predicted:
+            raise
+        return plan_of_first_release(home, request, str(error))
+    release, found = release_id(build, request.config), inspect(home)
+    decision = decide(release, found, request.keep)
+    before = home.contents(found.current) if found.current else None
+    manifest = home.manifest(release)
+    installation = None if manifest else prepare(request, home, build)
+    if installation:
+        processes, packages = installation.processes, installation.packages
+        python, changes = installation.python, compare(before, installation.contents())
+    else:
+        manifest, changes = manifest or {}, []
+        processes, packages, python = manifest["commands"], manifest["packages"], manifest["python"]
+    check_formation(request.formation, processes, f"{build.package} {build.version}")
+    return InstallPlan(
+        home=home,
+        release=release,
+        version=build.version,
+        current=found.current,
+        decision=decision,
+        processes=processes,
+        packages=packages,
+        python=python,
+        changes=tuple(changes),
+        installation=installation,
+        warnings=(warning,) if warning else (),
+    )
 
-    def make(self, venv: pathlib.Path, lock: pathlib.Path) -> None:
-        if self.uv:
-            command = [self.uv, "venv", "--quiet", "--python", self.python, str(venv)]
-        else:
-            command = [self.python, "-m", "venv", str(venv)]
-        self._run(command, f"install {lock.parent.name}")
 
-    def fill(self, venv: pathlib.Path, lock: pathlib.Path) -> dict[str, str]:
-        what = f"install {lock.parent.name}"
-        python = str(venv / "bin" / "python")
-        only = ["--require-hashes", "--only-binary", ":all:"]
-        if self.offline:
-            only += ["--no-index", "--find-links", str(lock.parent / WHEELS)]
-        if self.uv:
-            sync = [self.uv, "pip", "sync", "--python", python, "--compile-bytecode", *only]
-            return yanked(self._run([*sync, str(lock)], what))
-        pip = [python, "-m", "pip"]
-        install = [*pip, "install", "--quiet", "--no-deps", *only, "--requirement", str(lock)]
-        said = self._run(install, what)
-        # what `venv` put there, pip itself among it, is not part of the release
-        named = {pin.name for pin in parse_lock(lock.read_text(), str(lock))}
-        surplus = [name for name in installed_packages(venv) if name not in named]
-        if surplus:
-            self._run([*pip, "uninstall", "--quiet", "--yes", *surplus], what)
-        return yanked(said)
+def plan_of_first_release(home: AppHome, request: InstallRequest, why: str) -> InstallPlan:
+    """What check mode can say of a host that has neither the app nor, so far, its index."""
+    version, config = request.build.version, request.config
+    processes = request.build.procfile or {}
+    after = Contents({}, config.env, processes, "to be found out", config.python)
+    first = f"release {version}: installed, the first one"
+    warning = (
+        f"{why} This host has nothing of {home.app} yet; once the index answers, {version} is "
+        "going to be its first release."
+    )
+    return InstallPlan(
+        home=home,
+        release=None,
+        version=version,
+        current=None,
+        decision=Decision(install=True, cut_off=(), pruned=()),
+        processes=processes,
+        packages={},
+        python=None,
+        changes=(first, *compare(None, after)),
+        warnings=(warning,),
+    )

@@ -25,7 +25,9 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.install import Installer
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.installer import (
+    Installer,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 from ansible_collections.twelvefactor.deploy.plugins.modules import release
 

@@ -128,12 +128,12 @@ def test_pick(files: list[File], picked: File) -> None:
         pytest.param([LINUX, MAC], "2 wheels at https://index.test/, one per platform", id="many"),
         pytest.param(
             [file(PURE.name, yanked="loses orders")],
-            "was yanked from https://index.test/: loses orders. Nothing",
+            "was yanked from https://index.test/: loses orders.",
             id="yanked",
         ),
         pytest.param(
             [file(PURE.name, yanked="")],
-            "was yanked from https://index.test/. Nothing",
+            "was yanked from https://index.test/.",
             id="yanked-without-a-reason",
         ),
         pytest.param([file(PURE.name, sha256=None)], "gives no sha256 for shop-1.0", id="no-hash"),

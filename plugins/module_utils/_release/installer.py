@@ -1,0 +1,145 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install a release's packages: as the app's user, from wheels, with hashes, from one index."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
+    explain,
+    installed_packages,
+    what_there_is,
+    yanked,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
+    Index,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
+    INTROSPECTION,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
+    parse_lock,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+
+SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+TIMEOUT = 900  # seconds for one command of the installer
+WHEELS = "wheels"  # below a release that is being installed without an index
+
+
+@dataclass(frozen=True)
+class Installer:
+    """How packages get into a virtual environment on this host.
+
+    ``uv`` is the path of the program; None means pip, which every Python brings along. Without an
+    ``index_url`` both take the index that they are made for; with ``offline`` they take what lies
+    beside the lock and ask nobody.
+
+    What uv unpacks is kept in a cache of the app and linked from there into each of its releases.
+    Every app has its own: uv does not look at the hashes of what is in its cache, so an app that
+    could write into a common one could put code into its neighbours.
+    """
+
+    home: AppHome
+    index_url: str | None
+    python: str
+    uv: str | None
+    ca_path: str | None = None
+    offline: bool = False
+
+    def _environment(self) -> dict[str, str]:
+        # By the environment, not by arguments: an index URL may hold a password, and everybody on
+        # the host can read a process's arguments.
+        cache = f"{self.home.root}/cache"
+        trust = self.ca_path or SYSTEM_CA
+        index = {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url}
+        return {
+            "HOME": cache,
+            "SSL_CERT_FILE": trust,
+            "UV_CACHE_DIR": f"{cache}/uv",
+            "UV_LINK_MODE": "hardlink",
+            "UV_NO_CONFIG": "1",
+            "UV_NO_PROGRESS": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "PIP_CACHE_DIR": f"{cache}/pip",
+            "PIP_CERT": trust,
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_NO_INPUT": "1",
+        } | {name: url for name, url in index.items() if url}
+
+    def _run(self, command: Sequence[str], what: str, whole: int | None = None) -> str:
+        code, output = run(
+            command,
+            what,
+            TIMEOUT,
+            identity=self.home.identity,
+            environment=self._environment(),
+            directory=self.home.root if self.home.exists else pathlib.Path("/"),
+            whole=whole,
+        )
+        if code:
+            raise DeployError(explain(output, what, code, self._ask_index))
+        return output
+
+    def _ask_index(self, name: str, version: str) -> str:
+        """What the index has of a package that pip says nothing about; empty if it does not say."""
+        if not self.index_url or self.offline:
+            return ""
+        try:
+            return what_there_is(Index(self.index_url, self.ca_path).files(name), name, version)
+        except DeployError:
+            return ""
+
+    def environment(self) -> dict[str, str]:
+        """What markers say about the interpreter that the release asked for."""
+        output = self._run([self.python, "-I", "-c", INTROSPECTION], f"run {self.python}", ANSWER)
+        try:
+            described: dict[str, str] = json.loads(output)
+        except ValueError:
+            raise DeployError(
+                f"{self.python} is not a Python interpreter; its output was:\n{output[:500]}"
+            ) from None
+        return described
+
+    def install(self, venv: pathlib.Path, lock: pathlib.Path) -> dict[str, str]:
+        """Make ``venv`` hold what ``lock`` names, compiled to bytecode, and nothing else.
+
+        Returns what of it was yanked by those who published it, and why.
+        """
+        self.make(venv, lock)
+        return self.fill(venv, lock)
+
+    def make(self, venv: pathlib.Path, lock: pathlib.Path) -> None:
+        if self.uv:
+            command = [self.uv, "venv", "--quiet", "--python", self.python, str(venv)]
+        else:
+            command = [self.python, "-m", "venv", str(venv)]
+        self._run(command, f"install {lock.parent.name}")
+
+    def fill(self, venv: pathlib.Path, lock: pathlib.Path) -> dict[str, str]:
+        what = f"install {lock.parent.name}"
+        python = str(venv / "bin" / "python")
+        only = ["--require-hashes", "--only-binary", ":all:"]
+        if self.offline:
+            only += ["--no-index", "--find-links", str(lock.parent / WHEELS)]
+        if self.uv:
+            sync = [self.uv, "pip", "sync", "--python", python, "--compile-bytecode", *only]
+            return yanked(self._run([*sync, str(lock)], what))
+        pip = [python, "-m", "pip"]
+        install = [*pip, "install", "--quiet", "--no-deps", *only, "--requirement", str(lock)]
+        said = self._run(install, what)
+        # what `venv` put there, pip itself among it, is not part of the release
+        named = {pin.name for pin in parse_lock(lock.read_text(), str(lock))}
+        surplus = [name for name in installed_packages(venv) if name not in named]
+        if surplus:
+            self._run([*pip, "uninstall", "--quiet", "--yes", *surplus], what)
+        return yanked(said)
