@@ -1,0 +1,39 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the probe of web processes prints is believed only in its own form: the app's user can alter it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import health_probe
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
+
+WEB = {"socket": True, "health": {"path": "/healthz", "host": "shop.test", "count": 2}}
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [
+        ("[" * 100_000, "GET /healthz: maximum recursion depth exceeded"),
+        ("[1]", "GET /healthz: the probe's output was altered"),
+        ('{"web-1": 1}', "GET /healthz: the probe's output was altered"),
+        ('{"web-1": ["yes", {}]}', "GET /healthz: the probe's output was altered"),
+        ("{}", "GET /healthz: nothing within 10 s"),
+        ('{"web-1": [true, "200 OK"]}', "GET /healthz: 200 OK"),
+    ],
+)
+def test_what_else_the_probe_may_print(
+    home: AppHome, monkeypatch: pytest.MonkeyPatch, output: str, answer: str
+) -> None:
+    monkeypatch.setattr(health_probe, "run", lambda *_args, **_more: (0, output))
+    well, said = health_probe.probe(home.root, home.identity, {"web-1": WEB})["web-1"]
+    assert said.startswith(answer)
+    assert well == ("200" in output)
+
+
+def test_nobody_is_asked_where_nobody_listens(
+    home: AppHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(health_probe, "run")
+    assert health_probe.probe(home.root, home.identity, {}) == {}
