@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
@@ -57,11 +57,11 @@ class InstallRequest:
 
     app: str
     build: Build  # as far as it was given
-    config: Config
+    config: Config = field(repr=False)  # has secrets
     formation: Mapping[str, int]
     keep: int  # releases
     source: Index | Wheelhouse | None  # of wheels; None where that is left to the installer
-    index_url: str | None
+    index_url: str | None = field(repr=False)  # may hold a password
     ca_path: str | None
     uv: str | None
 
