@@ -85,3 +85,7 @@ def ceiling(number: float) -> int:
         return 4
     power = 10 ** math.floor(math.log10(number))
     return int(next(each * power for each in (1, 2, 4, 5, 6, 8, 10) if each * power >= number))
+
+
+def amount(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -13,12 +13,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet import (
     status as fleet_status,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report import (
-    compared,
-    labels,
-    page,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Tally
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report import page
 from report import fleet
 
 RANGE = fleet.DAY.told()
@@ -157,40 +152,3 @@ def test_an_app_that_nobody_asks_and_that_has_no_record(found: dict[str, Any]) -
     for key in ("plots", "statuses", "timeline", "deploys", "processes", "packages", "by_release"):
         assert shop[key] == []
     assert shop["requests"] == "0"
-
-
-@pytest.mark.parametrize(
-    ("ids", "shown"),
-    [
-        ([], []),
-        (["1.0-aaaaaaaa", "2.0-bbbbbbbb"], ["1.0", "2.0"]),
-        (["1.0-aaaaaaaa", "1.0-bbbbbbbb", "2.0-c"], ["1.0-aaaaaaaa", "1.0-bbbbbbbb", "2.0"]),
-        (["odd"], ["odd"]),
-    ],
-)
-def test_labels_tell_releases_apart(ids: list[str], shown: list[str]) -> None:
-    assert list(labels(ids).values()) == shown
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "way"),
-    [
-        ([], [], ""),
-        ([100], [], ""),
-        ([], [100], ""),
-        ([100], [105], ""),
-        ([100], [150], "slower"),
-        ([150], [100], "faster"),
-        ([2], [3], ""),  # the clock of nginx has milliseconds
-    ],
-)
-def test_a_difference_is_one_when_it_is_more_than_an_error(
-    before: list[int], after: list[int], way: str
-) -> None:
-    tallies = []
-    for each in (before, after):
-        tally = Tally()
-        for taken in each:
-            tally.add(200, 1, taken)
-        tallies.append(tally)
-    assert {row["way"] for row in compared(*tallies)} == {way}
