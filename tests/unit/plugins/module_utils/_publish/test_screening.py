@@ -210,7 +210,11 @@ def test_one_archive_deep(name: str, how: str) -> None:
     assert screening.judge_archive(name, packed(how, **{"tests/x.pyc": b"nothing"})) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\x1f\x8bnothing", packed("gz", a=KEY)[:60]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\3\4", b"\x1f\x8bnothing", packed("gz", a=KEY)[:60]],
+    ids=["empty", "zip", "gz", "half"],
+)
 def test_an_archive_that_cannot_be_read(content: bytes) -> None:
     assert screening.judge_archive("a.tar.gz", content) is None
 
