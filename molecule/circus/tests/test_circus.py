@@ -229,14 +229,17 @@ def test_an_app_takes_no_more_of_the_host_than_its_limits(host):
 
 
 def test_an_app_has_a_shared_memory_of_its_own(host):
-    inside = f"nsenter --target {status(host)['child']} --mount -- runuser -u bell --"
+    # who is the same user, without capabilities, sees the app's mounts through /proc
+    inside = f"cd /proc/{status(host)['child']}/root/dev/shm"
     host.check_output("touch /dev/shm/of-the-host")
-    host.check_output(f"{inside} touch /dev/shm/of-the-app")
-    assert host.check_output(f"{inside} ls /dev/shm") == "of-the-app"
+    host.check_output("runuser -u bell -- sh -c %s", f"{inside}; touch of-the-app")
+    assert host.check_output("runuser -u bell -- sh -c %s", f"{inside}; ls") == "of-the-app"
     assert host.run("ls /dev/shm/of-the-app").rc != 0
-    full = host.run(f"{inside} dd if=/dev/zero of=/dev/shm/of-the-app bs=1M count=65")
+    fill = f"{inside}; dd if=/dev/zero of=of-the-app bs=1M count=65"
+    full = host.run("runuser -u bell -- sh -c %s", fill)
     assert "No space left on device" in full.stderr
-    host.check_output(f"{inside} rm /dev/shm/of-the-app; rm /dev/shm/of-the-host")
+    host.check_output("runuser -u bell -- sh -c %s", f"{inside}; rm of-the-app")
+    host.check_output("rm /dev/shm/of-the-host")
 
 
 def test_stopping_leaves_nothing_behind(host):
