@@ -141,7 +141,7 @@ class HostState:
         self.kept = bool(kept.get("skipped")) or _held(kept)
         self.problem = own.get("problem", "")
         if refused and not self.problem:
-            self.problem = f"Take the lock: {refused[0].get('msg', 'failed')}"
+            self.problem = f"Acquire the deploy lock: {refused[0].get('msg', 'failed')}"
         self.target = own.get("target", "")
         self.release = self.target or variables.get("app_release", {}).get("release") or ""
         self.switch = variables.get("app_switch", {})

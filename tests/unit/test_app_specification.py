@@ -479,7 +479,7 @@ def test_a_playbook_that_takes_apps_refuses_unknown_keys_first(playbook: str) ->
         # judges one app, whose other settings need not be resolvable on the controller
         tasks = [task for play in plays for task in play["tasks"]]
         names = [task["name"] for task in tasks]
-        assert names.index("Require settings that can be meant") < len(tasks) - 1
+        assert names.index("Validate the apps' settings") < len(tasks) - 1
     elif playbook == "preflight":
         assert "tasks/require_app.yml" in [
             task.get("ansible.builtin.import_tasks") for task in plays[0]["tasks"]

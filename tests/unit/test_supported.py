@@ -159,7 +159,9 @@ def test_the_preflight_takes_debian_from_where_it_is_stated() -> None:
     (play,) = yaml.safe_load(text)
     assert "vars/supported.yml" in play["vars_files"]
     (task,) = [
-        task for task in play["tasks"] if task["name"] == "Require a supported Debian, and root"
+        task
+        for task in play["tasks"]
+        if task["name"] == "Check for a supported Debian version and root"
     ]
     asked = task["ansible.builtin.assert"]
     assert "distribution_major_version is version(__supported_debian[0].version, '>=')" in str(

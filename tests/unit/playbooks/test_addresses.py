@@ -88,4 +88,4 @@ def test_a_proxy_without_an_address_is_refused_at_once(tmp_path: pathlib.Path) -
     said = " ".join((done.stdout + done.stderr).split())
     assert "Cannot resolve www.example.invalid on the controller" in said
     assert "Set ansible_host of that host to its IP address" in said
-    assert "Look at the host" not in said
+    assert "Gather facts of the host" not in said

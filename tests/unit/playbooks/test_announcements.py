@@ -49,7 +49,7 @@ def test_a_leak_is_found() -> None:
 def test_graphite_gets_a_line_for_each_fact() -> None:
     loader = DataLoader()
     tasks = loader.load_from_file(str(ROLE / "tasks" / "announce.yml"), trusted_as_template=True)
-    [task] = [task for task in tasks if task["name"] == "Tell Graphite"]
+    [task] = [task for task in tasks if task["name"] == "Post an event to Graphite"]
     known = {
         "__rollout_by": "ops@controller",
         "__rollout_hosts": ["a1", "a2"],

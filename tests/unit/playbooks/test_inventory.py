@@ -176,7 +176,7 @@ def test_publish_works_on_the_controller_wherever_the_index_is(
     }
     done = judge("publish", tree, "-e", "app=shop")
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "Provide the tools" in done.stdout
+    assert "Install the publish tools" in done.stdout
     assert "Not a directory" in done.stdout
     assert "no hosts matched" not in done.stdout
     assert unreached(done), done.stdout
@@ -267,5 +267,5 @@ def test_the_inventories_that_we_ship_are_without_fault(name: str, tmp_path: pat
         more.write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
         arguments += [f"--inventory={more}", "--extra-vars", f"demo_state={tmp_path / 'state'}"]
     done = play(tmp_path, "preflight", *arguments)
-    assert "TASK [Look at the host]" in done.stdout, done.stdout + done.stderr
+    assert "TASK [Gather facts of the host]" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 4, done.stdout + done.stderr

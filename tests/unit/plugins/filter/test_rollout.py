@@ -109,12 +109,12 @@ def decide(reached: str = "abc", unreachable: str = "stop", **hosts: Any) -> dic
         pytest.param({"c": host("2"), "a": host("1")}, ["a: 1", "c: 2"], id="in-the-hosts-order"),
         pytest.param(
             {"b": host(lock=REFUSED)},
-            ["b: Take the lock: shop is locked on this host by ann@build2"],
+            ["b: Acquire the deploy lock: shop is locked on this host by ann@build2"],
             id="a-lock",
         ),
         pytest.param(
             {"a": host(lock=SKIPPED, __rollout_first_lock=REFUSED)},
-            ["a: Take the lock: shop is locked on this host by ann@build2"],
+            ["a: Acquire the deploy lock: shop is locked on this host by ann@build2"],
             id="the-first-lock",
         ),
         pytest.param({"a": host(lock=SKIPPED)}, [], id="a-lock-that-nobody-asked-for"),
