@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "_packaging": {"_errors", "_host", "_http"},
     "_build": {"_errors", "_packaging"},
     "_locked_environment": {"_errors", "_host", "_packaging"},
+    "_program_directory": {"_errors", "_host"},
     "_nginx": {"_errors", "_host"},
     "_deploy_lock": {"_errors", "_host"},
     "_devpi": {"_errors", "_http"},
