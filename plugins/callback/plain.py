@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: plain
 type: stdout
-short_description: Print what a playbook has to say, and nothing else
+short_description: Print only the output of a playbook
 version_added: "0.1.0"
 description:
   - Prints the messages of M(ansible.builtin.debug) as they are to standard output, and failures and

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: rendered
-short_description: The texts that template files give
+short_description: Rendered templates as text
 version_added: "0.1.0"
 author: twelvefactor.deploy contributors (@twelvefactor)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: deploy_lock
-short_description: Let one run at a time deploy an app on a host
+short_description: Lock an app on a host, so that one run at a time deploys it
 version_added: "0.1.0"
 description:
   - A run of Ansible takes the lock of an app on every host that it is going to deploy to, and

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: graceful_reload
-short_description: Make an installed release the one that serves, without losing a request
+short_description: Switch an app to an installed release without losing a request
 version_added: "0.1.0"
 description:
   - Points C(/srv/<app>/current) at the release, starts the processes that only its formation has,

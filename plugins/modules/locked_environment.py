@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: locked_environment
-short_description: Keep a virtual environment exactly as a lock with hashes says
+short_description: Manage a virtual environment from a lock file with hashes
 version_added: "0.1.0"
 author:
   - twelvefactor.deploy contributors (@twelvefactor)

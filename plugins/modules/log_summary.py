@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: log_summary
-short_description: Count what the logs of a host say of its apps
+short_description: Summarise the logs of a host's apps
 version_added: "0.1.0"
 description:
   - Reads nginx's access log of each app as the role P(twelvefactor.deploy.nginx#role) writes it, the

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: publish_tools
-short_description: Provide the programs that publishing needs
+short_description: Install the programs that publishing needs
 version_added: "0.1.0"
 description:
   - Makes a virtualenv with the programs that M(twelvefactor.deploy.build) and

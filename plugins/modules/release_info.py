@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_info
-short_description: Tell which releases of an app a host has, and what really runs
+short_description: Report an app's releases on a host and which one its processes run
 version_added: "0.1.0"
 description:
   - Tells what is installed, what C(current) names, what every process runs as its pivot and

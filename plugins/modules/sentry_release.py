@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sentry_release
-short_description: Tell Sentry or bugsink of a release and its deploy
+short_description: Announce a release and its deploy to Sentry or Bugsink
 version_added: "0.1.0"
 author:
   - twelvefactor.deploy contributors (@twelvefactor)

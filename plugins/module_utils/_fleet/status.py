@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all hosts of a fleet say of their apps, as one document and as one table. Pure."""
+"""The status of all hosts' apps as one document and as one table. Pure."""
 
 from __future__ import annotations
 
