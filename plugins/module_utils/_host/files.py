@@ -26,6 +26,28 @@ def write_atomically(path: pathlib.Path, text: str, mode: int, gid: int = 0) -> 
         raise
 
 
+def candidate(path: pathlib.Path) -> pathlib.Path:
+    """Where the next content of a file waits: a name that no program reads as configuration."""
+    return path.with_name(f".{path.name}.candidate")
+
+
+def write_candidate(path: pathlib.Path, content: bytes, mode: int, uid: int, gid: int) -> None:
+    """Write all of a file beside `path`, so that nothing but a rename is left to do."""
+    beside = candidate(path)
+    beside.unlink(missing_ok=True)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
 def make_directory(path: pathlib.Path, mode: int, uid: int, gid: int) -> None:
     """Make a directory with this mode, whatever the umask is."""
     path.mkdir(mode=0o700)
