@@ -26,6 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "_locked_environment": {"_errors", "_host", "_packaging"},
     "_program_directory": {"_errors", "_host"},
     "_nginx": {"_errors", "_host"},
+    "_daemon": {"_errors", "_host"},
     "_deploy_lock": {"_errors", "_host"},
     "_devpi": {"_errors", "_http"},
     "_sentry": {"_errors", "_http"},
