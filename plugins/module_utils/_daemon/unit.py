@@ -9,7 +9,10 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan import Status
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan import (
+    Status,
+    template_of,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import BASE, run
 
@@ -119,17 +122,19 @@ class Systemd:
         """Let systemd judge units in a staged directory; gives a warning, or nothing.
 
         `units` says of each whether its own file is staged there. A unit of a package that gets
-        drop-ins only is judged with the file that systemd has of it.
+        drop-ins only is judged with the file that systemd has of it, an instance with its template.
         """
         paths = []
         for name, own in sorted(units.items()):
             path = staged / name
             if not own:
-                if not fragments.get(name):
+                template = staged / (template_of(name) or name)
+                fragment = str(template) if template.is_file() else fragments.get(name)
+                if not fragment:
                     if check:
                         return f"{name} was not verified: the host does not have it yet."
                     raise DeployError(f"{name} has drop-ins, but no unit file on this host.")
-                shutil.copyfile(fragments[name], path)
+                shutil.copyfile(fragment, path)
             paths.append(str(path))
         command = ["systemd-analyze", "verify", "--man=no"]
         if all(units.values()):

@@ -359,6 +359,16 @@ def test_absent(host: Host) -> None:
     assert not host.keep(state="absent", files=[], units=[])["changed"]
 
 
+def test_a_new_template_with_an_instance_that_has_a_dropin(host: Host) -> None:
+    units = [
+        {"name": "d@.service", "content": "[Install]\n", "state": "unmanaged"},
+        {"name": "d@a.service", "dropins": {"a.conf": "x"}},
+    ]
+    predicted = host.keep(check=True, units=units)
+    assert host.keep(units=units)["units"] == predicted["units"]
+    assert host.log == ["daemon-reload", "enable d@a.service", "start d@a.service"]
+
+
 def test_a_file_of_another_daemon(host: Host) -> None:
     host.keep()
     message = host.refusal(name="e", units=[])
