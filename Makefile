@@ -116,7 +116,7 @@ molecule: images build/tls/.complete ## every Molecule scenario
 # Mitogen keeps one Python on each host where Ansible starts one for each task: the hosts' part of a role's
 # second run takes a fifth of the CPU time. Nothing needs it: these scenarios and all of `make proof` run as
 # people run them, and so does what is killed, rebooted or cut off in the middle.
-PLAIN := log_shipping logrotate operate readme
+PLAIN := daemon log_shipping logrotate operate readme
 MITOGEN = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS=$$(python -c \
 	'import ansible_mitogen; print(ansible_mitogen.__path__[0] + "/plugins/strategy")')
 
