@@ -48,8 +48,15 @@ options:
     description:
       - Names of files, without directories, to their contents.
       - Everybody can read the files, and only the user who runs the module can change them.
+      - Required if O(state=present).
     type: dict
-    required: true
+  state:
+    description:
+      - V(present) keeps the program.
+      - V(absent) removes the link and every version.
+    type: str
+    choices: [present, absent]
+    default: present
 seealso:
   - module: ansible.builtin.copy
 """
@@ -61,16 +68,21 @@ EXAMPLES = r"""
     files:
       __main__.py: "{{ lookup('ansible.builtin.file', 'tool/__main__.py', rstrip=false) }}"
       words.py: "{{ lookup('ansible.builtin.file', 'tool/words.py', rstrip=false) }}"
+
+- name: Remove it
+  twelvefactor.deploy.program_directory:
+    path: /usr/local/lib/tool
+    state: absent
 """
 
 RETURN = r"""
 directory:
-  description: Directory that the link names, or would in check mode.
+  description: Directory that the link names, or would in check mode. Empty if O(state=absent).
   returned: success
   type: str
   sample: /usr/local/lib/twelvefactor/pivot-4c1b6f0d92ae
 removed:
-  description: Names of directories of older versions that were removed, or would be in check mode.
+  description: Names of what was removed, or would be in check mode. Directories of older versions as a rule.
   returned: success
   type: list
   elements: str
@@ -83,34 +95,55 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._program_directory.store import (
     apply,
+    check_path,
+    find_all,
     make_plan,
     make_request,
+    remove_all,
 )
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True},
     # Not secret, but too much for the host's log, where Ansible writes all other parameters.
-    "files": {"type": "dict", "required": True, "no_log": True},
+    "files": {"type": "dict", "no_log": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
 
+def keep(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    request = make_request(params["path"], params["files"])
+    plan = make_plan(request)
+    if plan.changed and not check:
+        plan = apply(request)
+    result = {"directory": str(request.directory), "removed": list(plan.removed)}
+    return result | {"changed": plan.changed} | ({"diff": plan.diff()} if plan.changed else {})
+
+
+def remove(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    path = check_path(params["path"])
+    found = find_all(path)
+    if found and not check:
+        found = remove_all(path)
+    diff = {"before": "".join(f"{name}\n" for name in found), "after": ""}
+    return {"changed": bool(found), "directory": "", "removed": list(found), "diff": diff}
+
+
 def main() -> None:
-    module = SecretSafeModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = SecretSafeModule(
+        argument_spec=ARGUMENTS,
+        required_if=[("state", "present", ["files"])],
+        supports_check_mode=True,
+    )
     params = module.take_params()
+    act = keep if params["state"] == "present" else remove
     try:
-        request = make_request(params["path"], params["files"])
-        plan = make_plan(request)
-        if plan.changed and not module.check_mode:
-            plan = apply(request)
+        result = act(params, check=module.check_mode)
     except DeployError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         place = error.filename2 or error.filename or params["path"]
         module.fail_json(msg=f"Could not change {params['path']}: {place}: {error.strerror}.")
-    shown = {"diff": plan.diff()} if plan.changed else {}
-    module.exit_json(
-        changed=plan.changed, directory=str(request.directory), removed=list(plan.removed), **shown
-    )
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

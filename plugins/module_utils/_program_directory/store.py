@@ -13,7 +13,7 @@ import pathlib
 import re
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
@@ -73,10 +73,15 @@ class Plan:
         }
 
 
-def make_request(path: str, files: Mapping[str, object]) -> Request:
-    """The module's parameters, or DeployError for what cannot be meant."""
+def check_path(path: str) -> pathlib.Path:
     if not os.path.isabs(path) or os.path.normpath(path) != path or path == "/":
         raise DeployError(f"path must be absolute and without '..', not {path!r}.")
+    return pathlib.Path(path)
+
+
+def make_request(path: str, files: Mapping[str, object]) -> Request:
+    """The module's parameters, or DeployError for what cannot be meant."""
+    link = check_path(path)
     if not files:
         raise DeployError(f"files must name at least one file for {path}.")
     for name, content in files.items():
@@ -87,7 +92,7 @@ def make_request(path: str, files: Mapping[str, object]) -> Request:
             )
         if not isinstance(content, str):
             raise DeployError(f"The content of {name} in files must be text.")
-    return Request(pathlib.Path(path), {name: str(content) for name, content in files.items()})
+    return Request(link, {name: str(content) for name, content in files.items()})
 
 
 def make_plan(request: Request) -> Plan:
@@ -106,6 +111,35 @@ def make_plan(request: Request) -> Plan:
     # Who has read the link a moment ago still reads from there.
     kept = {directory.name, target}
     return dataclasses.replace(plan, removed=tuple(sorted(versions - kept)))
+
+
+def find_all(path: pathlib.Path) -> tuple[str, ...]:
+    """What there is of a program, by name: every version of it, and the link last."""
+    if path.exists() and not path.is_symlink():
+        raise DeployError(f"{path} is not a link. Move away what is there; nothing was changed.")
+    return (*sorted(_versions(path)), *([path.name] if path.is_symlink() else []))
+
+
+def remove_all(path: pathlib.Path) -> tuple[str, ...]:
+    """Remove what ``find_all`` finds, and give it back. A run that is interrupted is completed by the next."""
+    with _alone(path):
+        found = find_all(path)
+        # the link first: nothing may start from what is half removed
+        for name in reversed(found):
+            _remove(path.with_name(name))
+    return found
+
+
+@contextlib.contextmanager
+def _alone(path: pathlib.Path) -> Iterator[None]:
+    name = str(path).strip("/").replace("/", "-")
+    try:
+        with exclusive(f"program_directory-{name}", TIMEOUT):
+            yield
+    except Busy:
+        raise DeployError(
+            f"Another run has been working on {path} for {TIMEOUT:g} s. Wait for its end."
+        ) from None
 
 
 def _versions(path: pathlib.Path) -> set[str]:
@@ -140,19 +174,13 @@ def _lines(found: Mapping[str, str]) -> str:
 
 def apply(request: Request) -> Plan:
     """Make it so. The link names a directory that is complete, at any moment and after a crash."""
-    name = str(request.path).strip("/").replace("/", "-")
-    try:
-        with exclusive(f"program_directory-{name}", TIMEOUT):
-            plan = make_plan(request)
-            if plan.changed:
-                _fill(plan)
-                _flip(request)
-                for each in plan.removed:
-                    _remove(request.path.with_name(each))
-    except Busy:
-        raise DeployError(
-            f"Another run has been working on {request.path} for {TIMEOUT:g} s. Wait for its end."
-        ) from None
+    with _alone(request.path):
+        plan = make_plan(request)
+        if plan.changed:
+            _fill(plan)
+            _flip(request)
+            for each in plan.removed:
+                _remove(request.path.with_name(each))
     return plan
 
 

@@ -226,3 +226,33 @@ def test_names_and_contents_are_not_taken_for_each_other() -> None:
 
     assert directory({"a": "bc"}) != directory({"ab": "c"})
     assert directory({"a": "x", "b": "y"}) == directory({"b": "y", "a": "x"})
+
+
+def test_absent_leaves_nothing_of_the_program(program: Program, call: Callable[..., Any]) -> None:
+    program.keep(FIRST)
+    program.keep(SECOND)
+    neighbour = program.path.with_name("tool-kit")
+    neighbour.mkdir()
+    everything = [*(name for name in program.versions() if name != "tool-kit"), "tool"]
+    wish = {"path": str(program.path), "state": "absent"}
+    seen = program.snapshot()
+    check = call(program_directory.main, check=True, **wish).result
+    assert program.snapshot() == seen
+    done = call(program_directory.main, **wish).result
+    assert done == check
+    assert (done["changed"], done["removed"], len(everything)) == (True, everything, 3)
+    assert list(program.path.parent.iterdir()) == [neighbour]
+    again = call(program_directory.main, **wish).result
+    assert (again["changed"], again["removed"]) == (False, [])
+
+
+def test_absent_removes_nothing_else(program: Program, call: Callable[..., Any]) -> None:
+    program.path.mkdir(parents=True)
+    refused = call(program_directory.main, path=str(program.path), state="absent")
+    assert "is not a link" in refused.result["msg"]
+    assert program.path.is_dir()
+
+
+def test_a_program_has_files(program: Program, call: Callable[..., Any]) -> None:
+    refused = call(program_directory.main, path=str(program.path))
+    assert "state is present but all of the following are missing: files" in refused.result["msg"]
