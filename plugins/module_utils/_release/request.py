@@ -23,6 +23,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
     Index,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.login import (
+    with_login_of_host,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
     Environment,
     holds,
@@ -78,6 +81,7 @@ class InstallRequest:
             log_destination=params["log_destination"],
         )
         processes = params["processes"]
+        index_url = with_login_of_host(params["index_url"], params["netrc"])
         request = cls(
             app=params["app"],
             build=Build(
@@ -90,8 +94,8 @@ class InstallRequest:
             formation=params["formation"],
             keep=params["keep"],
             # checked even where it is only handed on to the installer
-            source=source_of(params["index_url"], params["wheelhouse"], params["ca_path"]),
-            index_url=params["index_url"],
+            source=source_of(index_url, params["wheelhouse"], params["ca_path"]),
+            index_url=index_url,
             ca_path=params["ca_path"],
             uv=params["uv"],
         )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import Any
 
 import pytest
@@ -99,6 +100,7 @@ PARAMS: dict[str, Any] = {
     "version": "1.0",
     "index_url": "https://index.test/simple/",
     "wheelhouse": None,
+    "netrc": "/no/such/netrc",
     "ca_path": None,
     "requirements": None,
     "processes": None,
@@ -135,3 +137,12 @@ def test_request_that_no_host_could_install(changes: dict[str, Any], words: str)
 def test_package_is_named_as_the_app_is() -> None:
     assert InstallRequest.from_params(PARAMS).build.package == "shop"
     assert InstallRequest.from_params(PARAMS | {"package": "store"}).build.package == "store"
+
+
+def test_the_index_is_asked_with_the_login_that_the_host_has(tmp_path: pathlib.Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine index.example.org login hosts password t0ken\n")
+    index = {"index_url": "https://index.example.org/company/prod/+simple/", "netrc": str(netrc)}
+    request = InstallRequest.from_params(PARAMS | index)
+    assert request.index_url == "https://hosts:t0ken@index.example.org/company/prod/+simple/"
+    assert "t0ken" not in repr(request)
