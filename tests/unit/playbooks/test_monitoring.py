@@ -120,25 +120,6 @@ def test_statsd_reports_to_the_first(plan: Any) -> None:
         }
 
 
-def test_the_inventory_comes_before_what_follows_from_the_groups(plan: Any) -> None:
-    said = {
-        "statsd_graphite_host": "graphite.example.org",
-        "app_metrics_munin": False,
-        "munin_plugins": ["apps"],
-        "munin_allow": ["10.9.9.9"],
-        "log_shipping_apps": [],
-    }
-    made = plan({**TWO, "graphite": ["g1"], "munin": ["m1"]}, a1=said)
-    assert made.of("__for_statsd", "a1") == {
-        "statsd_graphite_host": "graphite.example.org",
-        "statsd_graphite_port": 2003,
-    }
-    assert made.of("__for_app_metrics", "a1")["app_metrics_munin"] is False
-    assert made.of("__for_munin", "a1")["munin_plugins"] == ["apps"]
-    assert made.of("__for_munin", "a1")["munin_allow"] == ["10.9.9.9"]
-    assert made.of("__for_log_shipping", "a1") == {"log_shipping_apps": []}
-
-
 @pytest.mark.parametrize(
     ("host", "told", "plugins"),
     [
