@@ -116,11 +116,26 @@ def test_an_unknown_name_is_turned_away(proxy):
     assert refused.rc == 35
 
 
+INDEX_PAGE = """
+import base64, netrc, sys, urllib.request as r
+asked = r.Request("https://index1/company/prod/+simple/guestbook/")
+if "login" in sys.argv:
+    user, _account, password = netrc.netrc("/etc/twelvefactor/netrc").hosts["index1"]
+    login = base64.b64encode(f"{user}:{password}".encode()).decode()
+    asked.add_header("Authorization", f"Basic {login}")
+print(r.urlopen(asked).read().decode())
+"""
+
+
+def test_nobody_reads_the_index_without_the_login_that_only_root_has(app_host):
+    refused = app_host.run("/usr/bin/python3 -c %s", INDEX_PAGE)
+    assert "HTTP Error 401" in refused.stderr
+    file = app_host.file("/etc/twelvefactor/netrc")
+    assert (file.user, file.mode) == ("root", 0o600)
+
+
 def test_a_private_name_does_not_come_from_the_public_index(app_host):
-    page = app_host.check_output(
-        "/usr/bin/python3 -c 'import urllib.request as r;"
-        ' print(r.urlopen("https://index1/company/prod/+simple/guestbook/").read().decode())\''
-    )
+    page = app_host.check_output("/usr/bin/python3 -c %s login", INDEX_PAGE)
     assert "guestbook-1.0.0-" in page
     assert "guestbook-1.1.0-" in page
     assert "company/prod <a" in page

@@ -48,7 +48,9 @@ show)
     fi
     restarts=0; grep -qs LOOPS "$unit.used" && restarts=1
     file=; [ -e "../units/$unit" ] && file=disabled; [ -e "$unit.enabled" ] && file=enabled
-    printf 'Id=%s\nActiveState=%s\nUnitFileState=%s\nNRestarts=%s\nCanReload=yes\nInvocationID=%s\n\n'       "$unit" $state "$file" $restarts "$(cat "$unit.invocation" 2> /dev/null)"
+    invocation=$(cat "$unit.invocation" 2> /dev/null)
+    printf 'Id=%s\nActiveState=%s\nUnitFileState=%s\n' "$unit" $state "$file"
+    printf 'NRestarts=%s\nCanReload=yes\nInvocationID=%s\n\n' $restarts "$invocation"
   done
   exit ;;
 reset-failed) shift; grep -qs failed "$1.state" && echo inactive > "$1.state"; exit ;;
