@@ -57,7 +57,7 @@ class RemovalPlan:
 
 
 def plan_removal(home: AppHome, release: str) -> RemovalPlan:
-    """Raises DeployError for what is no release, and for the one that serves."""
+    """Raises DeployError for what is not a release id, and for the release that serves."""
     current = home.current()
     if not RELEASE_ID.match(release):
         raise DeployError(
