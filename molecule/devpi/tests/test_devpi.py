@@ -230,7 +230,7 @@ def test_the_second_run_changes_nothing_else(second_run: str) -> None:
     # The restored one has the tokens of the other, not the one that its file holds.
     assert changed == {"devpi-d12": "1", "devpi-d13": "1"}
     assert '+password: "as given"' in second_run
-    assert "it is not good any more" in second_run
+    assert "the server does not know it any more" in second_run
 
 
 def test_the_play_shows_no_secret(second_run: str) -> None:

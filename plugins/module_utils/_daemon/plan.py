@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
@@ -38,7 +39,7 @@ class Directory:
     entries: frozenset[str] = dataclasses.field(default=frozenset(), compare=False)
 
 
-Found = File | Directory | None
+Found: TypeAlias = "File | Directory | None"
 
 
 @dataclasses.dataclass(frozen=True)
