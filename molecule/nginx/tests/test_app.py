@@ -19,6 +19,12 @@ def point(site: Any, link: str, target: str) -> None:
     site.host.check_output(f"ln -s {target} {link}.new && mv -T {link}.new {link}")
 
 
+def serve(site: Any, socket: str) -> None:
+    """What a pivot does: a second name for the socket, in one rename."""
+    link = "/run/press/web-1.sock"
+    site.host.check_output(f"ln /run/press/{socket} {link}.new && mv -T {link}.new {link}")
+
+
 def publish(site: Any, release: str) -> None:
     """What a deploy or a rollback does when the release serves."""
     point(site, "/srv/press/current", f"releases/{release}")
@@ -34,7 +40,7 @@ def publish(site: Any, release: str) -> None:
 @pytest.fixture
 def first_release(site: Any) -> Any:
     yield
-    point(site, "/run/press/web-1.sock", "web-1.1.sock")
+    serve(site, "web-1.1.sock")
     point(site, "/var/www/press/release", "releases/1.0.0-aaaaaaaa")
 
 
@@ -93,7 +99,7 @@ def test_a_new_release_begins_with_an_empty_cache(site: Any, first_release: None
     before = site.ask(PRESS, path).said
     assert site.ask(PRESS, path).said == before
     # The pivot lets the new one serve, waits for the end of the old one's connections ...
-    point(site, "/run/press/web-1.sock", "web-1.2.sock")
+    serve(site, "web-1.2.sock")
     time.sleep(2.5)
     assert site.ask(PRESS, path).said == before
     # ... and then the link is renamed.
@@ -112,15 +118,15 @@ def test_what_is_kept_is_served_while_the_app_is_away(site: Any, first_release: 
     # Longer than a connection is kept.
     time.sleep(2.1)
     # The name stays what it is, and nobody is behind it.
-    site.host.check_output("mv /run/press/web-1.1.sock /run/press/away")
+    site.host.check_output("mv /run/press/web-1.sock /run/press/away")
     site.host.check_output(
-        "python3 -c 'import socket as s; s.socket(s.AF_UNIX).bind(\"/run/press/web-1.1.sock\")'"
+        "python3 -c 'import socket as s; s.socket(s.AF_UNIX).bind(\"/run/press/web-1.sock\")'"
     )
     try:
         assert site.ask(PRESS, path).said == before
         assert site.ask(PRESS, f"{path}-new").status == 502
     finally:
-        site.host.check_output("mv /run/press/away /run/press/web-1.1.sock")
+        site.host.check_output("mv /run/press/away /run/press/web-1.sock")
     assert site.ask(PRESS, f"{path}-new").status == 200
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import select
 import shutil
 import signal
@@ -27,6 +28,11 @@ from unit.pivot.harness import (
     load_pivot,
     wait_for,
 )
+
+
+def serves(link: pathlib.Path, own: pathlib.Path) -> bool:
+    return link.exists() and own.exists() and link.samefile(own)
+
 
 # --- what `current` names -------------------------------------------------------------------
 
@@ -199,7 +205,7 @@ def test_the_status_file_cannot_be_written(site: Site) -> None:
     wait_for(link.exists, "the link")
     site.point(site.release("r2"))
     pivot.hup()
-    wait_for(lambda: os.readlink(link) == "web-1.2.sock", "the second generation")
+    wait_for(lambda: serves(link, site.run_dir / "web-1.2.sock"), "the second generation")
     wait_for(lambda: site.files() == {"web-1.sock", "web-1.2.sock", "web-1.2.d"}, "its end")
     assert ask(link).startswith("r2 ")
     assert pivot.log().count("cannot write") == 1
@@ -216,7 +222,7 @@ def test_no_file_can_grow(site: Site) -> None:
     wait_for(link.exists, "the link")
     site.point(site.release("r2"))
     pivot.hup()
-    wait_for(lambda: os.readlink(link) == "web-1.2.sock", "the second generation")
+    wait_for(lambda: serves(link, site.run_dir / "web-1.2.sock"), "the second generation")
     assert ask(link).startswith("r2 ")
     assert pivot.term() == 0
     assert site.files() == set()

@@ -79,16 +79,19 @@ class Instance:
         return generation
 
     def switch(self, to: Generation) -> None:
-        """Let ``TYPE-K.sock`` name its socket: one rename, and every later connect is to it."""
+        """Let ``TYPE-K.sock`` be its socket: one rename, and every later connect is to it.
+
+        A hard link, because the proxy must not be led anywhere else by a symbolic one: the run
+        directory of an app is mounted so that none is followed there.
+        """
         if to.socket:
             os.chmod(to.socket, 0o666)  # the directory says who may connect; servers differ here
             remove(f"{self.link}.new")
-            os.symlink(os.path.basename(to.socket), f"{self.link}.new")
+            os.link(to.socket, f"{self.link}.new", follow_symlinks=False)
             try:
                 os.replace(f"{self.link}.new", self.link)
-            except OSError:
-                remove(f"{self.link}.new")
-                raise
+            finally:
+                remove(f"{self.link}.new")  # rename(2) leaves it where both are the same file
         else:
             self.remove_link()
         self.serving = to
