@@ -75,6 +75,16 @@ options:
       - Commit that the release was built from, for the record. Without it, the one that
         M(twelvefactor.deploy.build) wrote into the wheel.
     type: str
+  clean:
+    description:
+      - For an app that was compromised. Ends everything that runs as its user on this host first, in
+        its unit or not, and removes what it left in C(/run/<app>), its crontab and at jobs and its
+        lingering. Requests fail meanwhile.
+      - If the release does not serve then, nothing does. What served before does not come back.
+      - The app's data in C(/var/lib/<app>) and C(/var/log/<app>) stays, and so do its secrets.
+    type: bool
+    default: false
+    version_added: "0.1.0"
   timeout:
     description:
       - Seconds that the whole move may take. The default follows from the timeouts of the release.
@@ -135,6 +145,12 @@ seconds:
   returned: success and not in check mode
   type: float
   sample: 3.1
+removed:
+  description: With O(clean), files outside the app's own directories that would have started it again.
+  returned: when something was to be done and not in check mode
+  type: list
+  elements: str
+  sample: [/var/spool/cron/crontabs/shop]
 reason:
   description: Why the release does not serve.
   returned: failure of a release
@@ -172,6 +188,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "event": {"type": "str", "choices": ["deploy", "rollback", "scale"], "default": "deploy"},
     "by": {"type": "str"},
     "commit": {"type": "str"},
+    "clean": {"type": "bool", "default": False},
     "timeout": {"type": "float"},
 }
 

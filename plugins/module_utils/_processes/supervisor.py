@@ -23,6 +23,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.eviction import (
+    end_processes,
+    forget,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
     LARGEST_STATUS,
     SERVING,
@@ -133,6 +137,22 @@ class Supervisor:
 
     def stop(self) -> None:
         self._run(["systemctl", "stop", "--no-block", self.unit], f"stop {self.unit}")
+
+    def evict(self) -> list[str]:
+        """End all that runs as the app's user, in its unit or not; returns what was removed.
+
+        Nothing is waited for that a process may take its time for, and what starts programs
+        without the unit is removed: see eviction.forget.
+        """
+        self.stop()  # first, or systemd starts anew what is killed
+        with contextlib.suppress(DeployError):  # it was not running
+            self._run(
+                ["systemctl", "kill", "--kill-whom=all", "--signal=KILL", self.unit],
+                f"kill {self.unit}",
+            )
+        end_processes(self.home.uid)
+        self._run(["systemctl", "stop", self.unit], f"stop {self.unit}")
+        return forget(self.home.app, self.home.uid, self.run_directory)
 
     def take_configuration(self) -> None:
         """Let circusd start and stop the processes that its configuration has gained and lost.

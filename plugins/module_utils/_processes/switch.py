@@ -252,11 +252,13 @@ class Switch:
     def run(self) -> Outcome:
         began = time.monotonic()
         record = self.record_attempt()
-        failure = self.switch()
+        removed, failure = self.evict()
+        failure = failure or self.switch()
         afterwards = self.go_back() if failure else ""
         seconds = round(time.monotonic() - began, 2)
         unrecorded = self.record_outcome(record, failure, seconds)
-        return self.outcome(failure, afterwards, unrecorded, seconds)
+        outcome = self.outcome(failure, afterwards, unrecorded, seconds)
+        return dataclasses.replace(outcome, facts={**outcome.facts, "removed": removed})
 
     def record_attempt(self) -> Record:
         """A pivot that starts when this run was cut off learns from it that the release is not proven.
@@ -271,6 +273,15 @@ class Switch:
     def switch(self) -> Failure:
         failure = self.attempt(self.plan.target, self.plan.new_configuration)
         return showable(failure, self.supervisor.home, self.plan.target)
+
+    def evict(self) -> tuple[list[str], Failure]:
+        """Where that is asked for, nothing of the app goes on meanwhile: requests fail."""
+        if not self.plan.request.clean:
+            return [], Failure()
+        try:
+            return self.supervisor.evict(), Failure()
+        except Exception as error:  # noqa: BLE001 - what goes wrong must not keep it from stopping
+            return [], Failure(explained(error))
 
     def attempt(self, release: str, configuration: str, back: bool = False) -> Failure:
         """A move, where nothing that goes wrong keeps from going back."""
@@ -287,24 +298,26 @@ class Switch:
     def go_back(self) -> str:
         """Put back what served before; what came of it, as a sentence."""
         plan = self.plan
+        if plan.request.clean:
+            return self.stop("Nothing that was ended is to serve again")
         if plan.before is None:
-            return self.stop()
+            return self.stop("Nothing served before")
         failure = self.attempt(plan.before, plan.way_back, back=True)
         if failure:
             failure = showable(failure, self.supervisor.home, plan.before, plan.target)
             return f"Release {plan.before} did not come back either: {failure}"
         return f"Release {plan.before} serves as before."
 
-    def stop(self) -> str:
-        """The way back of a first release."""
+    def stop(self, why: str) -> str:
+        """The way back where there is no release to go back to."""
         try:
             self.supervisor.stop()
             self.supervisor.home.point_to(None)
             self.supervisor.configure(self.plan.way_back)
         except Exception as error:  # noqa: BLE001 - what was refused is to be said first
             reason = explained(error)
-            return f"Nothing served before, but stopping it did not work either: {reason}"
-        return "Nothing served before, so nothing does now."
+            return f"{why}, but stopping it did not work either: {reason}"
+        return f"{why}, so nothing does now."
 
     def record_outcome(self, record: Record, failure: Failure, seconds: float) -> str:
         """Why the record could not be written, as a sentence."""

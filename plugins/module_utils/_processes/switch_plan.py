@@ -50,6 +50,7 @@ class SwitchRequest:
     by: str | None = None
     commit: str | None = None
     timeout: float | None = None  # seconds
+    clean: bool = False  # end everything of the app first
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> SwitchRequest:
@@ -68,6 +69,7 @@ class SwitchRequest:
             by=params["by"],
             commit=params["commit"],
             timeout=params["timeout"],
+            clean=params["clean"],
         )
 
 
@@ -112,7 +114,7 @@ class Plan:
     @property
     def needed(self) -> bool:
         old, new = (self.current, self.old_configuration), (self.target, self.new_configuration)
-        return old != new or not (self.served and self.recorded)
+        return self.request.clean or old != new or not (self.served and self.recorded)
 
     def record(self, at: str) -> Record:
         """The entry from before the attempt; ``at`` is when it begins, in UTC."""
@@ -132,6 +134,7 @@ class Plan:
     def result(self) -> dict[str, Any]:
         """What the module says, in check mode as well."""
         wanted = dict.fromkeys(self.names, self.target)
+        first = "all processes of the app's user: ended first\n" if self.request.clean else ""
         return {
             "changed": self.needed,
             "release": self.target,
@@ -140,7 +143,7 @@ class Plan:
             "previous_formation": counted(watched(self.old_configuration)),
             "diff": {
                 "before": shown(self.current, self.runs, self.old_configuration),
-                "after": shown(self.target, wanted, self.new_configuration),
+                "after": first + shown(self.target, wanted, self.new_configuration),
             },
         }
 

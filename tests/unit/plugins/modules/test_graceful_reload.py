@@ -72,6 +72,12 @@ class Memory:
         self.active, self.loaded = True, watched(self.text)
         self._begin(self.loaded)
 
+    def evict(self) -> list[str]:
+        self._do("evict")
+        self.active = False
+        self.runs.clear()
+        return ["/var/spool/cron/crontabs/shop"]
+
     def stop(self) -> None:
         self._do("stop")
         self.active = False
@@ -631,6 +637,39 @@ def test_process_that_hides_what_it_says_goes_back_all_the_same(deploy: Any, hos
     assert done.result["msg"].endswith(f"Release {A} serves as before.")
     assert host.did == ["hup web-1", "hup", "reload web-1"]
     assert host.runs == {"web-1": A}
+
+
+def test_clean_ends_everything_before_the_release_starts(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    deploy(B)
+    host.did.clear()
+    done = deploy(A, event="rollback", clean=True)
+    assert (done.result["changed"], host.did) == (True, ["evict", "start"])
+    assert done.result["removed"] == ["/var/spool/cron/crontabs/shop"]
+    assert host.runs == {"web-1": A}
+
+
+def test_clean_is_never_nothing_to_do(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    host.did.clear()
+    foreseen = deploy(A, clean=True, check=True)
+    assert (foreseen.result["changed"], host.did) == (True, [])
+    assert "ended first" in foreseen.result["diff"]["after"]
+    deploy(A, clean=True)
+    assert host.did == ["evict", "start"]
+
+
+@pytest.mark.parametrize("broken", ["evict", "start"])
+def test_what_was_ended_does_not_come_back(deploy: Any, host: Memory, broken: str) -> None:
+    deploy(A)
+    deploy(B)
+    host.broken = {broken}
+    host.did.clear()
+    done = deploy(A, event="rollback", clean=True)
+    assert f"Could not {broken}: it is broken." in done.result["msg"]
+    assert done.result["msg"].endswith("is to serve again, so nothing does now.")
+    assert host.did[-1] == "stop"
+    assert (host.home.current(), host.runs) == (None, {})
 
 
 def test_any_error_while_the_first_release_is_stopped(deploy: Any, host: Memory) -> None:
