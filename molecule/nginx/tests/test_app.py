@@ -21,8 +21,10 @@ def point(site: Any, link: str, target: str) -> None:
 
 def serve(site: Any, socket: str) -> None:
     """What a pivot does: a second name for the socket, in one rename."""
-    link = "/run/press/web-1.sock"
-    site.host.check_output(f"ln /run/press/{socket} {link}.new && mv -T {link}.new {link}")
+    link, own = "/run/press/web-1.sock", f"/run/press/{socket}"
+    site.host.check_output(
+        f"[ {own} -ef {link} ] || {{ ln {own} {link}.new && mv -T {link}.new {link}; }}"
+    )
 
 
 def publish(site: Any, release: str) -> None:

@@ -352,3 +352,20 @@ def test_nginx_comes_back_when_its_master_dies(site: Any) -> None:
     assert set(parents) == {"1", after}
     site.host.check_output("systemctl reload nginx")
     assert site.ask("shop.test").status == 200
+
+
+def test_a_log_that_has_grown_large_is_rotated_within_its_day(site: Any) -> None:
+    log = "/var/log/nginx/shop.access.log"
+    site.host.check_output("logrotate /etc/logrotate.conf")  # knows the logs from now on
+    inode = site.host.check_output(f"stat --format=%i {log}")
+    site.host.check_output("logrotate /etc/logrotate.conf")
+    assert site.host.check_output(f"stat --format=%i {log}") == inode
+    site.host.check_output(f"truncate --size=101M {log}")
+    site.host.check_output("logrotate /etc/logrotate.conf")
+    assert site.host.check_output(f"stat --format='%U %G %a' {log}") == "www-data adm 640"
+    path = f"/rotated?{time.time()}"
+    site.ask("shop.test", path)
+    site.host.check_output(
+        f"timeout 60 sh -c 'until grep --quiet --fixed-strings {path} {log}; do sleep 0.2; done'"
+    )
+    site.host.check_output("find /var/log/nginx -name 'shop.access.log.*' -size +50M -delete")
