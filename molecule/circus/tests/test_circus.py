@@ -78,6 +78,19 @@ def test_the_unit_is_enabled_and_runs_as_the_app(host):
     assert host.check_output("ps -C circusd -o user=").split() == ["bell"]
 
 
+def test_the_app_does_not_reach_its_users_processes_outside_of_the_unit(host):
+    """A migration sees a file system that is not read-only, and the app could write through it."""
+    child = statuses(host)[0]["child"]
+    uid = host.user("bell").uid
+    app = f"nsenter --target {child} --user --mount --setuid {uid} --setgid {uid} --"
+    reach = "test -e /proc/$outside/root/etc/passwd"
+    host.check_output(
+        "runuser -u bell -- sleep 600 > /dev/null 2>&1 & sleep 1;"
+        " outside=$(pgrep --uid bell --full '^sleep 600$');"
+        f" runuser -u bell -- {reach} && ! {app} {reach}; found=$?; kill $outside; exit $found"
+    )
+
+
 def test_its_environment_is_roots_and_others_run_it(host):
     assert host.check_output("readlink /opt/circus").startswith("circus.d/3.")
     theirs = "find /opt/circus.d -not -user root -o -not -type l -perm /022"
