@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pathlib
 import tempfile
@@ -24,6 +25,7 @@ def write_atomically(path: pathlib.Path, text: str, mode: int, gid: int = 0) -> 
     except BaseException:
         os.unlink(name)
         raise
+    sync_directory(path.parent)
 
 
 def candidate(path: pathlib.Path) -> pathlib.Path:
@@ -60,5 +62,16 @@ def sync_directory(path: pathlib.Path) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_filesystem(path: pathlib.Path) -> None:
+    """All that was written to the file system of a directory is on the disk, whoever wrote it."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(handle):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
     finally:
         os.close(handle)

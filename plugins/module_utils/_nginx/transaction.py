@@ -18,6 +18,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
+    sync_directory,
+    sync_filesystem,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     Change,
@@ -101,7 +105,9 @@ class Transaction:
         managed = self._managed()
         paths = {*request.wanted, *request.absent, *managed.get(request.name, ())}
         changes = decide(request, {path: self._find(path) for path in paths}, managed)
-        served = self._test(request.name, changes, check, warnings) if changes else None
+        # What was put back after a power cut is not loaded untested either.
+        untested = changes or (recovered and not check)
+        served = self._test(request.name, changes, check, warnings) if untested else None
         reloaded = False
         if not check:
             if changes:
@@ -269,7 +275,11 @@ class Transaction:
                 record["back"].append(change.path)
         record["directories"] = [str(path.relative_to(self._root)) for path in created]
         _write_synced(unready / "undo.json", json.dumps(record).encode())
+        # A power cut must not leave a record whose files are empty, nor files that were switched
+        # and no record.
+        sync_filesystem(unready)
         unready.rename(self._undo)
+        sync_directory(self._state)
 
     def _restore(self) -> None:
         """Make the live tree what it was, whatever part of the switch was done."""
@@ -294,6 +304,7 @@ class Transaction:
 
     def _forget_undo(self) -> None:
         if self._undo.exists():
+            sync_filesystem(self._root)  # what it would undo, or has undone, is as it is to stay
             # Renamed first: half of a record must never be found by the next run.
             done = self._state / "undo.done"
             if done.exists():

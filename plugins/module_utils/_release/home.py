@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
@@ -20,6 +19,10 @@ from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import Identity
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
+    sync_directory,
+    sync_filesystem,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
     Busy,
     exclusive,
@@ -145,6 +148,8 @@ class AppHome:
             candidate.unlink()
         candidate.symlink_to(f"releases/{release}")
         os.replace(candidate, self.link)
+        # What is told of it next, in the record, must not outlive it.
+        sync_directory(self.root)
 
     def manifest(self, release: str) -> dict[str, Any] | None:
         """A release's release.json; None when the release is missing or unfinished."""
@@ -212,13 +217,7 @@ class AppHome:
         A host that loses power afterwards must not come back with a release that counts as
         complete and has empty files.
         """
-        handle = os.open(self.releases / release, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            if ctypes.CDLL(None, use_errno=True).syncfs(handle):
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number), str(self.releases / release))
-        finally:
-            os.close(handle)
+        sync_filesystem(self.releases / release)
 
     def remove(self, release: str) -> None:
         """Remove a release; what is left when that is interrupted no longer counts as one."""

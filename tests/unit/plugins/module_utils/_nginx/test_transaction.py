@@ -325,6 +325,46 @@ def test_a_run_that_is_cut_off_is_undone_by_the_next(
     assert tree.apply(a="changed\n").changed
 
 
+def test_a_power_cut_finds_the_way_back_or_the_whole(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.apply(a="a\n")
+    old = contents(tree.root)
+    moments: list[tuple[str, bool, dict[str, str]]] = []
+
+    def sync(path: Path) -> None:
+        moments.append((path.name, (tree.state / "undo").exists(), contents(tree.root)))
+
+    monkeypatch.setattr(transaction, "sync_filesystem", sync)
+    monkeypatch.setattr(transaction, "sync_directory", sync)
+    tree.apply(a="changed\n")
+    candidate = {"sites-enabled/.a.conf.candidate": "changed\n"}
+    assert moments == [
+        ("undo.unready", False, old | candidate),
+        ("state", True, old | candidate),
+        ("nginx", True, contents(tree.root)),
+    ]
+
+
+def test_what_was_put_back_is_tested_before_it_is_loaded(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.apply(a="a\n")
+    loaded = list(tree.nginx.loaded)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "_reload", killed)
+        with pytest.raises(KeyboardInterrupt):
+            tree.apply(a="changed\n")
+    (tree.state / "undo" / "0").write_text("BROKEN\n")
+    with pytest.raises(NginxError, match="unknown directive"):
+        tree.apply(a="BROKEN\n")
+    assert tree.nginx.loaded == loaded
+
+
 @pytest.mark.parametrize("failing", [0, 1, 2])
 def test_a_full_disk_changes_nothing(
     tree: Tree, monkeypatch: pytest.MonkeyPatch, failing: int
