@@ -81,7 +81,7 @@ def read_commit(file: pathlib.Path | BinaryIO, name: str) -> str | None:
         text = _read(archive, f"{info}/{FOLDER}/{ORIGIN}", name)
     try:
         commit = json.loads(text or "null")["commit"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return commit if isinstance(commit, str) and commit.isprintable() and commit else None
 

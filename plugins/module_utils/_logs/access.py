@@ -70,7 +70,7 @@ def clock(line: str) -> float | None:
     match = TIMESTAMP.match(line)
     try:
         return datetime.fromisoformat(match[1]).timestamp() if match else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -92,7 +92,7 @@ def parse_request(line: str) -> Request | None:
             by_app=bool(told.get("nginx.upstream.address")),
             release=str(told.get("service.version") or ""),
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
 
 

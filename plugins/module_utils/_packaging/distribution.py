@@ -10,8 +10,10 @@ import email
 import email.message
 import email.policy
 import hashlib
+import lzma
 import pathlib
 import re
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -45,6 +47,19 @@ REPEATED = (
     "requires_dist",
     "requires_external",
     "supported_platform",
+)
+
+
+# What reading a member of an archive raises that is damaged, encrypted, compressed in a way that is not
+# known, or not text: zipfile lets through what its decompressors say, and more.
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
 )
 
 
@@ -146,8 +161,12 @@ def opened_wheel(file: pathlib.Path | BinaryIO, name: str) -> Iterator[tuple[zip
                     f"{name} is not a valid wheel: it has {len(info)} .dist-info folders."
                 )
             yield archive, info[0]
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise DistributionError(f"{name} is not a valid wheel: {error}.") from None
+    except UNREADABLE as error:
+        raise DistributionError(f"{name} is not a valid wheel: {error or repr(error)}.") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise DistributionError(f"{name} is not a valid wheel: {error}.") from None  # bz2's
 
 
 def _wheel(path: pathlib.Path) -> tuple[str, bytes]:
