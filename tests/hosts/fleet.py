@@ -263,6 +263,8 @@ def create(
         "--systemd=always",
         # Without it systemd skips ProtectSystem and its kin, and no sandbox would be tested.
         "--cap-add=SYS_ADMIN",
+        # systemd sets up a user namespace below ProtectProc=invisible with it
+        "--cap-add=SYS_PTRACE",
         "--volume", f"{public_key}:/home/ops/.ssh/authorized_keys:ro",
         "--label", f"{LABEL_FLEET}={fleet.label}",
         "--label", f"{LABEL_NAME}={fleet.name}",
