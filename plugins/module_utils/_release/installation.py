@@ -38,6 +38,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.wheelhouse import (
     Wheelhouse,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.cache import make_cache
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
     Config,
     format_env,
@@ -110,12 +111,13 @@ class Installation:
     def _make(self, home: AppHome, release: str) -> list[str]:
         """It counts as a release once release.json is there, the last."""
         began = time.monotonic()
+        warnings = make_cache(home)
         self._write_files(home, release)
         yanked = self._install_packages(home, release)
         manifest = json.dumps(self._manifest(home, release, began), indent=1) + "\n"
         home.flush(release)
         write_atomically(home.releases / release / "release.json", manifest, 0o640, home.gid)
-        return [
+        return warnings + [
             f"{name} was yanked from the index{f': {reason}' if reason else ''}. It is installed, "
             "because the lock names it; lock another version."
             for name, reason in yanked.items()
@@ -137,7 +139,7 @@ class Installation:
         if isinstance(self.source, Wheelhouse):
             self.source.unpack(self.pins, path / WHEELS, home.gid)
         venv = path / "venv"
-        make_directory(venv, 0o750, home.uid, home.gid)
+        make_directory(venv, 0o750, home.installing.uid, home.gid)
         yanked = self.installer.install(venv, path / "requirements.txt")
         own = f"{canonical_name(self.build.package)} {self.build.version}"
         if own in yanked:

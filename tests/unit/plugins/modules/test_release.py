@@ -357,7 +357,7 @@ def test_whatever_makes_another_release_is_in_the_diff(
 def virgin(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, home: AppHome) -> AppHome:
     """A host on which the role app_user has only said what it would do."""
     root = tmp_path / "virgin" / "shop"
-    nobody = AppHome("shop", root, 65534, 65534)
+    nobody = AppHome("shop", root, 65534, 65534, 65534)
     monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app, foreseen=False: nobody))
     return nobody
 

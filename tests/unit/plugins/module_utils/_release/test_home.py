@@ -85,7 +85,7 @@ def test_flush(home: AppHome) -> None:
 def test_app(tmp_path: pathlib.Path) -> None:
     (tmp_path / "root" / "releases").mkdir(parents=True)
     home = AppHome.of("root", str(tmp_path))
-    assert home == AppHome("root", tmp_path / "root", 0, 0)
+    assert home == AppHome("root", tmp_path / "root", 0, 0, home.installer)
     assert (home.identity.uid, home.identity.gid) == (0, 0)
 
 
