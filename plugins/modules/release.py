@@ -26,6 +26,12 @@ description:
     which that of an earlier version is, is removed.
   - A run that is cut off at any point leaves C(current) and every complete release as they were;
     the next one removes what it left behind and starts anew.
+  - Before a release counts as one, its files are compared with the hashes that its packages record.
+  - A release that was made with another Python than the host has now, as before an upgrade of Debian, is
+    not taken for installed. It is installed again under another id; the old one stays until it is
+    pruned.
+  - When releases are pruned, packages that no release has any more in that version are dropped from the
+    cache.
   - Nothing that serves is touched. M(twelvefactor.deploy.graceful_reload) makes a release serve.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:

@@ -32,6 +32,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
     Contents,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
+    python_problem,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     Record,
     read_records,
@@ -200,6 +203,19 @@ class AppHome:
                 found.append((manifest["installed_at"], path.name))
         return [name for _at, name in sorted(found)]
 
+    def python_problem(self, release: str) -> str:
+        """Why the Python of this host cannot run a release, as a sentence; else nothing."""
+        python = self.releases / release / "venv" / "bin" / "python"
+        if not python.is_symlink():
+            return ""
+        made_with = (self.manifest(release) or {}).get("python", "")
+        path = os.path.realpath(python)
+        return python_problem(release, made_with, path, exists=os.path.exists(path))
+
+    def usable(self) -> list[str]:
+        """Complete releases that the Python of this host can run, the one installed first first."""
+        return [release for release in self.installed() if not self.python_problem(release)]
+
     def unfinished(self) -> list[str]:
         return [path.name for path in self._directories() if not (path / "release.json").exists()]
 
@@ -280,7 +296,7 @@ class AppHome:
             os.close(handle)
 
     def rollback_target(self, current: str | None) -> str | None:
-        return rollback_target(self.records(), current, self.installed())
+        return rollback_target(self.records(), current, self.usable())
 
 
 def installer_uid(*, foreseen: bool) -> int | None:

@@ -29,6 +29,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.env
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
     Index,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
+    Environment,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     canonical_name,
 )
@@ -60,6 +63,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.reque
     InstallRequest,
     pins_for,
     read_contents,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verification import (
+    verify,
 )
 
 
@@ -114,6 +120,7 @@ class Installation:
         warnings = make_cache(home)
         self._write_files(home, release)
         yanked = self._install_packages(home, release)
+        verify(home, release)
         manifest = json.dumps(self._manifest(home, release, began), indent=1) + "\n"
         home.flush(release)
         write_atomically(home.releases / release / "release.json", manifest, 0o640, home.gid)
@@ -168,18 +175,22 @@ class Installation:
         }
 
 
-def prepare(request: InstallRequest, home: AppHome, build: Build) -> Installation:
-    """Read what the release is made of. Raises DeployError for what cannot be installed here."""
-    source = request.source
-    installer = Installer(
+def installer_of(request: InstallRequest, home: AppHome) -> Installer:
+    return Installer(
         home,
         request.index_url,
         request.config.python,
         find_uv(request.uv),
         request.ca_path,
-        offline=isinstance(source, Wheelhouse),
+        offline=isinstance(request.source, Wheelhouse),
     )
-    environment = installer.environment()
+
+
+def prepare(
+    request: InstallRequest, build: Build, installer: Installer, environment: Environment
+) -> Installation:
+    """Read what the release is made of. Raises DeployError for what cannot be installed here."""
+    source = request.source
     build = read_contents(build, source, environment)
     pins = pins_for(build, environment)
     if isinstance(source, Wheelhouse):

@@ -28,6 +28,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home 
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 TIMEOUT = 900  # seconds for one command of the installer
+CLEANING = 60.0  # seconds for it to drop what no release has any more
 WHEELS = "wheels"  # below a release that is being installed without an index
 COMPILE = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=2, workers=0)"
 
@@ -77,11 +78,17 @@ class Installer:
             "PIP_NO_INPUT": "1",
         } | {name: url for name, url in index.items() if url}
 
-    def _run(self, command: Sequence[str], what: str, whole: int | None = None) -> str:
+    def _run(
+        self,
+        command: Sequence[str],
+        what: str,
+        whole: int | None = None,
+        timeout: float | None = None,
+    ) -> str:
         code, output = run(
             command,
             what,
-            TIMEOUT,
+            timeout or TIMEOUT,
             identity=self.home.installing,
             environment=self._environment(),
             directory=self.home.root if self.home.exists else pathlib.Path("/"),
@@ -99,6 +106,23 @@ class Installer:
             return what_there_is(Index(self.index_url, self.ca_path).files(name), name, version)
         except DeployError:
             return ""
+
+    def forget(self, packages: Sequence[str]) -> str:
+        """Drop packages from the cache, in all versions; returns a warning.
+
+        Of those that a release still has, its own files stay; another release downloads them again.
+        """
+        if not packages or not self.home.cache.is_dir():
+            return ""
+        if self.uv:
+            command = [self.uv, "cache", "clean", "--quiet", *packages]
+        else:  # pip keeps what it downloads by URL, not by name
+            command = ["rm", "-rf", "--", str(self.home.cache / "pip")]
+        try:
+            self._run(command, f"clean the cache {self.home.cache}", timeout=CLEANING)
+        except DeployError as error:
+            return str(error)
+        return ""
 
     def environment(self) -> dict[str, str]:
         """What markers say about the interpreter that the release asked for."""
