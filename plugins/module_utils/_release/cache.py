@@ -25,6 +25,14 @@ def trusted(status: os.stat_result, uid: int) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == uid and not writable
 
 
+def is_trusted(home: AppHome) -> bool:
+    """Whether there is a cache, and nobody but the installing user can have put anything there."""
+    try:
+        return home.installer is not None and trusted(home.cache.lstat(), home.installer)
+    except FileNotFoundError:
+        return False
+
+
 def make_cache(home: AppHome) -> list[str]:
     """Have a cache that belongs to the installing user, and is for nobody else; returns warnings.
 
@@ -32,14 +40,11 @@ def make_cache(home: AppHome) -> list[str]:
     away, which the app cannot prevent, because the directory around it belongs to root, and removed.
     """
     uid = home.installing.uid
-    try:
-        if not trusted(home.cache.lstat(), uid):
+    if not is_trusted(home):
+        if os.path.lexists(home.cache):
             # a directory of its own: no name can be in the way there
             aside = pathlib.Path(tempfile.mkdtemp(prefix=UNTRUSTED, dir=home.root))
             home.cache.rename(aside / "cache")
-    except FileNotFoundError:
-        pass
-    if not home.cache.exists():
         make_directory(home.cache, 0o700, uid, home.gid)
     home.cache.chmod(0o700)
     return [warning for path in sorted(home.root.glob(f"{UNTRUSTED}*")) if (warning := drop(path))]

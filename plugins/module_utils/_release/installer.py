@@ -24,6 +24,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.ind
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
     INTROSPECTION,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.cache import is_trusted
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
@@ -111,8 +112,9 @@ class Installer:
         """Drop packages from the cache, in all versions; returns a warning.
 
         Of those that a release still has, its own files stay; another release downloads them again.
+        A cache that the app can have written is left alone: its links may lead into other apps.
         """
-        if not packages or not self.home.cache.is_dir():
+        if not packages or not is_trusted(self.home):
             return ""
         if self.uv:
             command = [self.uv, "cache", "clean", "--quiet", *packages]

@@ -212,6 +212,19 @@ def test_no_code_of_a_package_runs(
     assert ran.exists()
 
 
+@pytest.mark.parametrize("uv", [UV, None], ids=["uv", "pip"])
+def test_a_cache_that_the_app_can_write_is_not_cleaned(uv: str | None, home: AppHome) -> None:
+    """A link in it may lead to what the installing user has elsewhere."""
+    there = installer(home, "", uv)
+    (home.cache / "pip").mkdir()
+    home.cache.chmod(0o770)
+    assert there.forget(["shop"]) == ""
+    assert (home.cache / "pip").exists()
+    home.cache.chmod(0o700)
+    assert there.forget(["shop"]) == ""
+    assert (home.cache / "pip").exists() is (uv is not None)
+
+
 def test_releases_share_what_they_have_in_common(home: AppHome, filled: Any) -> None:
     """One file on the disk, and nothing is downloaded for the second release."""
     there = installer(home, filled.url_of(f"joe:{SECRET}"), UV)
