@@ -145,6 +145,7 @@ class Installer:
         self.make(venv, lock)
         yanked_ones = self.fill(venv, lock)
         self.compile(venv, lock)
+        (venv / ".lock").unlink(missing_ok=True)  # uv's own, which everybody could write to
         return yanked_ones
 
     def make(self, venv: pathlib.Path, lock: pathlib.Path) -> None:

@@ -190,6 +190,8 @@ def test_install_with_uv(home: AppHome, filled: Any) -> None:
     said = installer(home, filled.url_of(f"joe:{SECRET}"), UV).install(venv, lock)
     assert said == WITHDRAWN
     assert_complete(venv)
+    files = [path for path in venv.rglob("*") if not path.is_symlink()]
+    assert [path for path in files if path.stat().st_mode & 0o022] == []
 
 
 @pytest.mark.parametrize("uv", [UV, pytest.param(None, marks=pip_only)], ids=["uv", "pip"])
