@@ -19,6 +19,8 @@ description:
     environment of the process in C(/proc) shows, and nginx on this host passes a request to it.
   - When one does not get there, all go back to the release that served before, and the module fails
     with the reason, the health check's answer and the last lines that the process wrote.
+  - Nothing is changed where the release's files are not those that its packages record, or where it was
+    made with another Python than the host has now, as before an upgrade of Debian.
   - What happened is appended to C(/srv/<app>/releases.jsonl), which is what a rollback goes by.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:

@@ -16,13 +16,22 @@ description:
   - A build is a wheel on a package index which carries its lock file and its Procfile, as the
     playbook C(twelvefactor.deploy.publish) makes it. A package that was published by somebody else
     has neither; O(requirements) and O(processes) give them.
-  - Packages are installed as the app's user, from wheels only and with hashes required, so no code
-    of a package runs while it is installed. They are compiled before the release counts as one.
+  - Packages are installed from wheels only and with hashes required, and no code of a package runs
+    while it is installed. They are compiled before the release counts as one.
+  - They are installed by the system user C(twelvefactor-install), which the role
+    P(twelvefactor.deploy.app_user#role) makes. The app can read its releases and cannot change them.
   - What is unpacked is kept in a cache of the app, C(/srv/<app>/cache), and linked from there into
     each release that has the same package, so another release costs little time and space. Apps
-    share no cache, because whoever can write into one decides what is installed from it.
+    share no cache, and the app cannot read its own. A cache that the app's user can have written,
+    which that of an earlier version is, is removed.
   - A run that is cut off at any point leaves C(current) and every complete release as they were;
     the next one removes what it left behind and starts anew.
+  - Before a release counts as one, its files are compared with the hashes that its packages record.
+  - A release that was made with another Python than the host has now, as before an upgrade of Debian, is
+    not taken for installed. It is installed again under another id; the old one stays until it is
+    pruned.
+  - When releases are pruned, packages that no release has any more in that version are dropped from the
+    cache.
   - Nothing that serves is touched. M(twelvefactor.deploy.graceful_reload) makes a release serve.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:

@@ -86,7 +86,9 @@ since:
   type: str
   sample: "2026-01-02T03:04:05Z"
 rollback_targets:
-  description: Ids of the releases that rollbacks would go to one after the other.
+  description:
+    - Ids of the releases that rollbacks would go to one after the other. Those that were made with
+      another Python than the host has now are left out.
   returned: success
   type: list
   elements: str

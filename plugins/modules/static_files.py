@@ -121,7 +121,7 @@ def run(
         renamed = current is not None and say_release(root, current, check=check)
         if not check:
             for name in changes.publish:
-                publish(wanted[name].path, root / name, home.uid)
+                publish(wanted[name].path, root / name, home)
             for name in changes.remove:
                 remove(root, name)
             if renamed and current is not None:

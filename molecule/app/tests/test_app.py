@@ -122,6 +122,40 @@ def test_the_app_cannot_change_its_code_or_what_serves(host):
     assert host.run("runuser -u radicale -- touch /srv/radicale/current/env").rc != 0
 
 
+def test_the_app_cannot_change_any_release_nor_what_they_are_installed_from(host):
+    """Outside of its sandbox, too, where migrations and hooks run."""
+    found = host.check_output(
+        "find /srv/radicale -path /srv/radicale/cache -prune -o -not -type l -printf '%u:%g %m %P\\n'"
+    )
+    files = [line.split(" ", 2) for line in found.splitlines()]
+    assert {owner for owner, _mode, _path in files} == {
+        "root:radicale",
+        "twelvefactor-install:radicale",
+    }
+    assert [path for _owner, mode, path in files if int(mode, 8) & 0o022] == []
+    assert len(host.check_output("ls /srv/radicale/releases").split()) >= 2
+    done = host.run("runuser -u radicale -- find /srv/radicale -writable -not -type l")
+    assert done.stdout == ""
+    for path in host.check_output(
+        "ls -d /srv/radicale/releases/*/venv/lib/python3*/site-packages"
+    ).split():
+        for attempt in (
+            f"touch {path}/x",
+            f"sh -c 'echo >> {path}/radicale/__init__.py'",
+            f"mv {path} {path}.old",
+        ):
+            assert host.run(f"runuser -u radicale -- {attempt}").rc != 0
+        assert host.run(f"runuser -u nobody -- ls {path}").rc != 0
+    cache = host.file("/srv/radicale/cache")
+    assert (cache.user, cache.group, cache.mode) == ("twelvefactor-install", "radicale", 0o700)
+    for attempt in (
+        "ls /srv/radicale/cache",
+        "touch /srv/radicale/cache/x",
+        "mv /srv/radicale/cache /srv/radicale/c",
+    ):
+        assert host.run(f"runuser -u radicale -- {attempt}").rc != 0
+
+
 def test_one_off_commands_run_with_the_releases_config(host):
     said = host.check_output(
         "runuser -u radicale -- /srv/radicale/current/bin/run"

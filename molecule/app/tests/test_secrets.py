@@ -25,13 +25,14 @@ def deployed(host, tmp_path_factory):
     """What ansible-playbook printed at -vvv, while the host's processes were watched."""
     tarball = tmp_path_factory.mktemp("shelf") / "shelf.tar.gz"
     subprocess.run([sys.executable, SCENARIO / "files/shelf.py", tarball], check=True, timeout=120)
-    for name in ("shelf.py", "arguments.py"):
+    for name in ("shelf.py", "arguments.py", "environments.py"):
         script = (SCENARIO / "files" / name).read_text()
         host.run_expect([0], f"cat > /root/{name} << 'END_OF_IT'\n{script}\nEND_OF_IT")
     host.run_expect([0], "umask 077; printf '%s-%s' reader:canary5 index > /root/shelf.login")
     units = {
         "shelf-index": "/root/shelf.py 8099 /root/shelf.login",
         "arguments": "/root/arguments.py /root/arguments.txt",
+        "environments": "/root/environments.py shelf /root/environments.txt",
     }
     for unit, command in units.items():
         host.run_expect([0], f"systemd-run --unit {unit} --collect python3 {command}")
@@ -42,7 +43,7 @@ def deployed(host, tmp_path_factory):
         # all that Ansible can say, which since 2.21 it says only when asked, of all that people's Ansible does
         env={**os.environ, "ANSIBLE_INJECT_INVOCATION": "true", "ANSIBLE_STRATEGY": "linear"},
     )  # fmt: skip
-    host.run_expect([0], "systemctl stop arguments shelf-index")
+    host.run_expect([0], "systemctl stop arguments environments shelf-index")
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed[-8000:]
     return printed
@@ -66,6 +67,14 @@ def test_no_process_has_a_secret_among_its_arguments(host, deployed):
     # the installer was seen at work, and so were Ansible's own programs
     assert "pip sync" in arguments
     assert "python3" in arguments
+
+
+def test_the_app_cannot_see_the_login_of_the_index(host, deployed):
+    """Its releases were installed with it while the app ran and looked."""
+    environments = host.check_output("cat /root/environments.txt")
+    assert "canary5-index" not in environments
+    # what the app may see was seen
+    assert "SECRET_KEY=canary5-changed" in environments
 
 
 def test_no_log_holds_a_secret(host, deployed):

@@ -20,7 +20,6 @@ def test_the_user_cannot_log_in(host):
     [
         ("/srv/shop", "root", "shop", 0o750),
         ("/srv/shop/releases", "root", "shop", 0o750),
-        ("/srv/shop/cache", "shop", "shop", 0o750),
         ("/var/lib/shop", "shop", "shop", 0o750),
         ("/var/log/shop", "shop", "shop", 0o750),
         ("/run/shop", "shop", "www-data", 0o2750),
@@ -30,6 +29,20 @@ def test_directories(host, path, owner, group, mode):
     found = host.file(path)
     assert found.is_directory
     assert (found.user, found.group, found.mode) == (owner, group, mode)
+
+
+def test_the_user_that_installs_cannot_log_in_either(host):
+    user = host.user("twelvefactor-install")
+    assert (user.shell, user.home) == ("/usr/sbin/nologin", "/nonexistent")
+    assert user.uid < 1000
+    assert user.groups == ["twelvefactor-install"]
+    assert host.check_output("getent shadow twelvefactor-install").split(":")[1].startswith("!")
+
+
+def test_neither_the_app_nor_who_installs_can_change_what_root_owns(host):
+    for user in ("shop", "twelvefactor-install"):
+        for directory in ("/srv/shop", "/srv/shop/releases"):
+            assert host.run(f"runuser -u {user} -- touch {directory}/x").rc != 0
 
 
 @pytest.mark.parametrize("name", ["shop", "older", "corner-shop"])

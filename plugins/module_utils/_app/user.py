@@ -161,6 +161,7 @@ RESERVED = frozenset(
         "sites",
         "statsd",
         "twelvefactor",
+        "twelvefactor-install",
     ]
 )
 

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,7 @@ class Inspection:
     records: Sequence[Record]
     complete: Mapping[str, Mapping[str, Any]]  # manifests, the oldest first
     unfinished: Sequence[str]
+    unfit: Collection[str]  # those of the complete ones that the Python of this host cannot run
     wanted: Sequence[str]  # processes, by the formation
     seen: Mapping[str, Seen]
     unit: str
@@ -93,12 +94,13 @@ class Inspection:
         differs, sick = self.drift(), unwell(self.seen.values())
         current, first = self.current, max(0, len(self.records) - request.records)
         serving = self.complete.get(current or "", {})
+        usable = [name for name in self.complete if name not in self.unfit]
         return {
             "state": state(True, current, self.wanted, self.seen, [*differs, *sick]),
             "current": current,
             "serving": common_release(self.seen.values()),
             "since": serving_since(self.records, current),
-            "rollback_targets": rollback_targets(self.records, current, self.complete),
+            "rollback_targets": rollback_targets(self.records, current, usable),
             "active": self.active,
             "restarts": self.restarts,
             "formation": formation_of(self.wanted),
@@ -158,6 +160,7 @@ def read(home: AppHome, request: InspectionRequest) -> Inspection:
         records=records,
         complete=complete,
         unfinished=unfinished,
+        unfit=[name for name in complete if home.python_problem(name)],
         wanted=wanted,
         seen=seen,
         unit=supervisor.unit,

@@ -45,6 +45,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.wat
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import reason_of
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verification import (
+    verify,
+)
 
 PROBE_TIMEOUT = 10.0  # seconds for nginx to answer
 # Seconds until its answer must be good. The processes have proven themselves by then, so this is no
@@ -55,12 +58,14 @@ PROBE_PATIENCE = 20.0
 def inspect(supervisor: Supervisor) -> Found:
     """Read what the host says. Changes nothing."""
     home, configuration = supervisor.home, supervisor.configuration()
+    installed = home.installed()
     names, active = watched(configuration), supervisor.is_active()
     statuses = {name: supervisor.status(name) for name in names}
     return Found(
         app=home.app,
         current=home.current(),
-        installed=home.installed(),
+        installed=installed,
+        unfit={name: why for name in installed if (why := home.python_problem(name))},
         records=home.records(),
         configuration=configuration,
         active=active,
@@ -77,7 +82,17 @@ def plan_switch(supervisor: Supervisor, request: SwitchRequest, *, predicted: bo
     formation = pick_formation(found.records, found.current, target, request.formation)
     manifest = supervisor.home.manifest(target) or {}
     served = not supervisor.not_serving(instances(formation), target)
-    return decide(request, found, target, formation, manifest, served=served)
+    plan = decide(request, found, target, formation, manifest, served=served)
+    if plan.needed and manifest:
+        require_usable(supervisor.home, found, target)
+    return plan
+
+
+def require_usable(home: AppHome, found: Found, release: str) -> None:
+    """Raise DeployError for a release that cannot run, or whose files are not what was installed."""
+    if release in found.unfit:
+        raise DeployError(found.unfit[release])
+    verify(home, release)
 
 
 class NotServing(Exception):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
@@ -86,6 +86,8 @@ class Found:
     loaded: Sequence[str]  # what circusd runs, or tries to run
     serving: str | None  # the one release that every process of the configuration runs
     runs: Mapping[str, str | None]  # per process of the configuration, what it says it runs
+    # Installed releases that the Python of this host cannot run, and why.
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,13 +154,14 @@ def pick_target(found: Found, wanted: str, *, predicted: bool = False) -> str:
     """``predicted``: in check mode the release may be one that would have been installed by now."""
     installed = ", ".join(found.installed) or "none"
     if wanted == PREVIOUS:
-        target = rollback_target(found.records, found.current, found.installed)
+        usable = [release for release in found.installed if release not in found.unfit]
+        target = rollback_target(found.records, found.current, usable)
         if target is None:
             known = history(found.records)
             raise DeployError(
                 f"There is nothing to roll {found.app} back to: {found.current or 'no release'} "
                 f"serves, the record has {', '.join(known) or 'no good release'}, and installed "
-                f"are {installed}."
+                f"are {installed}.{''.join(f' {why}' for why in found.unfit.values())}"
             )
         return target
     if wanted not in found.installed and not (predicted and RELEASE_ID.match(wanted)):

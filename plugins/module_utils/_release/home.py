@@ -35,6 +35,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
     Contents,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
+    python_problem,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     Record,
     read_records,
@@ -44,6 +47,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.recor
 # Seconds; a pivot that starts holds the lock for a moment, to see whether somebody else does.
 LOCK_PATIENCE = 0.5
 NOBODY = 65534
+# The system user that releases and caches belong to, of all apps; the role app_user makes it.
+INSTALLER = "twelvefactor-install"
 
 RUN = """\
 #!/bin/sh
@@ -69,6 +74,8 @@ class AppHome:
     root: pathlib.Path
     uid: int
     gid: int
+    # Uid of INSTALLER; None where the host has no such user.
+    installer: int | None = None
 
     @classmethod
     def of(cls, app: str, base: str = "/srv", foreseen: bool = False) -> AppHome:
@@ -79,7 +86,7 @@ class AppHome:
         """
         root = pathlib.Path(base) / app
         if foreseen and not (root / "releases").is_dir():
-            return cls(app, root, NOBODY, NOBODY)
+            return cls(app, root, NOBODY, NOBODY, NOBODY)
         try:
             user = pwd.getpwnam(app)
         except KeyError:
@@ -90,15 +97,41 @@ class AppHome:
             raise DeployError(
                 f"{root}/releases is missing; run the role app_user for the app first."
             )
-        return cls(app, root, user.pw_uid, user.pw_gid)
+        return cls(app, root, user.pw_uid, user.pw_gid, installer_uid(foreseen=foreseen))
 
     @property
     def identity(self) -> Identity:
         return Identity(self.uid, self.gid)
 
     @property
+    def installing(self) -> Identity:
+        """Who installs. By the app's group the app can read what comes of it.
+
+        Raises DeployError when the host has no such user.
+        """
+        if self.installer is None:
+            raise DeployError(
+                f"This host has no user {INSTALLER!r}, which releases belong to; "
+                "run the role app_user for the app first."
+            )
+        return Identity(self.installer, self.gid)
+
+    def owns(self, status: os.stat_result) -> bool:
+        """Whether a file is of this app's releases, also of those that the app's user installed.
+
+        The installing user is that of all apps; the group says whose release it is.
+        """
+        installed = (status.st_uid, status.st_gid) == (self.installer, self.gid)
+        return installed or status.st_uid == self.uid
+
+    @property
     def releases(self) -> pathlib.Path:
         return self.root / "releases"
+
+    @property
+    def cache(self) -> pathlib.Path:
+        """What the installer keeps; see _release/cache.py."""
+        return self.root / "cache"
 
     @property
     def link(self) -> pathlib.Path:
@@ -175,6 +208,19 @@ class AppHome:
                 found.append((manifest["installed_at"], path.name))
         return [name for _at, name in sorted(found)]
 
+    def python_problem(self, release: str) -> str:
+        """Why the Python of this host cannot run a release, as a sentence; else nothing."""
+        python = self.releases / release / "venv" / "bin" / "python"
+        if not python.is_symlink():
+            return ""
+        made_with = (self.manifest(release) or {}).get("python", "")
+        path = os.path.realpath(python)
+        return python_problem(release, made_with, path, exists=os.path.exists(path))
+
+    def usable(self) -> list[str]:
+        """Complete releases that the Python of this host can run, the one installed first first."""
+        return [release for release in self.installed() if not self.python_problem(release)]
+
     def unfinished(self) -> list[str]:
         return [path.name for path in self._directories() if not (path / "release.json").exists()]
 
@@ -249,4 +295,11 @@ class AppHome:
             os.close(handle)
 
     def rollback_target(self, current: str | None) -> str | None:
-        return rollback_target(self.records(), current, self.installed())
+        return rollback_target(self.records(), current, self.usable())
+
+
+def installer_uid(*, foreseen: bool) -> int | None:
+    try:
+        return pwd.getpwnam(INSTALLER).pw_uid
+    except KeyError:
+        return NOBODY if foreseen else None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.env
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
     Unreachable,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
+    Environment,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
     Contents,
     compare,
@@ -24,17 +27,27 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.diffe
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.installation import (
     Installation,
+    installer_of,
     prepare,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.installer import (
+    Installer,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
+    Build,
     check_formation,
-    release_id,
+    minor,
+    pick_id,
+    release_ids,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.request import (
     InstallRequest,
     find_build,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.retention import to_prune
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.retention import (
+    superseded,
+    to_prune,
+)
 
 
 @dataclass(frozen=True)
@@ -93,15 +106,22 @@ class InstallPlan:
     changes: tuple[str, ...]  # lines for the diff
     installation: Installation | None = None  # None where nothing is to be installed
     warnings: tuple[str, ...] = ()
+    installer: Installer | None = None
 
     def apply(self) -> InstallPlan:
         """Write; returns the plan with what came of it."""
         for name in self.decision.cut_off:
             self.home.remove(name)
         done = self._install()
+        kept = [name for name in self.home.installed() if name not in self.decision.pruned]
+        unused = superseded(self._packages(self.decision.pruned), self._packages(kept))
         for name in self.decision.pruned:
             self.home.remove(name)
-        return done
+        warning = self.installer.forget(unused) if self.installer else ""
+        return dataclasses.replace(done, warnings=(*done.warnings, warning)) if warning else done
+
+    def _packages(self, releases: Iterable[str]) -> list[Mapping[str, str]]:
+        return [(self.home.manifest(name) or {}).get("packages", {}) for name in releases]
 
     def _install(self) -> InstallPlan:
         if self.installation is None or self.release is None:
@@ -140,17 +160,19 @@ def plan_install(home: AppHome, request: InstallRequest, *, predicted: bool = Fa
 
     ``predicted``: in check mode the index may be one that would be there by now.
     """
+    installer = installer_of(request, home)
     try:
-        build, warning = find_build(request, home)
+        build, warning = find_build(request, home, lambda: minor_of(installer.environment()))
     except Unreachable as error:
         if home.exists or not predicted:
             raise
         return plan_of_first_release(home, request, str(error))
-    release, found = release_id(build, request.config), inspect(home)
+    environment = installer.environment()
+    release, found = name(build, request, home, minor_of(environment)), inspect(home)
     decision = decide(release, found, request.keep)
     before = home.contents(found.current) if found.current else None
     manifest = home.manifest(release)
-    installation = None if manifest else prepare(request, home, build)
+    installation = None if manifest else prepare(request, build, installer, environment)
     if installation:
         processes, packages = installation.processes, installation.packages
         python, changes = installation.python, compare(before, installation.contents())
@@ -170,7 +192,20 @@ def plan_install(home: AppHome, request: InstallRequest, *, predicted: bool = Fa
         changes=tuple(changes),
         installation=installation,
         warnings=(warning,) if warning else (),
+        installer=installer,
     )
+
+
+def minor_of(environment: Environment) -> str:
+    return minor(environment["python_full_version"])
+
+
+def name(build: Build, request: InstallRequest, home: AppHome, python: str) -> str:
+    """The id of the release, which is another one where the host has it with another Python."""
+    ids = release_ids(build, request.config, python)
+    manifests = {release: home.manifest(release) for release in ids}
+    made_with = {release: minor(found["python"]) for release, found in manifests.items() if found}
+    return pick_id(ids, made_with, python)
 
 
 def plan_of_first_release(home: AppHome, request: InstallRequest, why: str) -> InstallPlan:

@@ -29,6 +29,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.env
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
     Index,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
+    Environment,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     canonical_name,
 )
@@ -38,6 +41,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.wheelhouse import (
     Wheelhouse,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.cache import make_cache
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
     Config,
     format_env,
@@ -59,6 +63,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.reque
     InstallRequest,
     pins_for,
     read_contents,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verification import (
+    verify,
 )
 
 
@@ -110,12 +117,14 @@ class Installation:
     def _make(self, home: AppHome, release: str) -> list[str]:
         """It counts as a release once release.json is there, the last."""
         began = time.monotonic()
+        warnings = make_cache(home)
         self._write_files(home, release)
         yanked = self._install_packages(home, release)
+        verify(home, release)
         manifest = json.dumps(self._manifest(home, release, began), indent=1) + "\n"
         home.flush(release)
         write_atomically(home.releases / release / "release.json", manifest, 0o640, home.gid)
-        return [
+        return warnings + [
             f"{name} was yanked from the index{f': {reason}' if reason else ''}. It is installed, "
             "because the lock names it; lock another version."
             for name, reason in yanked.items()
@@ -137,7 +146,7 @@ class Installation:
         if isinstance(self.source, Wheelhouse):
             self.source.unpack(self.pins, path / WHEELS, home.gid)
         venv = path / "venv"
-        make_directory(venv, 0o750, home.uid, home.gid)
+        make_directory(venv, 0o750, home.installing.uid, home.gid)
         yanked = self.installer.install(venv, path / "requirements.txt")
         own = f"{canonical_name(self.build.package)} {self.build.version}"
         if own in yanked:
@@ -166,18 +175,22 @@ class Installation:
         }
 
 
-def prepare(request: InstallRequest, home: AppHome, build: Build) -> Installation:
-    """Read what the release is made of. Raises DeployError for what cannot be installed here."""
-    source = request.source
-    installer = Installer(
+def installer_of(request: InstallRequest, home: AppHome) -> Installer:
+    return Installer(
         home,
         request.index_url,
         request.config.python,
         find_uv(request.uv),
         request.ca_path,
-        offline=isinstance(source, Wheelhouse),
+        offline=isinstance(request.source, Wheelhouse),
     )
-    environment = installer.environment()
+
+
+def prepare(
+    request: InstallRequest, build: Build, installer: Installer, environment: Environment
+) -> Installation:
+    """Read what the release is made of. Raises DeployError for what cannot be installed here."""
+    source = request.source
     build = read_contents(build, source, environment)
     pins = pins_for(build, environment)
     if isinstance(source, Wheelhouse):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Install a release's packages: as the app's user, from wheels, with hashes, from one index."""
+"""Install a release's packages: not as the app, from wheels, with hashes, from one index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
     explain,
-    installed_packages,
     what_there_is,
     yanked,
 )
@@ -25,14 +24,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.ind
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.markers import (
     INTROSPECTION,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
-    parse_lock,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.cache import is_trusted
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 TIMEOUT = 900  # seconds for one command of the installer
+CLEANING = 60.0  # seconds for it to drop what no release has any more
 WHEELS = "wheels"  # below a release that is being installed without an index
+COMPILE = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=2, workers=0)"
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,12 @@ class Installer:
     beside the lock and ask nobody.
 
     What uv unpacks is kept in a cache of the app and linked from there into each of its releases.
-    Every app has its own: uv does not look at the hashes of what is in its cache, so an app that
-    could write into a common one could put code into its neighbours.
+    Both belong to a system user of their own, so the app can change neither. uv does not look at the
+    hashes of what is in its cache; every app has its own, so that what one installs comes from its
+    own index.
+
+    That user installs for all apps, so it must not run what it installs. A file ``*.pth`` of a package
+    is code that every start of the virtual environment's interpreter runs, unless it is told ``-S``.
     """
 
     home: AppHome
@@ -58,11 +61,11 @@ class Installer:
     def _environment(self) -> dict[str, str]:
         # By the environment, not by arguments: an index URL may hold a password, and everybody on
         # the host can read a process's arguments.
-        cache = f"{self.home.root}/cache"
+        cache = self.home.cache
         trust = self.ca_path or SYSTEM_CA
         index = {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url}
         return {
-            "HOME": cache,
+            "HOME": str(cache),
             "SSL_CERT_FILE": trust,
             "UV_CACHE_DIR": f"{cache}/uv",
             "UV_LINK_MODE": "hardlink",
@@ -76,12 +79,18 @@ class Installer:
             "PIP_NO_INPUT": "1",
         } | {name: url for name, url in index.items() if url}
 
-    def _run(self, command: Sequence[str], what: str, whole: int | None = None) -> str:
+    def _run(
+        self,
+        command: Sequence[str],
+        what: str,
+        whole: int | None = None,
+        timeout: float | None = None,
+    ) -> str:
         code, output = run(
             command,
             what,
-            TIMEOUT,
-            identity=self.home.identity,
+            timeout or TIMEOUT,
+            identity=self.home.installing,
             environment=self._environment(),
             directory=self.home.root if self.home.exists else pathlib.Path("/"),
             whole=whole,
@@ -98,6 +107,24 @@ class Installer:
             return what_there_is(Index(self.index_url, self.ca_path).files(name), name, version)
         except DeployError:
             return ""
+
+    def forget(self, packages: Sequence[str]) -> str:
+        """Drop packages from the cache, in all versions; returns a warning.
+
+        Of those that a release still has, its own files stay; another release downloads them again.
+        A cache that the app can have written is left alone: its links may lead into other apps.
+        """
+        if not packages or not is_trusted(self.home):
+            return ""
+        if self.uv:
+            command = [self.uv, "cache", "clean", "--quiet", *packages]
+        else:  # pip keeps what it downloads by URL, not by name
+            command = ["rm", "-rf", "--", str(self.home.cache / "pip")]
+        try:
+            self._run(command, f"clean the cache {self.home.cache}", timeout=CLEANING)
+        except DeployError as error:
+            return str(error)
+        return ""
 
     def environment(self) -> dict[str, str]:
         """What markers say about the interpreter that the release asked for."""
@@ -116,14 +143,31 @@ class Installer:
         Returns what of it was yanked by those who published it, and why.
         """
         self.make(venv, lock)
-        return self.fill(venv, lock)
+        yanked_ones = self.fill(venv, lock)
+        self.compile(venv, lock)
+        (venv / ".lock").unlink(missing_ok=True)  # uv's own, which everybody could write to
+        return yanked_ones
 
     def make(self, venv: pathlib.Path, lock: pathlib.Path) -> None:
+        what = f"install {lock.parent.name}"
         if self.uv:
-            command = [self.uv, "venv", "--quiet", "--python", self.python, str(venv)]
+            self._run([self.uv, "venv", "--quiet", "--python", self.python, str(venv)], what)
         else:
-            command = [self.python, "-m", "venv", str(venv)]
-        self._run(command, f"install {lock.parent.name}")
+            # pip is not part of a release, so it has a place of its own
+            self._run([self.python, "-I", "-m", "venv", "--clear", str(self._pip_venv)], what)
+            self._run([self.python, "-I", "-m", "venv", "--without-pip", str(venv)], what)
+
+    @property
+    def _pip_venv(self) -> pathlib.Path:
+        return self.home.cache / "pip-venv"
+
+    def compile(self, venv: pathlib.Path, lock: pathlib.Path) -> None:
+        """What does not compile, such as a template of code, is left to whoever imports it."""
+        for packages in venv.glob("lib/python3.*/site-packages"):
+            self._run(
+                [str(venv / "bin" / "python"), "-I", "-S", "-c", COMPILE, str(packages)],
+                f"compile {lock.parent.name}",
+            )
 
     def fill(self, venv: pathlib.Path, lock: pathlib.Path) -> dict[str, str]:
         what = f"install {lock.parent.name}"
@@ -132,14 +176,9 @@ class Installer:
         if self.offline:
             only += ["--no-index", "--find-links", str(lock.parent / WHEELS)]
         if self.uv:
-            sync = [self.uv, "pip", "sync", "--python", python, "--compile-bytecode", *only]
+            sync = [self.uv, "pip", "sync", "--python", python, *only]
             return yanked(self._run([*sync, str(lock)], what))
-        pip = [python, "-m", "pip"]
-        install = [*pip, "install", "--quiet", "--no-deps", *only, "--requirement", str(lock)]
-        said = self._run(install, what)
-        # what `venv` put there, pip itself among it, is not part of the release
-        named = {pin.name for pin in parse_lock(lock.read_text(), str(lock))}
-        surplus = [name for name in installed_packages(venv) if name not in named]
-        if surplus:
-            self._run([*pip, "uninstall", "--quiet", "--yes", *surplus], what)
-        return yanked(said)
+        # one process, so none starts when there are packages already
+        pip = [str(self._pip_venv / "bin" / "python"), "-I", "-m", "pip", "--python", python]
+        install = ["install", "--quiet", "--no-deps", "--no-compile", *only, "--requirement"]
+        return yanked(self._run([*pip, *install, str(lock)], what))

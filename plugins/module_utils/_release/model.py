@@ -27,6 +27,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.confi
     Config,
 )
 
+INTERPRETER = re.compile(r"python(3\.[0-9]+)\Z")
 # What release_id makes; no path but a name comes through it.
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]*-[0-9a-f]{8}\Z")
 
@@ -82,12 +83,13 @@ def check_formation(formation: Mapping[str, int], processes: Mapping[str, str], 
             )
 
 
-def release_id(build: Build, config: Config) -> str:
+def release_id(build: Build, config: Config, python: str | None = None) -> str:
     """``<version>-<8 hex>``, the same on every host for the same inputs.
 
     The wheel's hash stands for what is inside it, so a host that has the release already need not
     fetch the wheel to know that. The interpreter goes in as it was asked for: hosts with different
-    patch levels of one Debian release hold the same release.
+    patch levels of one Debian release hold the same release. ``python``, major and minor version, is
+    given where a host has that release already, made with another Python; see release_ids.
     """
     inputs = {
         "package": canonical_name(build.package),
@@ -102,6 +104,49 @@ def release_id(build: Build, config: Config) -> str:
     logs = {key: getattr(config, key) for key in LOG_DEFAULTS}
     # else the id is as it was before there was a choice
     inputs |= {key: value for key, value in logs.items() if value != LOG_DEFAULTS[key]}
+    if python:
+        inputs["python_version"] = python
     text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
     version = re.sub(r"[^A-Za-z0-9.]+", "_", build.version)
     return f"{version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def release_ids(build: Build, config: Config, python: str) -> tuple[str, str]:
+    """The id that a release has on every host, and the one where Python was replaced below it.
+
+    Virtual environments do not outlive an upgrade of Debian. What is there then stays, since it may
+    serve; the same release made with the new Python lies beside it, under the second id.
+    """
+    return release_id(build, config), release_id(build, config, python)
+
+
+def pick_id(ids: tuple[str, str], made_with: Mapping[str, str], python: str) -> str:
+    """Which of them is meant. ``made_with``: the Python, major and minor, of those on the host."""
+    for name in ids:
+        if made_with.get(name) == python:
+            return name
+    common, beside = ids
+    return beside if common in made_with else common
+
+
+def minor(version: str) -> str:
+    """Major and minor version of a Python; bytecode and the path of packages depend on these."""
+    return ".".join(version.split(".")[:2])
+
+
+def python_problem(release: str, made_with: str, interpreter: str, *, exists: bool) -> str:
+    """Why a release cannot run, after an upgrade of Debian for example; else nothing.
+
+    ``interpreter`` is the path at the end of the links that its virtual environment begins with.
+    What has no version in its name is not known to be another one.
+    """
+    again = "Deploy its version again: that installs it with the Python of this host."
+    if not exists:
+        return f"Release {release} was made with {interpreter}, which is gone. {again}"
+    found = INTERPRETER.match(interpreter.rpartition("/")[2])
+    if found and made_with and found[1] != minor(made_with):
+        return (
+            f"Release {release} was made with Python {minor(made_with)}, but its interpreter is "
+            f"Python {found[1]} now ({interpreter}). {again}"
+        )
+    return ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +50,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
     Build,
     complete_lock,
-    release_id,
+    release_ids,
 )
 
 
@@ -129,8 +129,13 @@ def lock_name(build: Build) -> str:
     return f"the lock of {build.package} {build.version}"
 
 
-def find_build(request: InstallRequest, home: AppHome) -> tuple[Build, str | None]:
-    """The build as far as its id needs it, and a warning."""
+def find_build(
+    request: InstallRequest, home: AppHome, python: Callable[[], str]
+) -> tuple[Build, str | None]:
+    """The build as far as its id needs it, and a warning.
+
+    ``python`` says major and minor version of the interpreter, where that is needed.
+    """
     build, source = request.build, request.source
     if build.requirements is not None or source is None:
         return build, None
@@ -142,7 +147,7 @@ def find_build(request: InstallRequest, home: AppHome) -> tuple[Build, str | Non
             manifest = home.manifest(release) or {}
             if manifest.get("wheel_sha256"):
                 candidate = dataclasses.replace(build, wheel_sha256=manifest["wheel_sha256"])
-                if release_id(candidate, request.config) == release:
+                if release in release_ids(candidate, request.config, python()):
                     return candidate, f"{error} Went on because {release} is installed already."
         raise
     return dataclasses.replace(build, wheel_url=wheel.url, wheel_sha256=wheel.sha256), None

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,16 @@ def to_prune(
     surplus = len({*installed, new}) - keep
     candidates = [name for name in installed if name not in protected]
     return candidates[: max(surplus, 0)]
+
+
+def superseded(pruned: Iterable[Mapping[str, str]], kept: Iterable[Mapping[str, str]]) -> list[str]:
+    """Packages of which a version is in a pruned release, and in no release that is kept.
+
+    Of each release its packages: name to version.
+    """
+    left = {item for packages in kept for item in packages.items()}
+    return sorted({name for packages in pruned for name, version in packages.items()
+                   if (name, version) not in left})  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -132,17 +132,17 @@ def make_directory(path: pathlib.Path) -> None:
             directory.chmod(0o755)
 
 
-def publish(source: pathlib.Path, target: pathlib.Path, uid: int) -> None:
-    """Copy a file that belongs to ``uid``, so that a reader sees all of it or none.
+def publish(source: pathlib.Path, target: pathlib.Path, home: AppHome) -> None:
+    """Copy a file of a release, so that a reader sees all of it or none.
 
-    Whoever may write into a release could put a link to anybody's file there, or link a directory
-    of its path: what is opened has to be the app's own.
+    The app may write into a release that its own user installed, and could put a link to anybody's
+    file there, or link a directory of its path: what is opened has to be the app's own.
     """
     handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
-        if status.st_uid != uid or not stat.S_ISREG(status.st_mode):
-            raise DeployError(f"{source} is not published: it is not a file of the app's user.")
+        if not home.owns(status) or not stat.S_ISREG(status.st_mode):
+            raise DeployError(f"{source} is not published: it is not a file of the app's releases.")
         make_directory(target.parent)
         candidate = target.with_name(f".{target.name}.candidate")
         try:

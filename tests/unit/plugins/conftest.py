@@ -47,6 +47,7 @@ def write_wheel(
     version: str = "1.0",
     tag: str = "py3-none-any",
     carries: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> pathlib.Path:
     """A wheel that installers take; ``carries`` goes into its metadata as a build's files."""
     info = f"{name}-{version}.dist-info"
@@ -57,6 +58,7 @@ def write_wheel(
             f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()
         ),
     }
+    members |= {path: text.encode() for path, text in (files or {}).items()}
     for key, text in (carries or {}).items():
         members[f"{info}/twelvefactor/{key}"] = text.encode()
     record = "".join(record_line(name, data) for name, data in members.items())
@@ -237,7 +239,7 @@ def home(tmp_path: pathlib.Path) -> AppHome:
     """The directory of an app that belongs to whoever runs the tests."""
     root = tmp_path / "shop"
     (root / "releases").mkdir(parents=True)
-    return AppHome("shop", root, os.geteuid(), os.getegid())
+    return AppHome("shop", root, os.geteuid(), os.getegid(), os.geteuid())
 
 
 @pytest.fixture

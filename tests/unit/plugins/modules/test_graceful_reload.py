@@ -888,6 +888,51 @@ def test_timeout(timeout: float | None, seconds: float, host: Memory) -> None:
     assert switch.plan_switch(supervisor, SwitchRequest(A, timeout=timeout)).timeout == seconds
 
 
+def break_code(host: Memory) -> None:
+    path = host.home.releases / B / "venv/lib/python3.13/site-packages/evil.pth"
+    path.parent.mkdir(parents=True)
+    path.write_text("import evil")
+
+
+def replace_python(host: Memory) -> None:
+    """As an upgrade of Debian does."""
+    python = host.home.releases / B / "venv/bin/python"
+    python.parent.mkdir(parents=True)
+    real = host.home.root / "python3.99"
+    real.touch()
+    python.symlink_to(real)
+    path = host.home.releases / B / "release.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"python": "3.13.5"}))
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (break_code, f"Files of release {B} are not those of its packages"),
+        (
+            replace_python,
+            f"Release {B} was made with Python 3.13, but its interpreter is Python 3.99",
+        ),
+    ],
+)
+def test_a_release_that_is_not_what_was_installed_is_not_used(
+    damage: Any, words: str, check: bool, call: Any, deploy: Any, host: Memory
+) -> None:
+    deploy(A)
+    damage(host)
+    before, done = state(host), call(graceful_reload.main, check=check, app="shop", release=B)
+    assert words in done.result["msg"]
+    assert "Nothing was changed." in done.result["msg"]
+    assert state(host) == before
+
+
+def test_what_serves_is_not_read_again(deploy: Any, host: Memory) -> None:
+    deploy(B)
+    break_code(host)
+    assert deploy(B).result["changed"] is False
+
+
 def test_not_root(call: Any, host: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     done = call(graceful_reload.main, app="shop", release=A)

@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import installer
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 from ansible_collections.twelvefactor.deploy.plugins.modules import release
 
 CANARY = "canary-in-a-coal-mine"  # in what conftest.py gives the module, too
 OTHER = "1.0-0123abcd"
+PYTHON = ".".join(map(str, sys.version_info[:3]))
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def clean(outcome: Any) -> None:
 
 
 LINES = [
-    f"python: 3.9.0 -> {'.'.join(map(str, sys.version_info[:3]))}",
+    f"python: 3.9.0 -> {PYTHON}",
     "package flask: 3.0 -> 3.1",
     "package shop: 0.9 -> 1.0",
     "env APP: added",
@@ -357,7 +359,7 @@ def test_whatever_makes_another_release_is_in_the_diff(
 def virgin(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, home: AppHome) -> AppHome:
     """A host on which the role app_user has only said what it would do."""
     root = tmp_path / "virgin" / "shop"
-    nobody = AppHome("shop", root, 65534, 65534)
+    nobody = AppHome("shop", root, 65534, 65534, 65534)
     monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app, foreseen=False: nobody))
     return nobody
 
@@ -458,6 +460,87 @@ def test_release_that_serves_is_never_cleaned_up(
     assert home.unfinished() == [name]
 
 
+OTHER_PYTHON = next(iter(sorted(
+    path for path in pathlib.Path.home().glob(".pyenv/versions/3.1[1-9]*/bin/python3.1[1-9]")
+    if path.name != f"python{sys.version_info[0]}.{sys.version_info[1]}"
+)), None)  # fmt: skip
+
+
+@pytest.mark.skipif(OTHER_PYTHON is None, reason="needs a second Python")
+def test_another_python_on_the_host_makes_another_release(
+    call: Any, home: AppHome, params: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
+    """As after an upgrade of Debian: the same path, another interpreter."""
+    params["python"] = str(tmp_path / "python3")
+    (tmp_path / "python3").symlink_to(sys.executable)
+    first = call(release.main, **params).result["release"]
+    assert home.python_problem(first) == ""
+    (tmp_path / "python3").unlink()
+    (tmp_path / "python3").symlink_to(str(OTHER_PYTHON))
+    foreseen = call(release.main, check=True, **params)
+    second = call(release.main, **params)
+    clean(second)
+    assert second.result["changed"] is True
+    assert foreseen.result["release"] == second.result["release"] != first
+    assert second.result["release"] in home.usable()
+    again = call(release.main, **params)
+    assert (again.result["changed"], again.result["release"]) == (False, second.result["release"])
+    call(release.main, app="shop", state="absent", release=first)
+    again = call(release.main, **params)
+    assert (again.result["changed"], again.result["release"]) == (False, second.result["release"])
+
+
+def test_a_release_that_is_not_as_recorded_is_not_kept(
+    call: Any, home: AppHome, params: dict[str, Any]
+) -> None:
+    """The cache that it is linked from was changed."""
+    first = call(release.main, **params).result["release"]
+    code = next((home.releases / first).glob("venv/lib/python3.*/site-packages/flask.py"))
+    with code.open("a") as file:  # has the same inode as the cache's
+        file.write("evil = 1\n")
+    params["env"]["PORT"] = 81
+    done = call(release.main, **params)
+    assert "site-packages/flask.py (changed)" in done.result["msg"]
+    assert home.installed() == [OTHER, first]
+    assert home.unfinished() == []
+
+
+def test_the_cache_forgets_what_no_release_has(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any, make_wheel: Any
+) -> None:
+    first = call(release.main, **params).result["release"]
+    cached = {path.name for path in home.cache.rglob("flask.py")}
+    assert cached == {"flask.py"}
+    published.add(make_wheel("flask", "3.2"))
+    page = published.answers["/simple/flask/"][0].body.decode()
+    digest = page.split("flask-3.2")[1].partition("sha256=")[2][:64]
+    carries = {
+        "requirements.txt": f"flask==3.2 --hash=sha256:{digest}\n", "Procfile": "web: x\n",
+    }  # fmt: skip
+    published.add(make_wheel("shop", "2.0", carries=carries))
+    later = params | {"version": "2.0", "keep": 1}
+    home.remove(OTHER)
+    home.point_to(None)
+    done = call(release.main, **later)
+    assert done.result["pruned"] == [first]
+    assert "could not clean" not in done.printed.lower()
+    assert list(home.cache.rglob("flask.py")) == []
+    assert call(release.main, **later).result["changed"] is False
+
+
+def test_a_cache_that_cannot_be_cleaned_is_a_warning(
+    call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installer, "CLEANING", 0.0001)  # seconds
+    put(home, "0.1-00000000", "2025-01-01T00:00:00Z")
+    path = home.releases / "0.1-00000000" / "release.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"packages": {"old": "1"}}))
+    done = call(release.main, keep=1, **params)
+    assert done.code == 0
+    assert done.result["pruned"] == ["0.1-00000000"]
+    assert "Could not clean the cache" in done.printed
+
+
 def test_prune(call: Any, home: AppHome, params: dict[str, Any]) -> None:
     names = [f"0.{number}-00000000" for number in range(1, 5)]
     for number, name in enumerate(names):
@@ -500,7 +583,8 @@ def test_index_that_is_down_does_not_matter_to_what_is_installed(
     put(home, found, "2026-02-01T00:00:00Z", env="A=1\n")
     path = home.releases / found / "release.json"
     digest = published.answers["/simple/shop/"][0].body.decode().partition("sha256=")[2][:64]
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"wheel_sha256": digest}))
+    own = {"wheel_sha256": digest, "python": PYTHON}
+    path.write_text(json.dumps(json.loads(path.read_text()) | own))
     published.stop()
     params["formation"] = {}
     done = call(release.main, **params)

@@ -40,7 +40,7 @@ class Shop:
     """An app with a release that serves, one to go back to, a surplus one and a left-over."""
 
     def __init__(self, root: pathlib.Path) -> None:
-        self.home = AppHome("shop", root, os.geteuid(), os.getegid())
+        self.home = AppHome("shop", root, os.geteuid(), os.getegid(), os.geteuid())
         (root / "cache").mkdir(parents=True)
         self.home.releases.mkdir()
         for number, name in enumerate((SURPLUS, TARGET, SERVES)):

@@ -175,6 +175,18 @@ def serve(host: Host, child: int) -> None:
 # --- an app that is there ------------------------------------------------------------------------
 
 
+def test_a_release_of_another_python_is_no_rollback_target(
+    look: Any, host: Host, process: subprocess.Popen[bytes]
+) -> None:
+    serve(host, process.pid)
+    python = host.home.releases / A / "venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to("/nowhere/python3.11")
+    told = look()
+    assert told["rollback_targets"] == []
+    assert A in [release["id"] for release in told["releases"]]
+
+
 def test_all_is_well(look: Any, host: Host, process: subprocess.Popen[bytes]) -> None:
     serve(host, process.pid)
     web = Web(host.run_directory / "web-1.sock", 200)

@@ -79,6 +79,13 @@ BAD_B = Record("t", "deploy", B, "bad", before=A)
             A,
             id="removed",
         ),
+        pytest.param(
+            "previous",
+            found(current=C, records=good(A, B, C), unfit={B: "B is old."}),
+            False,
+            A,
+            id="made-with-another-python",
+        ),
     ],
 )
 def test_target(wanted: str, seen: Found, predicted: bool, target: str) -> None:
@@ -96,6 +103,12 @@ def test_target(wanted: str, seen: Found, predicted: bool, target: str) -> None:
 def test_no_target(wanted: str, predicted: bool, words: str) -> None:
     with pytest.raises(DeployError, match=words.replace(".", r"\.")):
         pick_target(SERVES_A, wanted, predicted=predicted)
+
+
+def test_why_an_installed_release_is_no_target() -> None:
+    seen = found(current=B, records=good(A, B), unfit={A: "It was made with Python 3.11."})
+    with pytest.raises(DeployError, match=r"nothing to roll shop back to.* made with Python 3\.11"):
+        pick_target(seen, "previous")
 
 
 TWO = Record("t", "scale", A, "good", formation={"web": 2})

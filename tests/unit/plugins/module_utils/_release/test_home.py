@@ -10,10 +10,11 @@ import fcntl
 import json
 import os
 import pathlib
+import pwd
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
@@ -85,8 +86,34 @@ def test_flush(home: AppHome) -> None:
 def test_app(tmp_path: pathlib.Path) -> None:
     (tmp_path / "root" / "releases").mkdir(parents=True)
     home = AppHome.of("root", str(tmp_path))
-    assert home == AppHome("root", tmp_path / "root", 0, 0)
+    assert home == AppHome("root", tmp_path / "root", 0, 0, home.installer)
     assert (home.identity.uid, home.identity.gid) == (0, 0)
+
+
+def test_who_installs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking at releases needs no such user, and check mode may be about to get one."""
+    (tmp_path / "root" / "releases").mkdir(parents=True)
+    monkeypatch.setattr("pwd.getpwnam", accounts("root"))
+    with pytest.raises(
+        DeployError, match=r"no user 'twelvefactor-install', .* run the role app_user"
+    ):
+        _ = AppHome.of("root", str(tmp_path)).installing
+    assert AppHome.of("root", str(tmp_path), foreseen=True).installing.uid == 65534
+    monkeypatch.setattr("pwd.getpwnam", accounts("root", "twelvefactor-install"))
+    assert AppHome.of("root", str(tmp_path)).installing.uid == 1
+    assert AppHome.of("root", str(tmp_path)).installing.gid == 0
+
+
+def accounts(*names: str) -> Callable[[str], pwd.struct_passwd]:
+    """Their uids and gids count from 0."""
+
+    def getpwnam(name: str) -> pwd.struct_passwd:
+        if name not in names:
+            raise KeyError(name)
+        number = names.index(name)
+        return pwd.struct_passwd((name, "x", number, number, "", "/", "/bin/sh"))
+
+    return getpwnam
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import io
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tarfile
 from typing import Any
@@ -112,7 +113,7 @@ def complaint(installer: Installer, venv: pathlib.Path, lock: pathlib.Path) -> s
 @pytest.fixture(scope="module")
 def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     root = tmp_path_factory.mktemp("uv")
-    home = AppHome("shop", root, os.geteuid(), os.getegid())
+    home = AppHome("shop", root, os.geteuid(), os.getegid(), os.geteuid())
     Installer(home, "", sys.executable, UV).make(root / "venv", root / "x" / "requirements.txt")
     return root / "venv"
 
@@ -167,6 +168,11 @@ def lock_of(home: AppHome, filled: Any, *names: str, release: str = "1.0-aaaaaaa
     return lock
 
 
+pip_only = pytest.mark.skipif(
+    importlib.util.find_spec("ensurepip") is None, reason="this Python makes no pip"
+)
+
+
 WITHDRAWN = {"withdrawn 1.0": 'breaks "orders"', "regretted 1.0": ""}
 
 
@@ -184,6 +190,41 @@ def test_install_with_uv(home: AppHome, filled: Any) -> None:
     said = installer(home, filled.url_of(f"joe:{SECRET}"), UV).install(venv, lock)
     assert said == WITHDRAWN
     assert_complete(venv)
+    files = [path for path in venv.rglob("*") if not path.is_symlink()]
+    assert [path for path in files if path.stat().st_mode & 0o022] == []
+
+
+@pytest.mark.parametrize("uv", [UV, pytest.param(None, marks=pip_only)], ids=["uv", "pip"])
+def test_no_code_of_a_package_runs(
+    uv: str | None, home: AppHome, filled: Any, make_wheel: Any, tmp_path: pathlib.Path
+) -> None:
+    """Nor that of a file *.pth, which every start of the interpreter runs: who installs does so for
+    all apps."""
+    ran = tmp_path / "ran"
+    filled.add(
+        make_wheel("early", "1.0", files={"early.pth": f"import os; open({str(ran)!r}, 'w')\n"})
+    )
+    lock = lock_of(home, filled, "early", "shop")
+    home.cache.mkdir(exist_ok=True)
+    there = installer(home, filled.url_of(f"joe:{SECRET}"), uv)
+    there.install(lock.parent / "venv", lock)
+    assert not ran.exists()
+    assert list(lock.parent.glob("venv/lib/python3.*/site-packages/__pycache__/shop.*.pyc"))
+    subprocess.run([lock.parent / "venv/bin/python", "-c", ""], check=True, timeout=60)
+    assert ran.exists()
+
+
+@pytest.mark.parametrize("uv", [UV, None], ids=["uv", "pip"])
+def test_a_cache_that_the_app_can_write_is_not_cleaned(uv: str | None, home: AppHome) -> None:
+    """A link in it may lead to what the installing user has elsewhere."""
+    there = installer(home, "", uv)
+    (home.cache / "pip").mkdir()
+    home.cache.chmod(0o770)
+    assert there.forget(["shop"]) == ""
+    assert (home.cache / "pip").exists()
+    home.cache.chmod(0o700)
+    assert there.forget(["shop"]) == ""
+    assert (home.cache / "pip").exists() is (uv is not None)
 
 
 def test_releases_share_what_they_have_in_common(home: AppHome, filled: Any) -> None:
@@ -205,7 +246,7 @@ def test_releases_share_what_they_have_in_common(home: AppHome, filled: Any) -> 
 
 def test_every_app_has_a_cache_of_its_own(home: AppHome, tmp_path: pathlib.Path) -> None:
     """uv does not look at the hashes of what is in its cache, whoever may have put it there."""
-    other = AppHome("other", tmp_path / "other", os.geteuid(), os.getegid())
+    other = AppHome("other", tmp_path / "other", os.geteuid(), os.getegid(), os.geteuid())
     caches = []
     for one in (home, other):
         said = Installer(one, "", sys.executable, UV)._environment()
@@ -246,19 +287,21 @@ def test_uv_and_a_wheel_that_is_another_one(
 # --- live: pip --------------------------------------------------------------------------------
 
 
-pip_only = pytest.mark.skipif(
-    importlib.util.find_spec("ensurepip") is None, reason="this Python makes no pip"
-)
-
-
 @pytest.fixture(scope="module")
-def pip_venv(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """One virtual environment for all: making one takes longer than the rest."""
+def pip_root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """One pip for all: making one takes longer than the rest."""
     root = tmp_path_factory.mktemp("pip")
-    home = AppHome("shop", root, os.geteuid(), os.getegid())
+    home = AppHome("shop", root, os.geteuid(), os.getegid(), os.geteuid())
     bare = Installer(home, "", sys.executable, None)
     bare.make(root / "venv", root / "x" / "requirements.txt")
-    return root / "venv"
+    return root
+
+
+@pytest.fixture
+def pip_venv(pip_root: pathlib.Path, home: AppHome) -> pathlib.Path:
+    home.cache.mkdir(exist_ok=True)
+    (home.cache / "pip-venv").symlink_to(pip_root / "cache" / "pip-venv")
+    return pip_root / "venv"
 
 
 @pip_only
@@ -286,7 +329,9 @@ def test_install_with_pip(home: AppHome, filled: Any, pip_venv: pathlib.Path) ->
     lock = lock_of(home, filled, "shop", "withdrawn", "regretted")
     venv = lock.parent / "venv"
     shutil.copytree(pip_venv, venv, symlinks=True)
-    assert installer(home, filled.url_of(f"joe:{SECRET}"), None).fill(venv, lock) == WITHDRAWN
+    there = installer(home, filled.url_of(f"joe:{SECRET}"), None)
+    assert there.fill(venv, lock) == WITHDRAWN
+    there.compile(venv, lock)
     assert_complete(venv)
 
 
@@ -335,10 +380,10 @@ def test_index_url_is_in_no_argument(home: AppHome, monkeypatch: pytest.MonkeyPa
         Installer(home, f"https://joe:{SECRET}@index.test/", "/usr/bin/python3", uv).install(
             lock.parent / "venv", lock
         )
-    assert len(commands) == 4
     assert SECRET not in str(commands)
-    assert all("--require-hashes" in command for command in commands[1::2])
-    assert all("--only-binary" in command for command in commands[1::2])
+    installs = [command for command in commands if "--require-hashes" in command]
+    assert ["sync" in command for command in installs] == [True, False]
+    assert all("--only-binary" in command for command in installs)
 
 
 def test_environment(home: AppHome) -> None:

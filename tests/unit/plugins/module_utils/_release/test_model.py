@@ -110,6 +110,44 @@ def test_id_never_changes(build: Build, config: Config, release: str) -> None:
     assert model.RELEASE_ID.match(release)
 
 
+COMMON, BESIDE = model.release_ids(BUILD, CONFIG, "3.13")
+
+
+def test_the_first_id_is_that_of_every_host() -> None:
+    assert model.release_id(BUILD, CONFIG) == COMMON != BESIDE
+
+
+@pytest.mark.parametrize(
+    ("made_with", "name"),
+    [
+        pytest.param({}, COMMON, id="first"),
+        pytest.param({COMMON: "3.13"}, COMMON, id="installed"),
+        pytest.param({COMMON: "3.11"}, BESIDE, id="python-was-replaced"),
+        pytest.param({COMMON: "3.11", BESIDE: "3.13"}, BESIDE, id="installed-again"),
+        pytest.param({BESIDE: "3.13"}, BESIDE, id="the-old-one-was-pruned"),
+    ],
+)
+def test_pick_id(made_with: dict[str, str], name: str) -> None:
+    assert model.pick_id((COMMON, BESIDE), made_with, "3.13") == name
+
+
+@pytest.mark.parametrize(
+    ("made_with", "interpreter", "exists", "words"),
+    [
+        ("3.13.5", "/usr/bin/python3.13", True, ""),
+        ("3.13.5", "/opt/python/bin/python", True, ""),
+        ("", "/usr/bin/python3.13", True, ""),
+        ("3.11.2", "/usr/bin/python3.13", True, "was made with Python 3.11, but its interpreter is Python 3.13"),
+        ("3.1.2", "/usr/bin/python3.11", True, "was made with Python 3.1, but"),
+        ("3.11.2", "/usr/bin/python3.11", False, "was made with /usr/bin/python3.11, which is gone"),
+    ],
+)  # fmt: skip
+def test_python_problem(made_with: str, interpreter: str, exists: bool, words: str) -> None:
+    problem = model.python_problem(COMMON, made_with, interpreter, exists=exists)
+    assert words in problem
+    assert bool(words) == bool(problem)
+
+
 @pytest.mark.parametrize(
     ("build", "config"),
     [

@@ -30,3 +30,18 @@ def test_prune(
     installed: str, keep: int, current: str | None, target: str | None, new: str, pruned: str
 ) -> None:
     assert retention.to_prune(list(installed), keep, current, target, new) == list(pruned)
+
+
+@pytest.mark.parametrize(
+    ("pruned", "kept", "names"),
+    [
+        pytest.param([], [{"a": "1"}], [], id="nothing-pruned"),
+        pytest.param([{"a": "1", "b": "1"}], [{"a": "1", "b": "2"}], ["b"], id="newer-version"),
+        pytest.param([{"a": "1"}], [{"b": "1"}], ["a"], id="no-longer-needed"),
+        pytest.param([{"b": "1"}, {"a": "1"}], [{"b": "2"}, {"a": "1"}, {"b": "1"}], [], id="kept"),
+    ],
+)
+def test_superseded(
+    pruned: list[dict[str, str]], kept: list[dict[str, str]], names: list[str]
+) -> None:
+    assert retention.superseded(pruned, kept) == names

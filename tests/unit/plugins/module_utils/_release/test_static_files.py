@@ -10,6 +10,7 @@ import stat
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.static_files import (
     StaticFile,
     check_directories,
@@ -84,13 +85,15 @@ def test_what_is_missing_comes_and_what_no_release_has_goes(tmp_path: pathlib.Pa
     assert (changes.publish, changes.remove) == (("new",), ("gone",))
 
 
-def test_a_file_is_published_for_everybody_with_its_date(tmp_path: pathlib.Path) -> None:
+def test_a_file_is_published_for_everybody_with_its_date(
+    tmp_path: pathlib.Path, home: AppHome
+) -> None:
     source = tmp_path / "source"
     file(source, "content", 1_000_000_000)
     source.chmod(0o600)
     before = os.umask(0o077)
     try:
-        publish(source, tmp_path / "public/a/b", os.getuid())
+        publish(source, tmp_path / "public/a/b", home)
     finally:
         os.umask(before)
     target = tmp_path / "public/a/b"
@@ -100,17 +103,36 @@ def test_a_file_is_published_for_everybody_with_its_date(tmp_path: pathlib.Path)
     assert os.listdir(tmp_path / "public/a") == ["b"]
 
 
-def test_a_file_of_somebody_else_is_not_published(tmp_path: pathlib.Path) -> None:
-    source = tmp_path / "source"
-    source.write_text("secret")
-    with pytest.raises(DeployError, match=r"source is not published: .* app's user"):
-        publish(source, tmp_path / "public", os.getuid() + 1)
-    assert not (tmp_path / "public").exists()
+@pytest.mark.parametrize(
+    ("uid", "gid", "installer", "published"),
+    [
+        pytest.param(0, 0, 9, True, id="installed by the app's user, as by earlier versions"),
+        pytest.param(9, 0, 0, True, id="installed by the installing user"),
+        pytest.param(9, 9, 0, False, id="another app's release"),
+        pytest.param(9, 0, 8, False, id="somebody else's"),
+        pytest.param(9, 0, None, False, id="nobody installs here"),
+    ],
+)
+def test_only_files_of_the_apps_releases_are_published(
+    tmp_path: pathlib.Path, uid: int, gid: int, installer: int | None, published: bool
+) -> None:
+    """The numbers are what is added to those that the file has."""
+    source, public = tmp_path / "source", tmp_path / "public"
+    source.write_text("content")
+    me, group = source.stat().st_uid, source.stat().st_gid
+    installs = None if installer is None else me + installer
+    home = AppHome("shop", tmp_path, me + uid, group + gid, installs)
+    if published:
+        publish(source, public, home)
+        return
+    with pytest.raises(DeployError, match=r"source is not published: .* app's releases"):
+        publish(source, public, home)
+    assert not public.exists()
 
 
-def test_a_link_is_not_followed(tmp_path: pathlib.Path) -> None:
+def test_a_link_is_not_followed(tmp_path: pathlib.Path, home: AppHome) -> None:
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "link").symlink_to("secret")
     with pytest.raises(OSError, match="symbolic links"):
-        publish(tmp_path / "link", tmp_path / "public", os.getuid())
+        publish(tmp_path / "link", tmp_path / "public", home)
     assert not (tmp_path / "public").exists()
