@@ -46,6 +46,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import reason_of
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verification import (
+    require_untouchable,
     verify,
 )
 
@@ -85,6 +86,8 @@ def plan_switch(supervisor: Supervisor, request: SwitchRequest, *, predicted: bo
     plan = decide(request, found, target, formation, manifest, served=served)
     if plan.needed and manifest:
         require_usable(supervisor.home, found, target)
+        if request.clean:
+            require_untouchable(supervisor.home, target)
     return plan
 
 

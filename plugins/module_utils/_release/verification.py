@@ -145,6 +145,17 @@ def verify(home: AppHome, release: str) -> None:
         raise DeployError(explain(release, problems))
 
 
+def require_untouchable(home: AppHome, release: str) -> None:
+    """Raise DeployError for a release of which the app may have changed what no RECORD names: bytecode."""
+    venv = home.releases / release / "venv"
+    if venv.exists() and os.lstat(venv).st_uid == home.uid:
+        raise DeployError(
+            f"Release {release} belongs to the user {home.app}, as earlier versions of this collection "
+            "installed it: a compromised app may have changed its bytecode. Deploy its version again "
+            "with any change of its config, which makes it another release, and go back to that one."
+        )
+
+
 def files_below(top: pathlib.Path) -> Iterator[tuple[str, int]]:
     """Path and mode of all that is no directory; a link to one is a link."""
     for directory, directories, names in os.walk(top):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -647,6 +648,19 @@ def test_clean_ends_everything_before_the_release_starts(deploy: Any, host: Memo
     assert (done.result["changed"], host.did) == (True, ["evict", "start"])
     assert done.result["removed"] == ["/var/spool/cron/crontabs/shop"]
     assert host.runs == {"web-1": A}
+
+
+def test_clean_goes_to_nothing_that_the_app_can_have_changed(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    deploy(B)
+    host.did.clear()
+    (host.home.releases / A / "venv").mkdir()
+    host.home = dataclasses.replace(host.home, uid=os.geteuid())
+    done = deploy(A, event="rollback", clean=True)
+    assert f"Release {A} belongs to the user shop" in done.result["msg"]
+    assert "Nothing was changed." in done.result["msg"]
+    assert host.did == []
+    assert deploy(A, event="rollback").code == 0
 
 
 def test_clean_is_never_nothing_to_do(deploy: Any, host: Memory) -> None:
