@@ -57,6 +57,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.recor
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 from unit.pivot.harness import REPOSITORY, load_pivot
 
 sys.path.insert(
@@ -64,6 +65,7 @@ sys.path.insert(
 )
 import log_lines
 
+set_hypothesis_home_dir(REPOSITORY / "build" / "hypothesis")
 fuzz = settings(
     max_examples=int(os.environ.get("FUZZ", "100")),
     derandomize="FUZZ" not in os.environ,

@@ -108,11 +108,12 @@ def test_config_is_readable_for_the_app_and_nobody_else(host):
 
 def test_the_app_cannot_change_its_code_or_what_serves(host):
     """What its processes see, mounts included: nothing is writable but its own places."""
-    seen = f"/proc/{status(host)['child']}/root"
-    done = host.run(
-        f"runuser -u radicale -- find {seen}/ -xdev -writable -not -type l -not -path '{seen}/proc/*'"
+    uid, gid = host.check_output("echo $(id -u radicale) $(id -g radicale)").split()
+    app = (
+        f"nsenter --target {status(host)['child']} --user --mount --setuid {uid} --setgid {gid} --"
     )
-    writable = {path.removeprefix(seen) for path in done.stdout.split()}
+    done = host.run(f"{app} find / -xdev -writable -not -type l -not -path '/proc/*'")
+    writable = {*done.stdout.split()}
     allowed = ("/run/radicale", "/var/lib/radicale", "/var/log/radicale", "/tmp", "/var/tmp")
     assert "/var/lib/radicale" in writable
     assert {path for path in writable if not path.startswith(allowed)} == set()

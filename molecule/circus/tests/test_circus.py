@@ -30,6 +30,13 @@ def statuses(host):
     return [json.loads(line) for line in told.splitlines() if line]
 
 
+def inside(host):
+    """What runs a command as the app's processes do: their user and their namespaces."""
+    uid, gid = host.check_output("echo $(id -u bell) $(id -g bell)").split()
+    child = statuses(host)[0]["child"]
+    return f"nsenter --target {child} --user --mount --setuid {uid} --setgid {gid} --"
+
+
 def until(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not (seen := condition()):
@@ -80,14 +87,12 @@ def test_the_unit_is_enabled_and_runs_as_the_app(host):
 
 def test_the_app_does_not_reach_its_users_processes_outside_of_the_unit(host):
     """A migration sees a file system that is not read-only, and the app could write through it."""
-    child = statuses(host)[0]["child"]
-    uid = host.user("bell").uid
-    app = f"nsenter --target {child} --user --mount --setuid {uid} --setgid {uid} --"
     reach = "test -e /proc/$outside/root/etc/passwd"
     host.check_output(
-        "runuser -u bell -- sleep 600 > /dev/null 2>&1 & sleep 1;"
-        " outside=$(pgrep --uid bell --full '^sleep 600$');"
-        f" runuser -u bell -- {reach} && ! {app} {reach}; found=$?; kill $outside; exit $found"
+        "runuser -u bell -- sleep 600 > /dev/null 2>&1 &"
+        " until outside=$(pgrep --uid bell --full '^sleep 600$'); do sleep 0.2; done;"
+        f" runuser -u bell -- {reach} && {inside(host)} test -e /etc/passwd && ! {inside(host)} {reach};"
+        " found=$?; kill $outside; exit $found"
     )
 
 
@@ -189,18 +194,16 @@ def test_nobody_else_reaches_the_control_socket(host):
 
 def test_the_sandbox_is_in_force(host):
     """What the processes themselves can do, not what the unit file says."""
-    pid = status(host)["child"]
-    seen = f"/proc/{pid}/root"  # the file system as the process sees it, mounts included
-    app = "runuser -u bell --"
+    pid, app = status(host)["child"], inside(host)
     host.check_output("install -d -o bell /srv/bell/releases/own")
-    host.check_output(f"{app} touch /srv/bell/releases/own/x")
+    host.check_output("runuser -u bell -- touch /srv/bell/releases/own/x")
     for path in ("/srv/bell/releases/own/x", "/etc/x", "/usr/x"):
-        assert "Read-only file system" in host.run(f"{app} touch {seen}{path}").stderr
+        assert "Read-only file system" in host.run(f"{app} touch {path}").stderr
     host.check_output("rm -r /srv/bell/releases/own")
     for path in ("/var/lib/bell/x", "/run/bell/x", "/var/log/bell/x"):
-        host.check_output(f"{app} touch {seen}{path} && {app} rm {seen}{path}")
-    assert "ops" in host.check_output(f"{app} ls /home").split()
-    assert host.run(f"{app} ls {seen}/home").stdout == ""
+        host.check_output(f"{app} touch {path} && {app} rm {path}")
+    assert "ops" in host.check_output("runuser -u bell -- ls /home").split()
+    assert host.run(f"{app} ls /home").stdout == ""
     told = host.file(f"/proc/{pid}/status").content_string
     assert re.search(r"CapEff:\s+0+$", told, re.MULTILINE)
     assert re.search(r"NoNewPrivs:\s+1$", told, re.MULTILINE)
@@ -242,16 +245,14 @@ def test_an_app_takes_no_more_of_the_host_than_its_limits(host):
 
 
 def test_an_app_has_a_shared_memory_of_its_own(host):
-    # who is the same user, without capabilities, sees the app's mounts through /proc
-    inside = f"cd /proc/{status(host)['child']}/root/dev/shm"
+    app, own = inside(host), "/dev/shm/of-the-app"
     host.check_output("touch /dev/shm/of-the-host")
-    host.check_output("runuser -u bell -- sh -c %s", f"{inside}; touch of-the-app")
-    assert host.check_output("runuser -u bell -- sh -c %s", f"{inside}; ls") == "of-the-app"
-    assert host.run("ls /dev/shm/of-the-app").rc != 0
-    fill = f"{inside}; dd if=/dev/zero of=of-the-app bs=1M count=65"
-    full = host.run("runuser -u bell -- sh -c %s", fill)
+    host.check_output(f"{app} touch {own}")
+    assert host.check_output(f"{app} ls /dev/shm") == "of-the-app"
+    assert host.run(f"ls {own}").rc != 0
+    full = host.run(f"{app} dd if=/dev/zero of={own} bs=1M count=65")
     assert "No space left on device" in full.stderr
-    host.check_output("runuser -u bell -- sh -c %s", f"{inside}; rm of-the-app")
+    host.check_output(f"{app} rm {own}")
     host.check_output("rm /dev/shm/of-the-host")
 
 
