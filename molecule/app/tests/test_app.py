@@ -47,7 +47,8 @@ def test_every_line_of_its_output_says_where_it_comes_from(host):
 
 def test_a_release_can_log_to_the_journal(host):
     """The second one of side_effect.yml; its last words are where its successor writes."""
-    second = records(host)[-2]["release"]
+    deployed = [record for record in records(host) if record["event"] == "deploy"]
+    second = [record["release"] for record in deployed if record["outcome"] == "good"][-1]
     told = host.check_output(
         "journalctl --unit circus@radicale --identifier radicale/web-1 --output cat"
     )
