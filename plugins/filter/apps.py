@@ -40,6 +40,7 @@ def app_setting(settings: Settings, key: str, app: str) -> Any:
 def app_with_version(settings: dict[str, Any], version: Any) -> dict[str, Any]:
     made = settings.copy()  # which leaves what is still a template what it is
     made["version"] = version
+    made.pop("wheel_sha256", None)  # it is that of the version in there
     return made
 
 

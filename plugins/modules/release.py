@@ -64,6 +64,11 @@ options:
   release:
     description: Id of the release to remove. Required for O(state=absent).
     type: str
+  wheel_sha256:
+    description:
+      - The sha256 of the app's own wheel, in hexadecimal digits, as it was published. Another wheel of that
+        version is refused. O(requirements) says it itself.
+    type: str
   package:
     description: Name of the distribution on the index. Defaults to the value of O(app).
     type: str
@@ -270,6 +275,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "app": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "version": {"type": "str"},
+    "wheel_sha256": {"type": "str"},
     "release": {"type": "str"},
     "package": {"type": "str"},
     "index_url": {"type": "str", "no_log": True},
@@ -312,7 +318,7 @@ def main() -> None:
             ("state", "present", ("index_url", "wheelhouse", "requirements"), True),
             ("state", "absent", ("release",)),
         ],
-        mutually_exclusive=[("index_url", "wheelhouse")],
+        mutually_exclusive=[("index_url", "wheelhouse"), ("requirements", "wheel_sha256")],
         supports_check_mode=True,
     )
     params, begun = module.take_params(), False

@@ -72,6 +72,17 @@ SETTINGS: Mapping[str, Setting] = {
         readers=("app", "rollout", "publish"),
         required=True,
     ),
+    "wheel_sha256": Setting(
+        meaning=(
+            (
+                "The sha256 of the app's own wheel, as C(publish) shows it. Another wheel of that "
+                "version is refused. Empty to deploy whatever the index has as that version. "
+                "C(-e version=) on the command line sets it aside."
+            ),
+        ),
+        readers=("app",),
+        default="",
+    ),
     "package": Setting(
         meaning=("Name of the distribution on the index. The app's name where it is not given.",),
         readers=("app", "index"),

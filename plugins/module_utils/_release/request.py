@@ -67,6 +67,7 @@ class InstallRequest:
     index_url: str | None = field(repr=False)  # may hold a password
     ca_path: str | None
     uv: str | None
+    wheel_sha256: str | None = None  # of the app's own wheel, where another one is to be refused
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> InstallRequest:
@@ -98,6 +99,7 @@ class InstallRequest:
             index_url=index_url,
             ca_path=params["ca_path"],
             uv=params["uv"],
+            wheel_sha256=params["wheel_sha256"],
         )
         request.check()
         return request
@@ -145,11 +147,18 @@ def find_build(
         # a version on an index does not change: what is installed here already can stand for it
         for release in home.installed():
             manifest = home.manifest(release) or {}
-            if manifest.get("wheel_sha256"):
+            known = manifest.get("wheel_sha256")
+            if known and request.wheel_sha256 in (None, known):
                 candidate = dataclasses.replace(build, wheel_sha256=manifest["wheel_sha256"])
                 if release in release_ids(candidate, request.config, python()):
                     return candidate, f"{error} Went on because {release} is installed already."
         raise
+    if request.wheel_sha256 not in (None, wheel.sha256):
+        raise DeployError(
+            f"{source.shown} has {wheel.name} with the sha256 {wheel.sha256}, but wheel_sha256 is "
+            f"{request.wheel_sha256}: the version was replaced, or that is the hash of another one. "
+            "Find out which, and publish a new version or correct wheel_sha256."
+        )
     return dataclasses.replace(build, wheel_url=wheel.url, wheel_sha256=wheel.sha256), None
 
 

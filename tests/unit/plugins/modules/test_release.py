@@ -304,6 +304,21 @@ def test_wheelhouse_that_lacks_something(
     assert snapshot(home) == before
 
 
+def test_another_wheel_of_the_version_is_refused(
+    call: Any, home: AppHome, params: dict[str, Any], published: Any
+) -> None:
+    known = digest_of(published, "shop")
+    replaced = call(release.main, check=True, **params, wheel_sha256="0" * 64)
+    assert f"with the sha256 {known}, but wheel_sha256 is {'0' * 64}" in replaced.result["msg"]
+    assert replaced.result["msg"].endswith("Nothing was changed.")
+    done = call(release.main, **params, wheel_sha256=known)
+    assert done.result["changed"] is True
+    # what is installed stands for an index that does not answer, but only if it is the one that is meant
+    params["index_url"] = "https://127.0.0.1:1/simple/"
+    assert call(release.main, **params, wheel_sha256=known).code == 0
+    assert "does not give" in call(release.main, **params, wheel_sha256="0" * 64).result["msg"]
+
+
 def test_yanked(
     call: Any, home: AppHome, params: dict[str, Any], published: Any, make_wheel: Any
 ) -> None:
