@@ -192,7 +192,7 @@ def conflict(name: str, found: Sequence[str]) -> str:
     """
     problem = name_problem(name)
     if problem:
-        return f"{problem} Nothing was changed."
+        return problem
     entries = {line.partition(" ")[0]: line.partition(" ")[2] for line in found}
     paths = [line.partition(" ")[2] for line in found if line.startswith("path ")]
     marked = "marked" in entries
@@ -203,7 +203,7 @@ def conflict(name: str, found: Sequence[str]) -> str:
             return ""
         return (
             f"The account {name!r} exists and was not made for an app: uid {uid}, "
-            f"GECOS {gecos!r}, home {home}, shell {shell}. Nothing was changed. Give the app another "
+            f"GECOS {gecos!r}, home {home}, shell {shell}. Give the app another "
             f"name, or remove the account if nobody needs it: userdel {name}"
         )
     if marked:
@@ -212,13 +212,13 @@ def conflict(name: str, found: Sequence[str]) -> str:
         _name, _password, gid, members = entries["group"].split(":")
         return (
             f"The group {name!r} exists and was not made for an app: gid {gid}, "
-            f"members {members or 'none'}. Nothing was changed. Give the app another name, or remove "
+            f"members {members or 'none'}. Give the app another name, or remove "
             f"the group if nobody needs it: groupdel {name}"
         )
     if paths:
         return (
             f"There is no account {name!r}, but there is {', '.join(paths)}, which somebody else may "
-            "need. Nothing was changed. Give the app another name or move that away. If it is the "
+            "need. Give the app another name or move that away. If it is the "
             f"app's own, as after a restore, make the account first: useradd --system --user-group "
             f"--comment '{MARK}' --home-dir /var/lib/{name} --shell /usr/sbin/nologin {name}"
         )

@@ -42,17 +42,17 @@ GROUP = "group shop:x:994:"
         # made by hand, as the message below says
         ([OURS, GROUP, "path /var/lib/shop"], ""),
         # Debian's redis has such an account, of its own
-        ([OLDER, GROUP], "GECOS '', home /var/lib/shop, shell /usr/sbin/nologin. Nothing was"),
+        ([OLDER, GROUP], "GECOS '', home /var/lib/shop, shell /usr/sbin/nologin. Give"),
         (
             ["passwd shop:x:1000:1000:S. Hop,,,:/home/shop:/bin/bash", "group shop:x:1000:"],
-            "uid 1000, GECOS 'S. Hop,,,', home /home/shop, shell /bin/bash. Nothing was changed.",
+            "uid 1000, GECOS 'S. Hop,,,', home /home/shop, shell /bin/bash. Give",
         ),
         # the mark alone is a name that a person may have
         ([f"passwd shop:x:1000:1000:{MARK}:/home/shop:/bin/bash"], "was not made for an app"),
         # one of Debian's own, taken over by an earlier version
         (["passwd shop:x:34:34::/var/lib/shop:/usr/sbin/nologin", "marked"], "uid 34"),
         ([GROUP], "The group 'shop' exists and was not made for an app: gid 994, members none."),
-        (["group shop:x:27:ann,bob"], "gid 27, members ann,bob. Nothing was changed."),
+        (["group shop:x:27:ann,bob"], "gid 27, members ann,bob. Give"),
         (
             ["incomplete", "path /var/lib/shop", "path /etc/logrotate.d/shop"],
             "there is /var/lib/shop, /etc/logrotate.d/shop, which somebody else may need.",
