@@ -11,10 +11,8 @@ import json
 import os
 import pathlib
 import re
-import signal
 import socket
 import stat
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,11 +22,10 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon import request, unit
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import command
 from ansible_collections.twelvefactor.deploy.plugins.modules import daemon
+from unit.plugins.killed import ended, start
 
 ME, MINE = getpass.getuser(), grp.getgrgid(os.getegid()).gr_name
 SECRET = "correct-horse"
-# What a process does to files and with other programs, as the interpreter tells an audit hook.
-STEPS = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "subprocess.Popen")
 
 SYSTEMCTL = r"""#!/bin/bash
 # A service runs with the configuration that it found when it was started or reloaded. By a word in that
@@ -394,41 +391,13 @@ def test_a_missing_directory(host: Host) -> None:
     assert stat.S_IMODE((host.root / "no").stat().st_mode) == 0o755
 
 
-def start(host: Host, step: int, **given: Any) -> int:
-    """Run the module in a process of its own, which is killed before its ``step``-th step."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 99
-    try:
-        seen = 0
-
-        def count(event: str, _arguments: tuple[Any, ...]) -> None:
-            nonlocal seen
-            if event in STEPS:
-                seen += 1
-                if seen == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(count)
-        arguments = {**host.params(**given), "_ansible_check_mode": False, "_ansible_diff": True}
-        with patch_module_args(arguments):
-            try:
-                daemon.main()
-            except SystemExit:
-                code = 0
-    finally:
-        os._exit(code)
-
-
 def test_killed_at_any_step(host: Host) -> None:
     """Whatever the step is, the next run does what it is asked for, and the daemon runs with that."""
     host.keep()
     recovered = 0
     for step in range(1, 200, 2):
         before, wish = host.config.read_text(), f"{step}\n"
-        _pid, status = os.waitpid(start(host, step, content=wish), 0)
-        if not os.WIFSIGNALED(status):
+        if ended(start(daemon.main, host.params(content=wish), step)) >= 0:
             break
         # sometimes the wish has changed back in the meantime
         wish = wish if step % 3 else before

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._locked_environment import (
     installer,
     store,
@@ -31,6 +30,7 @@ from ansible_collections.twelvefactor.deploy.plugins.modules import locked_envir
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from unit.plugins.killed import ended, start
 
 pytestmark = pytest.mark.xdist_group("pip")
 
@@ -38,8 +38,6 @@ UV = shutil.which(
     "uv", path=os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
 )
 SECRET = "correct-horse"
-# What a process does to files and with other programs, as the interpreter tells an audit hook.
-STEPS = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "subprocess.Popen")
 
 
 class Tool:
@@ -602,43 +600,17 @@ def test_a_host_without_python_in_check_mode(tool: Tool) -> None:
 # --- interrupted -----------------------------------------------------------------------------
 
 
-def start(tool: Tool, step: int = 0, **changed: Any) -> int:
-    """Run the module in a process of its own, which is killed before its ``step``-th step."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 99
-    try:
-        seen = 0
-
-        def count(event: str, _arguments: tuple[Any, ...]) -> None:
-            nonlocal seen
-            if event in STEPS:
-                seen += 1
-                if seen == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        if step:
-            sys.addaudithook(count)
-        arguments = {**tool.params, **changed, "_ansible_check_mode": False, "_ansible_diff": True}
-        with patch_module_args(arguments), contextlib.suppress(SystemExit):
-            locked_environment.main()
-        code = 0
-    finally:
-        os._exit(code)
-
-
 def test_killed_at_any_step(tool: Tool, newer: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Whatever the step is, programs find all of the old environment or all of the new one."""
     tool.keep()
     kills = {"1.0": 0, "2.0": 0}
     # two kills while the old environment is removed are enough
     for step in range(1, 200, 4):
-        _pid, status = os.waitpid(start(tool, step, lock=newer), 0)
+        code = ended(start(locked_environment.main, {**tool.params, "lock": newer}, step))
         (version,) = tool.versions("tool")
         assert (tool.current / store.STAMP).is_file()
-        kills[version] += os.WIFSIGNALED(status)
-        if kills["2.0"] == 2 or not os.WIFSIGNALED(status):
+        kills[version] += code < 0
+        if kills["2.0"] == 2 or code >= 0:
             break
     capfd.readouterr()
     assert kills["1.0"] > 3
@@ -652,14 +624,14 @@ def test_killed_while_uv_works(tool: Tool, tmp_path: pathlib.Path) -> None:
     uv = wrapper(
         tmp_path / "uv", f"echo $$ > {marker}.new; mv {marker}.new {marker}; exec sleep 600"
     )
-    pid = start(tool, uv=uv)
+    pid = start(locked_environment.main, {**tool.params, "uv": uv})
     deadline = time.monotonic() + 60
     while not marker.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
     left = tool.environments
     os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    ended(pid)
     while pathlib.Path(f"/proc/{marker.read_text().strip()}/exe").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -16,24 +16,21 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.installer import (
     Installer,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 from ansible_collections.twelvefactor.deploy.plugins.modules import release
+from unit.plugins.killed import ended, start
 
 SERVES, TARGET, SURPLUS, LEFT_OVER = "1.0-11111111", "0.9-22222222", "0.1-33333333", "0.5-44444444"
-# What a process does to files and with other programs, as the interpreter tells an audit hook.
-STEPS = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chown", "subprocess.Popen")
 
 
 class Shop:
@@ -100,41 +97,13 @@ def serve_from(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def start(params: dict[str, Any], step: int = 0) -> int:
-    """Run the module in a process of its own, which is killed before its ``step``-th step."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 99
-    try:
-        seen = 0
-
-        def count(event: str, _arguments: tuple[Any, ...]) -> None:
-            nonlocal seen
-            if event in STEPS:
-                seen += 1
-                if seen == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        if step:
-            sys.addaudithook(count)
-        arguments = {**params, "keep": 3, "_ansible_check_mode": False, "_ansible_diff": True}
-        with patch_module_args(arguments):
-            release.main()
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 0
-    finally:
-        os._exit(code)
-
-
-def ended(pid: int) -> int:
-    """How a process ended; the number of the signal is negative."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def begin(params: dict[str, Any], step: int = 0) -> int:
+    return start(release.main, params | {"keep": 3}, step)
 
 
 def finish(shop: Shop, params: dict[str, Any]) -> None:
     """The next run, to which nothing is special."""
-    assert ended(start(params)) == 0
+    assert ended(begin(params)) == 0
     (made,) = set(shop.home.installed()) - {SERVES, TARGET}
     assert shop.home.unfinished() == []
     shop.check_complete(made)
@@ -157,7 +126,7 @@ def test_killed_at_every_step(shop: Shop, params: dict[str, Any]) -> None:
     kept = shutil.copytree(surplus, shop.home.root / "kept")
     finished = set()
     for step in range(1, 500):
-        code = ended(start(params, step))
+        code = ended(begin(params, step))
         shop.check()
         if code == 0:
             break
@@ -206,7 +175,7 @@ def test_killed_with_half_of_the_packages_in(
         return answer(path, login)
 
     monkeypatch.setattr(published, "answer", slow)
-    pid = start(params)
+    pid = begin(params)
     assert asked.wait(120)
     helpers = family(pid)
     assert helpers
@@ -236,7 +205,7 @@ def test_index_gone_half_way(
 
     with monkeypatch.context() as patch:
         patch.setattr(published, "answer", dying)
-        assert ended(start(params)) == 1
+        assert ended(begin(params)) == 1
     assert len(asked) > after
     shop.check()
     assert shop.home.unfinished() in ([], [LEFT_OVER])
@@ -282,7 +251,7 @@ def test_disk_full(
         room = used + more if what == "nr_inodes" else (used + more) * done.f_frsize // 1024
         resize(f"{what}={room}{unit}")
         capfd.readouterr()
-        if ended(start(params)) == 0:
+        if ended(begin(params)) == 0:
             break
         failed += 1
         message = json.loads(capfd.readouterr().out.splitlines()[-1])["msg"]
@@ -300,7 +269,7 @@ def test_disk_full(
 
 def test_two_at_once(shop: Shop, params: dict[str, Any], published: Any) -> None:
     """One works, the other one is told so; nothing of either is lost."""
-    pids = [start(params) for _number in range(4)]
+    pids = [begin(params) for _number in range(4)]
     codes = sorted(ended(pid) for pid in pids)
     assert codes[0] == 0
     assert set(codes) <= {0, 1}
