@@ -98,6 +98,7 @@ PARAMS: dict[str, Any] = {
     "app": "shop",
     "package": None,
     "version": "1.0",
+    "wheel_sha256": None,
     "index_url": "https://index.test/simple/",
     "wheelhouse": None,
     "netrc": "/no/such/netrc",
