@@ -327,7 +327,7 @@ class Switch:
         return f"Release {plan.before} serves as before."
 
     def stop(self, why: str) -> str:
-        """The way back where there is no release to go back to."""
+        """Leave nothing serving: a first release failed, or one after an eviction."""
         try:
             self.supervisor.stop()
             self.supervisor.home.point_to(None)
