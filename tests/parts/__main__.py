@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make the given targets beside each other, go on when one fails, and end with a table of what each took.
 
-What a part writes is kept in build/parts/; the end of what failed is shown last. Exit code 0 only
-when every part passed.
+What a part writes is kept in build/parts/; the end of what failed is shown, and why it failed
+last, for whoever sees no more than the end of a log. Exit code 0 only when every part passed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import pathlib
 import sys
 
-from . import history, schedule, table
+from . import history, reasons, schedule, table
 from .run import Runner
 
 LOGS = pathlib.Path(__file__).resolve().parents[2] / "build" / "parts"
@@ -60,6 +60,10 @@ def main() -> int:
             log = LOGS / f"{row.part}.log"
             print(f"\n==> make {row.part}: {row.result}, the end of build/parts/{log.name}")
             print(tail(log))
+    for row in rows:
+        if row.result == table.FAILED:
+            why = reasons.find((LOGS / f"{row.part}.log").read_text(errors="replace").splitlines())
+            print("\n".join(["", f"==> make {row.part}: why", *why]))
     print(f"\n{table.verdict(rows, chosen.limit, runner.pace)}", flush=True)
     return 0 if len(passed) == len(rows) else 1
 
