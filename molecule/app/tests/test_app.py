@@ -50,7 +50,7 @@ def test_a_release_can_log_to_the_journal(host):
     deployed = [record for record in records(host) if record["event"] == "deploy"]
     second = [record["release"] for record in deployed if record["outcome"] == "good"][-1]
     told = host.check_output(
-        "journalctl --unit circus@radicale --identifier radicale/web-1 --output cat"
+        "journalctl --namespace radicale --unit circus@radicale --identifier radicale/web-1 --output cat"
     )
     events = [json.loads(line) for line in told.splitlines()]
     booted = [event for event in events if "Booting worker" in event["message"]]

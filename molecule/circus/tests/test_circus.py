@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import shlex
 import time
 
 import pytest
@@ -136,8 +137,8 @@ def test_an_operator_moves_every_process_to_current(host, command):
         ),
         pytest.param(
             "two",
-            "journalctl --rotate",
-            "journalctl --unit=circus@bell --identifier=bell/scribe-1 --output=cat",
+            "journalctl --namespace=bell --rotate",
+            "journalctl --namespace=bell --unit=circus@bell --identifier=bell/scribe-1 --output=cat",
             id="journal",
         ),
     ],
@@ -208,6 +209,43 @@ def test_the_sandbox_is_in_force(host):
     assert re.search(r"CapEff:\s+0+$", told, re.MULTILINE)
     assert re.search(r"NoNewPrivs:\s+1$", told, re.MULTILINE)
     assert re.search(r"Seccomp:\s+2$", told, re.MULTILINE)
+
+
+COMMAND_IN_THE_SANDBOX = """
+touch /etc/x || touch /var/lib/bell/x && rm /var/lib/bell/x
+grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status
+printf '%s\\n' "$0" "$@" >&2
+ls /home /tmp
+sleep 700 > /dev/null 2>&1 < /dev/null &
+exit 7
+"""
+
+
+def test_a_command_runs_in_the_same_sandbox(host):
+    """As the app, with its words as they are, and nothing of it is left."""
+    words = ["$HOME $$", "%n", "", "two\nlines", "'"]
+    host.check_output("touch /tmp/of-the-host")
+    command = shlex.join(["app-exec", "bell", "sh", "-c", COMMAND_IN_THE_SANDBOX, *words])
+    ended = host.run(f"echo | {command}")
+    assert ended.rc == 7
+    assert "Read-only file system" in ended.stderr
+    assert "\n".join(words) in ended.stderr
+    assert ended.stdout.splitlines() == [
+        *("CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"),
+        *("/home:", "", "/tmp:"),
+    ]
+    # the one that beat-1 runs is another
+    assert host.run("pgrep --uid bell --full '^sleep 700$'").rc == 1
+    show = "systemctl show --property PrivateUsers,MemoryMax,TasksMax,LogNamespace"
+    units = f"app-exec bell sleep 60 & until {show} 'app-exec-bell-*' | grep .; do sleep 0.2; done; kill $!"
+    assert host.check_output(units) == host.check_output(f"{show} circus@bell")
+    until(lambda: host.run("pgrep --uid bell --full '^sleep 60$'").rc == 1)
+
+
+def test_a_command_of_an_app_that_is_not_there_is_refused(host):
+    refused = host.run("app-exec nobody id")
+    assert (refused.rc, refused.stdout) == (1, "")
+    assert "nobody has no sandbox on this host" in refused.stderr
 
 
 def test_the_unit_exposes_little(host):

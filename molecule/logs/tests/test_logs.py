@@ -34,7 +34,7 @@ JOURNALED = """\
 systemd-run --quiet --wait --unit=circus@shop --property=RuntimeMaxSec=600 \
     systemd-cat --identifier=shop/worker-2 sh -c '
         echo "WARNING: disk {number} is full"
-        until journalctl _SYSTEMD_UNIT=circus@shop.service | grep -q "disk {number} is full"; do
+        until journalctl --namespace=shop _SYSTEMD_UNIT=circus@shop.service | grep -q "disk {number} is full"; do
             sleep 0.1
         done'
 """

@@ -171,6 +171,9 @@ SETTINGS: Mapping[str, Setting] = {
             "shared_memory": Setting(
                 meaning=("Size of the app's own C(/dev/shm). It counts as memory, too.",)
             ),
+            "journal": Setting(
+                meaning=("Disk space of the app's own journal, whose oldest entries go then.",)
+            ),
         },
     ),
     "health_path": Setting(
@@ -270,7 +273,7 @@ SETTINGS: Mapping[str, Setting] = {
         meaning=(
             (
                 "V(file) for C(/var/log/<app>/); V(journal) for journald, where "
-                "C(journalctl -u circus@<app>) shows it, see "
+                "C(journalctl --namespace <app>) shows it, see "
                 "O(twelvefactor.deploy.release#module:log_destination)."
             ),
         ),

@@ -36,7 +36,8 @@ def entries(app: str, wanted: Range, deadline: Deadline) -> Iterator[tuple[str, 
     unit = f"circus@{app}.service"
     command = [
         *("journalctl", "--quiet", "--no-pager", "--all", "--output=json"),
-        *(f"--output-fields={FIELDS}", f"--unit={unit}"),
+        # the app's own journal, and that of the host for what is older than it
+        *(f"--output-fields={FIELDS}", f"--unit={unit}", f"--namespace=+{app}"),
         *(f"--since=@{wanted.since:.6f}", f"--until=@{wanted.until:.6f}"),
     ]
     with tempfile.TemporaryFile() as errors:

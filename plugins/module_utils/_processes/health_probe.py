@@ -14,13 +14,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
     DeployError,
     printable,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import (
-    ANSWER,
-    Identity,
-    run,
-)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
     SPEC,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sandbox import (
+    run_in_sandbox,
 )
 
 PYTHON = "/usr/bin/python3"
@@ -54,12 +52,11 @@ print(json.dumps(dict(answers)), flush=True)
 
 
 def probe(
-    directory: pathlib.Path, identity: Identity, specs: Mapping[str, Mapping[str, Any]]
+    directory: pathlib.Path, app: str, specs: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, tuple[bool, str]]:
     """Whether each process is well, and what came back.
 
-    ``directory`` has the sockets, ``identity`` is the app's user, ``specs`` are those of the
-    processes to ask, by name.
+    ``directory`` has the sockets, ``specs`` are those of the processes to ask, by name.
     """
     if not specs:
         return {}
@@ -73,16 +70,17 @@ def probe(
         asked[name] = f"GET {path}" if path else "connecting"
     limit = 2 * PROBE_TIMEOUT
     try:
-        _code, output = run(
+        code, output = run_in_sandbox(
+            app,
             [PYTHON, "-I", "-c", PROBE, json.dumps(wanted), str(limit)],
             "ask web processes for their health",
             limit * len(wanted) + PROBE_TIMEOUT,
-            identity=identity,
-            whole=ANSWER,
         )
+        if code:
+            raise DeployError(f"could not be asked: {output.strip()[-300:]}")
         answers = json.loads(output)
     except (DeployError, ValueError, RecursionError) as error:
-        return {name: (False, f"{asked[name]}: {error}"[:300]) for name in specs}
+        return {name: (False, printable(f"{asked[name]}: {error}")[:300]) for name in specs}
     # whoever asked ran as the app's user, so that another of its processes may have answered
     known = answers if isinstance(answers, dict) else dict.fromkeys(specs, answers)
     return {name: judge_answer(asked[name], known.get(name), limit) for name in specs}

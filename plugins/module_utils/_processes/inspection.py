@@ -183,7 +183,7 @@ def processes(
         spec = specs.get(name.rpartition("-")[0], {})
         if request.probe and process.pid and spec.get("socket"):
             listening[name] = spec
-    found = probe(supervisor.run_directory, supervisor.home.identity, listening)
+    found = probe(supervisor.run_directory, supervisor.home.app, listening)
     for name, (well, answer) in found.items():
         seen[name] = dataclasses.replace(seen[name], healthy=well, answer=answer)
     if request.details:

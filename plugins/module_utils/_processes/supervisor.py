@@ -33,6 +33,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.piv
     STOPPED,
     STOPPING,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sandbox import (
+    run_in_sandbox,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import (
     INSTANCE,
     Status,
@@ -105,14 +108,10 @@ class Supervisor:
     # -- commands
 
     def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> str:
-        code, output = run(
-            command,
-            what,
-            COMMAND_TIMEOUT,
-            identity=self.home.identity if as_app else None,
-            remedy="run the role circus for the app first",
-            whole=ANSWER,
-        )
+        if as_app:
+            code, output = run_in_sandbox(self.home.app, command, what, COMMAND_TIMEOUT)
+        else:
+            code, output = run(command, what, COMMAND_TIMEOUT, whole=ANSWER)
         if code:
             raise DeployError(
                 f"Could not {what}: {' '.join(command)} ended with {code}: {output.strip()[-1500:]}"

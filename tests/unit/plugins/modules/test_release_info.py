@@ -32,6 +32,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
     health_probe,
     inspection,
+    sandbox,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
@@ -74,6 +75,8 @@ def host(home: AppHome, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app: home))
     monkeypatch.setattr(inspection, "LockFile", lambda app: LockFile(app, tmp_path / "locks"))
     monkeypatch.setattr(inspection, "restarts", lambda _supervisor: 0)
+    # the app's name is $0 here; on hosts, the scenario circus meets the program itself
+    monkeypatch.setattr(sandbox, "APP_EXEC", ("sh", "-c", 'exec "$@"'))
     return host
 
 

@@ -26,14 +26,23 @@ WEB = {"socket": True, "health": {"path": "/healthz", "host": "shop.test", "coun
 def test_what_else_the_probe_may_print(
     home: AppHome, monkeypatch: pytest.MonkeyPatch, output: str, answer: str
 ) -> None:
-    monkeypatch.setattr(health_probe, "run", lambda *_args, **_more: (0, output))
-    well, said = health_probe.probe(home.root, home.identity, {"web-1": WEB})["web-1"]
+    monkeypatch.setattr(health_probe, "run_in_sandbox", lambda *_args: (0, output))
+    well, said = health_probe.probe(home.root, home.app, {"web-1": WEB})["web-1"]
     assert said.startswith(answer)
     assert well == ("200" in output)
+
+
+def test_a_host_without_the_sandbox_says_so(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "app-exec: shop has no sandbox on this host\n"
+    monkeypatch.setattr(health_probe, "run_in_sandbox", lambda *_args: (1, said))
+    assert health_probe.probe(home.root, home.app, {"web-1": WEB})["web-1"] == (
+        False,
+        "GET /healthz: could not be asked: app-exec: shop has no sandbox on this host",
+    )
 
 
 def test_nobody_is_asked_where_nobody_listens(
     home: AppHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(health_probe, "run")
-    assert health_probe.probe(home.root, home.identity, {}) == {}
+    monkeypatch.delattr(health_probe, "run_in_sandbox")
+    assert health_probe.probe(home.root, home.app, {}) == {}

@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
+    sandbox,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
     supervisor as processes_supervisor,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
@@ -53,6 +56,7 @@ class Here(Supervisor):
 @pytest.fixture
 def here(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> Here:
     monkeypatch.setattr(processes_supervisor, "POLL", 0.005)
+    monkeypatch.setattr(sandbox, "APP_EXEC", ("sh", "-c", 'exec "$@"'))
     here = Here(home)
     here.run_directory.mkdir()
     here.configuration_path.parent.mkdir()
