@@ -128,7 +128,6 @@ def up(fleet: Fleet, hosts: list[Host], *, mtu: int, fresh: bool = False) -> pat
         recipe = fingerprint(host, addresses[host.name], public_key)
         name = fleet.container(host)
         if present.get(name) == recipe:
-            run("podman", "start", name)
             return wait(fleet, host, addresses[host.name], new=False)
         run("podman", "rm", "--force", "--ignore", "--time", "0", name)
         create(fleet, host, addresses[host.name], public_key, recipe)
@@ -284,6 +283,9 @@ def wait(fleet: Fleet, host: Host, ip: ipaddress.IPv4Address, *, new: bool) -> t
     # A host that tests have been at may well have a failed unit; a new one may not.
     good = {"running"} if new else {"running", "degraded"}
     while state not in good or not ssh_answers(ip):
+        if not new:
+            # One that was told to go down may still have run when it was started: that did nothing.
+            attempt("podman", "start", name)
         state = attempt("podman", "exec", name, "systemctl", "is-system-running")[1].strip()
         if new and state == "degraded":
             failed = run("podman", "exec", name, "systemctl", "--failed", "--plain", "--no-legend")

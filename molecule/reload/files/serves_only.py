@@ -101,7 +101,9 @@ def main() -> int:
     parser.add_argument("--says", default="hello", help="a value in the app's answer")
     parser.add_argument("--good", help="what the record must end with as a good release")
     parser.add_argument("--bad", help="what the record must end with as a bad release")
-    parser.add_argument("--within", type=float, default=0, help="seconds until it must be so")
+    # A look may fall between the steps of a pivot: a child has ended and is not reaped, a status is
+    # written beside its place. What is left stays, and is found by the last look.
+    parser.add_argument("--within", type=float, default=30, help="seconds until it must be so")
     chosen = parser.parse_args()
     deadline = time.monotonic() + chosen.within
     while True:

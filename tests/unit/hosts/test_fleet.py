@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import ipaddress
 import pathlib
 
 import pytest
@@ -31,3 +32,24 @@ def test_a_fleet_needs_hosts_with_a_name_each(specs: list[str], tmp_path: pathli
 def test_bad_name_of_a_fleet(name: str, tmp_path: pathlib.Path) -> None:
     with pytest.raises(HostsError, match="is no name of a fleet"):
         fleet.Fleet(name, tmp_path)
+
+
+def test_a_host_that_goes_down_while_it_is_started_is_started_again(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`podman start` does nothing for a container that still runs."""
+    # what systemd says at each look: it is gone after the second
+    states = iter(["stopping", "", "starting", "running"])
+    started: list[str] = []
+
+    def attempt(*argv: str) -> tuple[int, str, str]:
+        if argv[:2] == ("podman", "start"):
+            started.append(argv[2])
+        return 0, next(states) if "is-system-running" in argv else "", ""
+
+    monkeypatch.setattr(fleet, "attempt", attempt)
+    monkeypatch.setattr(fleet, "run", lambda *_argv: "ssh-ed25519 AAAA root")
+    monkeypatch.setattr(fleet, "ssh_answers", lambda _ip: True)
+    demo, app = fleet.Fleet("demo", tmp_path), host.parse("app1=debian12")
+    fleet.wait(demo, app, ipaddress.IPv4Address("10.89.0.2"), new=False)
+    assert started == [demo.container(app)] * 4
