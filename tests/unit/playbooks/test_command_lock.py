@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 import stat
@@ -32,7 +33,7 @@ def prefix_of(tmp_path: pathlib.Path) -> list[str]:
     }
     argv: list[str] = Templar(loader, variables=known).template(known["__app_command_argv"])
     assert argv[-4:] == ["/srv/shop/current/bin/run", "sh", "-c", "true"]
-    return argv[: argv.index("timeout")]
+    return argv[: argv.index("/usr/local/sbin/app-exec")]
 
 
 @pytest.mark.parametrize("umask", [0, 0o077])
@@ -47,7 +48,7 @@ def test_command_lock(tmp_path: pathlib.Path, umask: int) -> None:
         text=True,
     ) as first:
         assert first.stdout is not None
-        lines = list(iter(first.stdout.readline, "began\n"))
+        lines = list(itertools.takewhile(lambda line: line != "began\n", first.stdout))
         assert lines[0] == f"{umask:04o}\n"
         assert not [line for line in lines if "flocks" in line]  # nor can the command hold it
         refused = subprocess.run([*prefix, "true"], check=False, timeout=60)
