@@ -28,7 +28,7 @@ options:
     type: str
   token:
     description:
-      - What allows to tell of releases (C(releases:create), for Sentry C(project:releases)) and to read
+      - What allows to register releases (C(releases:create), for Sentry C(project:releases)) and to read
         events (C(events:read), C(issues:read), for Sentry C(event:read)).
     type: str
   organization:

@@ -69,7 +69,7 @@ class Bugsink:
             "version": deploy.release,
             "timestamp": iso(deploy.finished),
         }
-        return _post(f"tell of {deploy.release}", "/api/canonical/0/releases/", body)
+        return _post(f"register {deploy.release}", "/api/canonical/0/releases/", body)
 
     def is_created(self, answer: Answer) -> bool | None:
         if answer.status == 201:
@@ -112,7 +112,7 @@ class Sentry:
             "projects": [self.project],
             "dateReleased": iso(deploy.finished),
         }
-        return _post(f"tell of {deploy.release}", self._releases(), body)
+        return _post(f"register {deploy.release}", self._releases(), body)
 
     def is_created(self, answer: Answer) -> bool | None:
         return {201: True, 200: False, 208: False}.get(answer.status)
@@ -135,7 +135,7 @@ class Sentry:
         } | ({"url": deploy.url} if deploy.url else {})
         return (
             Request(f"list the deploys of {deploy.release}", "GET", path),
-            _post(f"tell of the deploy of {deploy.release}", path, body),
+            _post(f"register the deploy of {deploy.release}", path, body),
         )
 
     def find(self, receiver: Receiver, event_id: str) -> Event | None:

@@ -123,7 +123,7 @@ def test_an_app_that_would_run_nowhere_is_an_error(
     known = ", ".join(groups or ["app", "proxy"])
     assert (
         "apps.shop.hosts is 'shop_server', neither a group nor a host of this inventory. "
-        f"Its groups are {known}. Nothing was changed."
+        f"Its groups are {known}."
     ) in words(done)
     assert unreached(done), done.stdout
 
@@ -143,7 +143,6 @@ def test_settings_that_cannot_be_meant_stop_before_a_host_is_asked(
     assert 'version: "1.1" or "1.10".' in said
     assert "apps.shop.env.DEBUG is true or false; write the text that is meant, in quotes" in said
     assert "apps.wiki: value of log_format must be one of: text, json, got: xml." in said
-    assert "Nothing was changed." in said
     assert unreached(done), done.stdout
 
 
@@ -157,9 +156,7 @@ def test_an_unknown_key_is_refused_by_every_playbook_that_takes_apps(
         playbook, inventory(apps, app=["a1"], index=["i1"], munin=["m1"]), "-e", "app=shop"
     )
     assert done.returncode == 2, done.stdout + done.stderr
-    assert (
-        "apps.shop: unknown key 'heath_path'; did you mean 'health_path'? Nothing was changed."
-    ) in words(done)
+    assert ("apps.shop: unknown key 'heath_path'; did you mean 'health_path'?") in words(done)
     assert unreached(done), done.stdout
 
 

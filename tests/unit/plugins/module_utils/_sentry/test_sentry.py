@@ -432,7 +432,7 @@ def test_refusals_say_what_and_no_secret(
     peer: Peer, status: int, answer: Any, message: str
 ) -> None:
     peer.answers[CREATE] = (status, answer)
-    with pytest.raises(SentryError, match=f"Cannot tell of shop@1.0: .*{message}") as refusal:
+    with pytest.raises(SentryError, match=f"Cannot register shop@1.0: .*{message}") as refusal:
         tell(peer.connection(), DEPLOY, only_foresee=False)
     assert KEY not in str(refusal.value)
     assert TOKEN not in str(refusal.value)
