@@ -30,6 +30,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._locked_enviro
     site_packages,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
+    compilations,
     explain,
     yanked,
 )
@@ -191,7 +192,7 @@ class Installer:
         self._run(venv, f"create the virtual environment of {request.path}", work)
         lock = self._write_lock(work / "requirements.txt", request.lock)
         python = str(root / "bin" / "python")
-        options = ["--python", python, "--compile-bytecode", "--require-hashes"]
+        options = ["--python", python, "--require-hashes"]
         options += ["--only-binary", ":all:"]
         for name in sorted(request.no_binary):
             options += ["--no-binary", name]
@@ -203,7 +204,9 @@ class Installer:
         output = self._run([uv, "pip", "sync", *options, str(lock)], what, work)
         self._check([uv, "pip", "check", "--python", python], request, work)
         (root / ".lock").unlink(missing_ok=True)  # uv's own, which everybody could write to
-        self._add_files(root, request, work)
+        self._add_files(root, request)
+        for command in compilations(root):
+            self._run(command, f"compile the packages of {request.path}", work)
         return yanked(output)
 
     def _check(self, command: Sequence[str], request: Request, work: pathlib.Path) -> None:
@@ -216,16 +219,11 @@ class Installer:
                 f"{error}"
             ) from None
 
-    def _add_files(self, root: pathlib.Path, request: Request, work: pathlib.Path) -> None:
-        sources = []
+    def _add_files(self, root: pathlib.Path, request: Request) -> None:
         for name, content in request.files.items():
             target = site_packages(root) / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8", newline="")
-            sources += [str(target)] if name.endswith(".py") else []
-        if sources:
-            command = [str(root / "bin" / "python"), "-I", "-m", "compileall", "-q", *sources]
-            self._run(command, f"compile the files of {request.path}", work)
 
     def keep_uv(self, interpreter: Interpreter, work: pathlib.Path) -> pathlib.Path:
         """The uv of this host, installed at first need: once for all environments."""

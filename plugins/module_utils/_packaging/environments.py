@@ -27,6 +27,26 @@ def find_uv(path: str | None) -> str | None:
     return shutil.which("uv", path="/usr/local/bin:/usr/bin:/bin")
 
 
+# Its workers listen on a socket in the temporary directory, whose path may be 107 bytes long and no more.
+_COMPILE = """
+import compileall, sys, tempfile
+tempfile.tempdir = "/tmp"
+compileall.compile_dir(sys.argv[1], quiet=2, workers=0)
+"""
+
+
+def compilations(venv: pathlib.Path) -> list[list[str]]:
+    """Commands that compile a virtual environment to bytecode, without running code of its packages.
+
+    A file ``*.pth`` of a package is code that every start of the environment's interpreter runs, unless
+    it is told ``-S``: uv's and pip's own compilation runs it. What does not compile, such as a template
+    of code, is left to whoever imports it.
+    """
+    python = str(venv / "bin" / "python")
+    places = sorted(venv.glob("lib/python3.*/site-packages"))
+    return [[python, "-I", "-S", "-c", _COMPILE, str(place)] for place in places]
+
+
 def installed_packages(venv: pathlib.Path) -> dict[str, str]:
     """Names and versions of what a virtual environment holds, from its metadata directories."""
     packages = {}

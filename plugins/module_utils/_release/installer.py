@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
+    compilations,
     explain,
     what_there_is,
     yanked,
@@ -31,7 +32,6 @@ SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 TIMEOUT = 900  # seconds for one command of the installer
 CLEANING = 60.0  # seconds for it to drop what no release has any more
 WHEELS = "wheels"  # below a release that is being installed without an index
-COMPILE = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=2, workers=0)"
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class Installer:
     hashes of what is in its cache; every app has its own, so that what one installs comes from its
     own index.
 
-    That user installs for all apps, so it must not run what it installs. A file ``*.pth`` of a package
-    is code that every start of the virtual environment's interpreter runs, unless it is told ``-S``.
+    That user installs for all apps, so it must not run what it installs.
     """
 
     home: AppHome
@@ -162,12 +161,8 @@ class Installer:
         return self.home.cache / "pip-venv"
 
     def compile(self, venv: pathlib.Path, lock: pathlib.Path) -> None:
-        """What does not compile, such as a template of code, is left to whoever imports it."""
-        for packages in venv.glob("lib/python3.*/site-packages"):
-            self._run(
-                [str(venv / "bin" / "python"), "-I", "-S", "-c", COMPILE, str(packages)],
-                f"compile {lock.parent.name}",
-            )
+        for command in compilations(venv):
+            self._run(command, f"compile {lock.parent.name}")
 
     def fill(self, venv: pathlib.Path, lock: pathlib.Path) -> dict[str, str]:
         what = f"install {lock.parent.name}"

@@ -169,6 +169,20 @@ def test_nothing_but_the_packages_is_installed_and_it_is_compiled(tool: Tool) ->
     assert not list(tool.current.glob("bin/pip*"))
 
 
+def test_no_code_of_a_package_runs_while_it_is_installed(
+    tool: Tool, make_wheel: Any, tmp_path: pathlib.Path
+) -> None:
+    """Root installs it, and others run it."""
+    ran = tmp_path / "ran"
+    code = f"import os; open({str(ran)!r}, 'w')\n"
+    tool.index.add(make_wheel("early", "1.0", files={"early.pth": code}))
+    tool.keep(lock=tool.lock + tool.lock_of("early"))
+    assert tool.file("__pycache__/tool.*.pyc").is_file()
+    assert not ran.exists()
+    tool.versions("early")
+    assert ran.exists()
+
+
 def test_other_users_may_read_it_whatever_the_umask_is(tool: Tool, strict_umask: None) -> None:
     tool.keep(files={"conf/settings.py": "x = 1\n"})
     paths = [tool.store, *tool.store.rglob("*")]
