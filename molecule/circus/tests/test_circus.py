@@ -249,6 +249,18 @@ def test_a_command_of_an_app_that_is_not_there_is_refused(host):
     assert "nobody has no sandbox on this host" in refused.stderr
 
 
+def test_an_upgrade_of_packages_restarts_no_app(host):
+    """As needrestart reads it, wherever it is installed."""
+    script = """
+        our %nrconf; do "/etc/needrestart/conf.d/twelvefactor.conf" or die;
+        for my $unit ("circus\\@bell.service", "cron.service") {
+            print "$unit $_\\n" for grep { $unit =~ $_ } keys %{$nrconf{override_rc}};
+        }
+    """
+    matching = host.check_output(f"perl -e {shlex.quote(script)}")
+    assert [line.split()[0] for line in matching.splitlines()] == ["circus@bell.service"]
+
+
 def test_the_unit_exposes_little(host):
     score = host.check_output("systemd-analyze security circus@bell.service | tail -n 1")
     assert float(re.search(r": (\d+\.\d+) ", score)[1]) <= 1.5, score
