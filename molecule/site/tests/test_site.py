@@ -3,9 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The fleet after a release and a rollback of the example app."""
 
+import itertools
 import json
+import pathlib
+import shlex
 
 import pytest
+import testinfra
 
 testinfra_hosts = ["ansible://all"]
 
@@ -83,13 +87,39 @@ def test_a_worker_runs_on_its_one_host_and_is_nothing_to_nginx(host):
         assert (said["state"], said["release"]) == ("serving", serving(host, "ticker"))
 
 
-def test_only_ssh_and_nginx_listen_to_the_network(host):
-    found = host.check_output("ss -Htln").splitlines()
-    outside = {line.split()[3].rpartition(":")[2] for line in found if "127.0.0.1" not in line}
-    expected = {"22", "80", "443"}
-    if "index" in group_of(host):
-        expected |= {"5432"}  # the example's database
-    assert outside <= expected
+SCAN = """
+import socket, sys
+for port in range(1, 65536):
+    with socket.socket() as client:
+        client.settimeout(60)
+        if not client.connect_ex((sys.argv[1], port)):
+            print(port)
+"""
+
+
+def ports_in_the_readme(groups):
+    """What its table says of a host in some groups."""
+    readme = pathlib.Path(__file__).parents[3] / "README.md"
+    table = readme.read_text().partition("| hosts | TCP ports | for |\n")[2].splitlines()[1:]
+    rows = [row.split("|")[1:3] for row in itertools.takewhile(lambda row: row[:1] == "|", table)]
+    return {
+        int(port)
+        for names, ports in rows
+        if {name.strip() for name in names.split(",")} & {"all", *groups} and "if " not in names
+        for port in ports.split(",")
+    }
+
+
+def test_a_port_scan_from_another_host_finds_what_the_readme_says(host):
+    scanned = host.ansible.get_variables()
+    name = "app1" if scanned["inventory_hostname"] == "proxy1" else "proxy1"
+    other = testinfra.get_host(
+        f"ansible://{name}", ansible_inventory=host.backend.ansible_inventory
+    )
+    found = other.check_output(f"python3 -c {shlex.quote(SCAN)} {scanned['ansible_host']}")
+    # beside it the example's database
+    database = {5432} if "index" in scanned["group_names"] else set()
+    assert set(map(int, found.split())) == ports_in_the_readme(scanned["group_names"]) | database
 
 
 def answer(host, domain, path):
