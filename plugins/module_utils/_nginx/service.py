@@ -25,6 +25,7 @@ SYSTEMCTL_SECONDS = 30.0
 # nginx itself tries five times, half a second apart, to bind a port that is in use.
 PROOF_SECONDS = 15.0
 POLL_SECONDS = 0.05
+LOG_GROUP = "adm"  # Debian's group for reading logs
 
 _LOG_LINE = re.compile(r"(?:\S+ \S+ |nginx: )\[(?P<level>[a-z]+)\] (?:\d+#\d+: )?(?P<text>.*)")
 _HINTS = {
@@ -111,8 +112,10 @@ def run_command(argv: Sequence[str], seconds: float) -> Answer:
             stderr=subprocess.STDOUT,
             env=environment,
             timeout=seconds,
-            # a test of the configuration makes log files that are not there yet
-            umask=0o022,
+            # A test of the configuration makes log files that are not there yet: for administrators, as
+            # rotation makes them, and not for the apps of the host.
+            umask=0o027,
+            group=LOG_GROUP if os.geteuid() == 0 else None,
         )
     except subprocess.TimeoutExpired as error:
         raise NginxError(f"`{' '.join(argv)}` gave no answer within {seconds:.0f} s.") from error

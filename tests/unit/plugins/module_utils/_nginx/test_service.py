@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -56,8 +57,10 @@ def test_messages(output: str, levels: list[str], expected: tuple[str, ...]) -> 
 
 
 @pytest.mark.usefixtures("strict_umask")
-def test_log_files_that_a_test_makes_can_be_read_by_whoever_ships_them() -> None:
-    assert service.run_command(["sh", "-c", "umask"], 30.0).output == "0022\n"
+def test_log_files_that_a_test_makes_can_be_read_by_whoever_ships_them_and_by_no_app() -> None:
+    assert service.run_command(["sh", "-c", "umask"], 30.0).output == "0027\n"
+    if os.geteuid() == 0:
+        assert service.run_command(["id", "-gn"], 30.0).output == "adm\n"
 
 
 def test_hint_only_where_it_helps() -> None:
