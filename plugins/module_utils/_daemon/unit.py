@@ -111,7 +111,8 @@ class Systemd:
         self._run(["systemctl", "daemon-reload"], "make systemd read its units again")
 
     def set_enablement(self, verb: str, name: str) -> None:
-        self._run(["systemctl", "--no-reload", verb, "--", name], f"{verb} {name}")
+        """Systemd reads its units again after it: else it says from version 257 on that it should."""
+        self._run(["systemctl", verb, "--", name], f"{verb} {name}")
 
     def act(self, action: str, name: str) -> None:
         """Start, stop, restart or reload a unit, and wait for the end of that."""
