@@ -90,7 +90,7 @@ class Transaction:
         found = {path: find(path) for path in paths_of(request, mine)}
         found |= {path: side for path, side in past.items() if path in found}
         names = {unit.name for unit in request.units} | set(dropped_units(request, mine))
-        status = self._systemd.status(name for name in names if not is_template(name))
+        status = self._systemd.settled_status(name for name in names if not is_template(name))
         try:
             plan = decide(request, found, owned, status)
             if request.present:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +35,7 @@ PROPERTIES = (
 BOOTED = Path("/run/systemd/system")
 ANSWER_SECONDS = 60.0  # in which systemd answers a question, on a host that is busy
 JOURNAL_LINES = 5
+PAUSE = 0.2  # seconds between two looks at a unit that stops
 # What `systemd-analyze verify` says of a program or a unit that an earlier task would have installed.
 NOT_INSTALLED = (" is not executable: No such file or directory", " not found")
 
@@ -92,11 +94,25 @@ class Systemd:
         command = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *asked]
         return parse_show(asked, self._run(command, "ask systemd for the state of units"))
 
+    def settled_status(self, names: Iterable[str]) -> dict[str, Status]:
+        """As `status`, but not while a unit stops: only then systemd knows whether it starts it again.
+
+        A unit that goes on stopping for the timeout counts as it is.
+        """
+        asked, deadline = list(names), time.monotonic() + self._timeout
+        while True:
+            seen = self.status(asked)
+            stopping = any(status.state.startswith("deactivating") for status in seen.values())
+            if not stopping or time.monotonic() >= deadline:
+                return seen
+            time.sleep(PAUSE)
+
     def daemon_reload(self) -> None:
         self._run(["systemctl", "daemon-reload"], "make systemd read its units again")
 
     def set_enablement(self, verb: str, name: str) -> None:
-        self._run(["systemctl", "--no-reload", verb, "--", name], f"{verb} {name}")
+        """Systemd reads its units again after it: else it says from version 257 on that it should."""
+        self._run(["systemctl", verb, "--", name], f"{verb} {name}")
 
     def act(self, action: str, name: str) -> None:
         """Start, stop, restart or reload a unit, and wait for the end of that."""

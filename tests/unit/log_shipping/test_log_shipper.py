@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import log_files
 import log_shipper
 import pytest
 from log_receivers import Line, LogstashHttp, LogstashTcp, Outcome, Receiver, Refused, Unavailable
@@ -287,7 +288,7 @@ def test_birth_as_stat_writes_it(host: Host) -> None:
     command = ["stat", "--format=%i %w\n%y", host.log]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
     [log] = host.shipper.logs.values()
-    modified = log_shipper.as_stat_writes(1_780_000_000, 5)
+    modified = log_files.as_stat_writes(1_780_000_000, 5)
     assert [log.inode, modified] == said.splitlines()
 
 

@@ -32,7 +32,6 @@ SYSTEMCTL = r"""#!/bin/bash
 # it cannot be started (REFUSES), ends soon (DIES), or is started again and again (LOOPS).
 cd "$(dirname "$0")/../state"
 verb=$1; shift
-[ "$verb" = --no-reload ] && { verb=$1; shift; }
 say() { cat ../config ../units/"$1" 2> /dev/null; }
 case $verb in
 show)

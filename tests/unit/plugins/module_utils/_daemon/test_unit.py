@@ -6,7 +6,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.unit import parse_show
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon import unit
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan import Status
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.unit import (
+    Systemd,
+    parse_show,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 SHOWN = """\
@@ -65,3 +70,31 @@ def test_why_it_ended() -> None:
 def test_an_answer_about_other_units() -> None:
     with pytest.raises(DeployError, match="described 1 units instead of a, b"):
         parse_show(["a", "b"], "Id=a\n")
+
+
+@pytest.mark.parametrize(
+    ("states", "active"),
+    [
+        (["active (running)"], True),
+        # it was killed, and systemd is about to start it again
+        (["deactivating (final-sigterm)", "activating (auto-restart)"], True),
+        (["deactivating (stop-sigterm)", "deactivating (stop-sigterm)", "inactive"], False),
+    ],
+)
+def test_a_unit_that_stops_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, states: list[str], active: bool
+) -> None:
+    left = list(states)
+
+    def status(_self: Systemd, names: list[str]) -> dict[str, Status]:
+        state = left.pop(0)
+        return {
+            name: Status(name, active=state.startswith(("active", "activating")), state=state)
+            for name in names
+        }
+
+    monkeypatch.setattr(unit, "PAUSE", 0.001)
+    monkeypatch.setattr(Systemd, "status", status)
+    seen = Systemd(60).settled_status(["shop.service"])
+    assert seen["shop.service"].active is active
+    assert left == []
