@@ -18,7 +18,7 @@ ESCAPES = "\x1b]0;all is well\x07\x1b[2J\x1b[31m\u202eError: \x1b]52;c;aGVsbG8=\
 
 if os.environ.get("FAULT") == "escapes":
     print(f"{ESCAPES} cannot start", flush=True)
-    sys.exit(f"ValueError: {ESCAPES}")
+    raise ValueError(ESCAPES)
 
 
 def application(environ, start_response):
