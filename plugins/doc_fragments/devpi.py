@@ -11,11 +11,14 @@ class ModuleDocFragment:
 options:
   url:
     description:
-      - Root of the devpi server, without an index.
+      - Root of the devpi server, without an index, or C(unix:) and the absolute path of the socket that it
+        listens on.
+      - By default the socket of the role P(twelvefactor.deploy.devpi#role), to which only root can connect, besides
+        devpi and nginx. The task has to run on the host of the index, as root.
       - A redirect is not followed, so that neither password nor upload goes where it should not.
-        Proxies from the environment are used, though never for a loopback address.
+        Proxies from the environment are used, though never for a loopback address or a socket.
     type: str
-    default: http://127.0.0.1:3141
+    default: unix:/run/devpi/devpi.sock
   login_user:
     description:
       - Who logs in to the server.

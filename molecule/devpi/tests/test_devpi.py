@@ -27,8 +27,8 @@ SECRETS = [
     VARS["devpi_secret"],
     *(user["password"] for user in VARS["devpi_users"]),
 ]
-INDEX = "http://127.0.0.1:3141/company/prod/+simple/"
-PROBE = "import urllib.request as u; u.urlopen('http://127.0.0.1:3141/+api', timeout=60)"
+SOCKET = "/run/devpi/devpi.sock"
+CURL = f"env -i curl --silent --show-error --max-time 60 --unix-socket {SOCKET}"
 
 
 def main_pid(host: Host) -> str:
@@ -44,14 +44,17 @@ def inside(host: Host, path: str) -> str:
     return f"/proc/{main_pid(host)}/root{path}"
 
 
+def answers(host: Host) -> None:
+    deadline = time.monotonic() + 300
+    while host.run(f"{CURL} --fail http://localhost/+api").rc != 0:
+        assert time.monotonic() < deadline, "devpi does not answer after a start"
+        time.sleep(0.5)
+
+
 def config(host: Host, index: str) -> dict:
-    address = f"http://127.0.0.1:3141/{index}?no_projects="
-    script = (
-        "import sys, urllib.request as u; "
-        "r = u.Request(sys.argv[1], headers={'Accept': 'application/json'}); "
-        "print(u.urlopen(r, timeout=60).read().decode())"
-    )
-    return json.loads(host.check_output("python3 -c %s %s", script, address))["result"]
+    address = f"http://localhost/{index}?no_projects="
+    answer = host.check_output(f"{CURL} --fail --header 'Accept: application/json' '{address}'")
+    return json.loads(answer)["result"]
 
 
 # --- on the host ---------------------------------------------------------------------------------
@@ -63,15 +66,62 @@ def test_it_runs_and_will_after_a_boot(host: Host) -> None:
     assert service.is_enabled
 
 
-def test_it_listens_on_loopback_only(host: Host) -> None:
-    lines = host.check_output("ss --listening --extended --no-header --tcp --udp --numeric")
-    # Every socket of its user, whatever the port.
+def test_it_listens_on_no_port(host: Host) -> None:
+    """On one, any process of the host could listen in its place while it restarts."""
+    lines = host.check_output("ss --listening --extended --no-header --tcp --udp --raw --numeric")
     own = f" uid:{host.user('devpi').uid} "
-    assert [line.split()[4] for line in lines.splitlines() if own in line] == ["127.0.0.1:3141"]
+    assert [line for line in lines.splitlines() if own in line] == []
+    # Those of its processes, whoever they run as. That of its socket shows that they would be seen.
+    listening = host.check_output("ss --listening --no-header --processes --tcp --udp --unix")
+    names = [line.split()[4] for line in listening.splitlines() if f"pid={main_pid(host)}," in line]
+    assert names == [SOCKET]
+
+
+def test_only_nginx_and_root_connect_to_the_socket(host: Host) -> None:
+    ask = f"{CURL} --output /dev/null --write-out '%{{http_code}}' http://localhost/+api"
+    assert host.check_output(ask) == "200"
+    for user in ("devpi", "www-data"):
+        assert host.check_output(f"runuser --user {user} -- {ask}") == "200"
+    host.check_output("id --user other || useradd --system --user-group other")
+    for user in ("nobody", "other"):
+        refused = host.run(f"runuser --user {user} -- {ask}")
+        assert refused.stdout == "000"
+        assert "Permission denied" in refused.stderr or "to connect" in refused.stderr
+        # For reasons that are not the socket's own either.
+        assert host.run(f"runuser --user {user} -- test -e {SOCKET}").rc != 0
+
+
+def test_nobody_puts_a_socket_in_its_place(host: Host) -> None:
+    for user in ("nobody", "www-data"):
+        replace = host.run(f"runuser --user {user} -- env LC_ALL=C mv {SOCKET} {SOCKET}.old")
+        assert "Permission denied" in replace.stderr
+    host.check_output("systemctl stop devpi.service")
+    try:
+        # Left behind, it is not in the way of the next start, and leads nowhere.
+        assert host.run(f"{CURL} http://localhost/+api").rc != 0
+        place = host.run("runuser --user www-data -- touch /run/devpi/mine")
+        assert "Permission denied" in place.stderr
+    finally:
+        host.check_output("systemctl start devpi.service")
+    answers(host)
+
+
+def test_its_directory_is_there_after_a_boot(host: Host) -> None:
+    before = host.check_output("stat --format '%n %U %G %a' /run/devpi")
+    assert before == "/run/devpi devpi www-data 2750"
+    host.check_output("systemctl stop devpi.service")
+    try:
+        host.check_output("rm -r /run/devpi && systemd-tmpfiles --create")
+        assert host.check_output("stat --format '%n %U %G %a' /run/devpi") == before
+    finally:
+        host.check_output("systemctl start devpi.service")
+    answers(host)
 
 
 def test_files_belong_to(host: Host) -> None:
     wanted = """\
+/run/devpi devpi 2750
+/run/devpi/devpi.sock devpi 660
 /etc/devpi root 750
 /etc/devpi/secret devpi 600
 /etc/devpi/devpi-server.yml root 640
@@ -170,13 +220,15 @@ def test_the_indexes_are_as_asked_for(host: Host) -> None:
 
 
 def test_a_client_installs_a_private_and_a_public_package(host: Host) -> None:
+    name = host.check_output("hostname")
     host.check_output("rm -rf /var/tmp/installed")
     # Nothing of the host's own settings: the index is all there is.
     host.check_output(
         "env -i PIP_CONFIG_FILE=/dev/null python3 $(ls /usr/share/python-wheels/pip-*.whl)/pip "
         "install --quiet --no-cache-dir "
         "--disable-pip-version-check --target /var/tmp/installed "
-        f"--index-url {INDEX} fortune==1.0.0 six==1.17.0"
+        f"--trusted-host {name} --index-url https://{name}/company/prod/+simple/ "
+        "fortune==1.0.0 six==1.17.0"
     )
     said = host.check_output(
         "PYTHONPATH=/var/tmp/installed python3 -c %s",
@@ -190,22 +242,16 @@ def test_a_client_installs_a_private_and_a_public_package(host: Host) -> None:
 def test_a_restart_loses_nothing(host: Host) -> None:
     before = config(host, "company/prod")
     host.check_output("systemctl restart devpi.service")
-    deadline = time.monotonic() + 300
-    while host.run("python3 -c %s", PROBE).rc != 0:
-        assert time.monotonic() < deadline, "devpi does not answer after a restart"
-        time.sleep(0.5)
+    answers(host)
     assert config(host, "company/prod") == before
-    assert "fortune-1.0.0-py3-none-any.whl" in host.check_output(f"curl --fail {INDEX}fortune/")
+    page = host.check_output(f"{CURL} --fail http://localhost/company/prod/+simple/fortune/")
+    assert "fortune-1.0.0-py3-none-any.whl" in page
 
 
 def test_a_stranger_cannot_make_an_account(host: Host) -> None:
-    script = (
-        "import urllib.request as u; u.urlopen(u.Request('http://127.0.0.1:3141/eve', "
-        """data=b'{"password": "x"}', method='PUT'), timeout=60)"""
-    )
-    result = host.run("python3 -c %s", script)
-    assert result.rc != 0
-    assert "HTTP Error 403" in result.stderr
+    account = """--request PUT --json '{"password": "x"}' http://localhost/eve"""
+    status = host.check_output(f"{CURL} --output /dev/null --write-out '%{{http_code}}' {account}")
+    assert status == "403"
 
 
 # --- secrets -------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ PASSWORDS = {user["name"]: user["password"] for user in VARS["devpi_users"]}
 FILES = "/var/lib/devpi/server/+files"
 # As a client that has nothing of the host's own settings; certificates have tests of their own.
 CURL = "env -i curl --silent --insecure --max-time 60"
+# As root, past nginx.
+LOCAL = f"{CURL} --unix-socket /run/devpi/devpi.sock"
 UV = (
     "env -i HOME=/root UV_NO_CONFIG=1 UV_NO_CACHE=1 /opt/client/bin/uv pip install --quiet "
     "--python /opt/client/bin/python --no-python-downloads --allow-insecure-host {host} --index-url https://{host}/{index}/+simple/ --target {target} "
@@ -96,9 +98,9 @@ def upload(host: Host, index: str, wheel: str) -> None:
     """As twine does."""
     name, version = pathlib.Path(wheel).name.split("-")[:2]
     host.check_output(
-        f"{CURL} --fail --user 'company:{PASSWORDS['company']}' --form :action=file_upload "
+        f"{LOCAL} --fail --user 'company:{PASSWORDS['company']}' --form :action=file_upload "
         f"--form name={name} --form version={version} --form content=@{wheel} "
-        f"http://127.0.0.1:3141/{index}/"
+        f"http://localhost/{index}/"
     )
 
 
@@ -113,7 +115,7 @@ def stopped(host: Host, *services: str) -> Iterator[None]:
 
 def answers(host: Host, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
-    while host.run(f"{CURL} --fail http://127.0.0.1:3141/+api").rc != 0:
+    while host.run(f"{LOCAL} --fail http://localhost/+api").rc != 0:
         assert time.monotonic() < deadline, "devpi does not answer"
         time.sleep(0.5)
 
@@ -259,6 +261,28 @@ def test_what_strangers_have_no_use_for_is_closed(client: Host, replica: Host) -
     assert named("devpi-d13").run(f"{CURL} --fail https://devpi-d13/+changelog/1").rc != 0
 
 
+def test_another_user_of_the_host_gets_no_more_than_a_client(primary: Host) -> None:
+    """At the port at which nginx asks itself for pages, and without a login."""
+    ask = f"{CURL} --output /dev/null --write-out '%{{http_code}}\\n' --path-as-is"
+    at = "http://127.0.0.1:3144"
+    asked = [
+        f"{ask} {at}/company/prod/+simple/fortune/",
+        f"{ask} {at}/company/closed/+simple/treasure/",
+        f"{ask} --header 'X-Outside-URL: {at}/company/prod/+simple' {at}/company/prod/+simple/company/closed/+simple/",
+        f"{ask} {at}/company/prod/+simple/../../closed/+simple/treasure/",
+        *(
+            f"{ask} {at}/{path}"
+            for path in ("+api", "+login", "+status", "+changelog/1", "company/closed")
+        ),
+    ]
+    script = "; ".join(asked)
+    answered = primary.check_output("runuser --user nobody -- sh -c %s", script).split()
+    assert answered[0] == "200"
+    assert answered[1] in ("401", "403")
+    assert answered[2] in ("401", "403", "404")
+    assert answered[3:] == ["400", *["404"] * 5]
+
+
 def test_logins_are_limited(client: Host) -> None:
     login = '--request POST --json \'{"user": "nobody", "password": "x"}\''
     # at once: one after the other they may take as long as they are meant to
@@ -373,7 +397,7 @@ def test_the_timers_wait_for_their_time(primary: Host) -> None:
 
 
 def test_the_previous_version_left_its_packages(client: Host, primary: Host) -> None:
-    versions = json.loads(primary.check_output(f"{CURL} http://127.0.0.1:3141/+status"))
+    versions = json.loads(primary.check_output(f"{LOCAL} http://localhost/+status"))
     assert versions["result"]["versioninfo"]["devpi-server"].startswith("6.20.")
     assert said(client, install(client, "heirloom", "company/prod"), "heirloom") == "good luck"
 
@@ -383,9 +407,7 @@ def test_what_was_restored_installs(client: Host) -> None:
     installed = install(client, "heirloom fortune", "company/prod", host="devpi-d13")
     assert said(client, installed, "heirloom") == "good luck"
     login = json.dumps({"user": "company", "password": PASSWORDS["company"]})
-    answer = client.check_output(
-        f"{CURL} --request POST --json '{login}' http://127.0.0.1:3141/+login"
-    )
+    answer = client.check_output(f"{LOCAL} --request POST --json '{login}' http://localhost/+login")
     assert json.loads(answer)["result"]["password"]
 
 

@@ -31,6 +31,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.tokens import is_token
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import (
     CHUNK,
+    UnixHandler,
     read_body,
     why_not,
 )
@@ -38,9 +39,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client i
 UPLOAD_BYTES_PER_SECOND = 256 << 10  # slower than any line that a wheel should take
 LARGEST_ANSWER = 64 << 20  # bytes; an index of 10,000 projects answers with less than one
 
+UNIX = "unix:"  # as nginx writes it
+
 # What every module takes, documented in doc_fragments/devpi.py.
 CONNECTION: dict[str, dict[str, Any]] = {
-    "url": {"type": "str", "default": "http://127.0.0.1:3141"},
+    "url": {"type": "str", "default": "unix:/run/devpi/devpi.sock"},
     "login_user": {"type": "str", "default": "root"},
     "login_password": {"type": "str", "required": True, "no_log": True},
     "ca_path": {"type": "path"},
@@ -50,13 +53,26 @@ CONNECTION: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Server:
-    """Where a server is and who asks. `timeout` in seconds, for one request."""
+    """Where a server is and who asks. `timeout` in seconds, for one request.
+
+    `url` is http://, https://, or `unix:` and the path of a socket.
+    """
 
     url: str
     user: str
     password: str = field(repr=False)
     ca_path: str | None = None
     timeout: int = 30
+
+    @property
+    def socket(self) -> str | None:
+        """Path of the Unix socket that the server listens on, None for one on a network."""
+        return self.url.removeprefix(UNIX) if self.url.startswith(UNIX) else None
+
+    @property
+    def root(self) -> str:
+        """The URL that requests begin with."""
+        return self.url if self.socket is None else "http://localhost"
 
     @property
     def plain_text(self) -> bool:
@@ -91,9 +107,11 @@ def server_from(params: Mapping[str, Any], warn: Callable[[str], None]) -> Serve
     """A module's connection parameters. Raises DevpiError when they make no sense."""
     url = params["url"].rstrip("/")
     parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    on_network = parts.scheme in ("http", "https") and parts.hostname
+    if not on_network and not url.startswith(f"{UNIX}/"):
         raise DevpiError(
-            f"Invalid URL {url!r}: it must begin with http:// or https:// and name a host."
+            f"Invalid URL {url!r}: it must begin with http:// or https:// and name a host, or be "
+            f"{UNIX} and the absolute path of a socket."
         )
     if parts.username is not None or parts.query or parts.fragment:
         raise DevpiError(
@@ -159,9 +177,11 @@ class Client:
         self.server = server
         self._token: str | None = None
         handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
-        parts = urllib.parse.urlsplit(server.url)
+        parts = urllib.parse.urlsplit(server.root)
         if is_loopback(parts.hostname or ""):
             handlers.append(urllib.request.ProxyHandler({}))
+        if server.socket is not None:
+            handlers.append(UnixHandler(server.socket))
         if parts.scheme == "https":
             try:
                 context = ssl.create_default_context(cafile=server.ca_path)
@@ -281,7 +301,7 @@ class Client:
     ) -> Answer:
         seconds = seconds or self.server.timeout
         request = urllib.request.Request(
-            self.server.url + urllib.parse.quote(path, safe="/+?=&"),
+            self.server.root + urllib.parse.quote(path, safe="/+?=&"),
             data=data,
             method=method,
             headers={"Accept": "application/json", "Content-Type": "application/json"}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real devpi server on loopback, of the versions that the role locks."""
+"""A real devpi server on a Unix socket, of the versions that the role locks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import json
 import os
 import pathlib
 import secrets
-import socket
 import subprocess
 import time
 import urllib.request
@@ -23,6 +22,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import UnixHandler
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 LOCK = REPOSITORY / "roles" / "devpi" / "files" / "requirements.txt"
@@ -47,9 +47,14 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Devpi:
-    """The server, and the way to run a module on it."""
+    """The server, and the ways to run a module on it and to ask it."""
 
     url: str
+    root = "http://localhost"  # what its URLs begin with
+
+    def open(self, request: str | urllib.request.Request) -> Any:
+        opener = urllib.request.build_opener(UnixHandler(self.url.removeprefix("unix:")))
+        return opener.open(request, timeout=60)
 
     def run(self, module: str, *, check: bool = False, **params: Any) -> Outcome:
         main: Callable[[], None] = importlib.import_module(
@@ -116,16 +121,15 @@ def devpi(virtualenv: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) ->
     secret = home / "secret"
     secret.write_text(secrets.token_urlsafe(32))
     secret.chmod(0o600)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    path = home / "devpi.sock"
     config = home / "devpi-server.yml"
     config.write_text(
         "devpi-server:\n"
         f"  serverdir: {home / 'data'}\n"
         f"  secretfile: {secret}\n"
         "  argon2-memory-cost: 1024\n"
-        "  host: 127.0.0.1\n"
-        f"  port: {port}\n"
+        f"  unix-socket: {path}\n"
+        "  unix-socket-perms: 660\n"
         "  restrict-modify: root\n"
         # Nothing in these tests may leave the machine.
         "  offline-mode: true\n"
@@ -155,18 +159,18 @@ def devpi(virtualenv: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) ->
             stderr=output,
         )
     try:
-        url = f"http://127.0.0.1:{port}"
-        wait_for(url, server, log)
-        yield Devpi(url)
+        devpi = Devpi(f"unix:{path}")
+        wait_for(devpi, server, log)
+        yield devpi
     finally:
         server.terminate()
         server.wait(timeout=120)
 
 
-def wait_for(url: str, server: subprocess.Popen[bytes], log: pathlib.Path) -> None:
+def wait_for(devpi: Devpi, server: subprocess.Popen[bytes], log: pathlib.Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/+api", timeout=60):
+        with contextlib.suppress(OSError), devpi.open(f"{devpi.root}/+api"):
             return
         time.sleep(0.1)
     pytest.fail(f"devpi does not answer:\n{log.read_text()}")

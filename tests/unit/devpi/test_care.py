@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import json
 import os
 import pathlib
 import re
@@ -22,6 +23,7 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from unit.devpi.conftest import PASSWORD, Devpi
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 LIBRARY = REPOSITORY / "roles" / "devpi" / "files" / "opt" / "devpi" / "lib"
@@ -149,6 +151,21 @@ def test_the_newest_builds() -> None:
     links.append(refresh.Link("x-5.tar.gz", "/", A))
     found = [link.filename for link in refresh.newest_builds(links, 2)]
     assert found == [f"x-{name}-none-any.whl" for name in names[:3]]
+
+
+@pytest.mark.xdist_group("devpi")
+def test_the_index_is_asked_over_its_socket(
+    devpi: Devpi, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    path = tmp_path / "mirror.json"
+    names = {name: str(tmp_path) for name in ("server", "needed", "requirements_index")}
+    lists: dict[str, list[str]] = {"indexes": [], "requirements": [], "pythons": []}
+    config = {"url": devpi.url, "user": "root", "password": PASSWORD, "builds": 3}
+    path.write_text(json.dumps({**names, **lists, **config}))
+    asked = refresh.log_in(refresh.Config.read(path))
+    assert refresh.own_projects(asked, "root/pypi") == []
+    assert refresh.links_of(asked, "root/none", "shop") == []
 
 
 # --- backup --------------------------------------------------------------------------------------

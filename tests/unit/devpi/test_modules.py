@@ -42,8 +42,8 @@ def wheel(folder: pathlib.Path, name: str, version: str, saying: str = "hello") 
 
 
 def seen(devpi: Devpi, path: str) -> Any:
-    request = urllib.request.Request(devpi.url + path, headers={"Accept": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as response:
+    request = urllib.request.Request(devpi.root + path, headers={"Accept": "application/json"})
+    with devpi.open(request) as response:
         return json.load(response)["result"]
 
 
@@ -215,7 +215,7 @@ def test_package_is_uploaded_once(devpi: Devpi, company: None, tmp_path: pathlib
     done = devpi.both("devpi_package", index="company/prod", path=str(path), **COMPANY)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     assert done.result["sha256"] == sha256
-    with urllib.request.urlopen(done.result["url"], timeout=60) as response:
+    with devpi.open(done.result["url"]) as response:
         assert response.read() == path.read_bytes()
     metadata = seen(devpi, "/company/prod/fortune/1.0.0")
     assert metadata["summary"] == "Grüße"
@@ -313,12 +313,12 @@ def test_what_cannot_be_reserved(devpi: Devpi, company: None) -> None:
 
 
 def status(devpi: Devpi, path: str, user: str = "", password: str = "") -> int:
-    request = urllib.request.Request(devpi.url + path)
+    request = urllib.request.Request(devpi.root + path)
     if user:
         secret = base64.b64encode(f"{user}:{password}".encode()).decode()
         request.add_header("Authorization", f"Basic {secret}")
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with devpi.open(request) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -331,7 +331,7 @@ def test_an_index_for_some_readers(devpi: Devpi, company: None, tmp_path: pathli
     assert devpi.both("devpi_index", acl_read=["reader"], **index).changed
     path = str(wheel(tmp_path, "hidden", "1.0.0"))
     url = devpi.run("devpi_package", index="company/closed", path=path, **COMPANY).result["url"]
-    file = url.removeprefix(devpi.url)
+    file = url.removeprefix(devpi.root)
     assert status(devpi, file) in (401, 403)
     assert status(devpi, file, "other", "hush other") == 403
     assert status(devpi, file, "reader", "hush reader") == 200
@@ -351,7 +351,7 @@ def test_the_token_of_the_hosts_reads_what_every_user_may_and_does_nothing_else(
     assert not devpi.run("devpi_index", acl_read=[":AUTHENTICATED:"], **index).failed
     wheels = [str(wheel(tmp_path, name, "1.0.0")) for name in ("inner", "other")]
     url = devpi.run("devpi_package", index="company/inner", path=wheels[0], **COMPANY).result["url"]
-    file = url.removeprefix(devpi.url)
+    file = url.removeprefix(devpi.root)
     path = tmp_path / "hosts"
     done = devpi.run("devpi_token", user="hosts", path=str(path), allowed=["pkg_read"], days=3650)
     assert not done.failed, done.message
@@ -409,13 +409,14 @@ def test_what_no_token_is_made_for(devpi: Devpi, company: None, tmp_path: pathli
     assert "would be replaced by every run: make days larger" in ever.message
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "unix:/nonexistent/devpi.sock"])
 @pytest.mark.parametrize("module", ["devpi_user", "devpi_index", "devpi_package"])
-def test_nobody_answers(devpi: Devpi, module: str, tmp_path: pathlib.Path) -> None:
+def test_nobody_answers(devpi: Devpi, module: str, url: str, tmp_path: pathlib.Path) -> None:
     params = {
         "devpi_user": {"name": "alice"},
         "devpi_index": {"name": "company/prod"},
         "devpi_package": {"index": "company/prod", "path": str(wheel(tmp_path, "shop", "1.0"))},
     }[module]
-    outcome = devpi.run(module, **params, url="http://127.0.0.1:9")
+    outcome = devpi.run(module, **params, url=url)
     assert outcome.failed
-    assert "http://127.0.0.1:9 cannot be reached" in outcome.message
+    assert f"{url} cannot be reached" in outcome.message

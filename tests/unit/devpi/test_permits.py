@@ -51,10 +51,10 @@ def key(maps: Maps, path: str, method: str = "GET", headers: dict[str, str] | No
 
 def permitted(devpi: Devpi, path: str, headers: dict[str, str]) -> int:
     request = urllib.request.Request(
-        f"{devpi.url}/+authcheck", headers={"X-Original-URI": path, **headers}
+        f"{devpi.root}/+authcheck", headers={"X-Original-URI": path, **headers}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with devpi.open(request) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -9,6 +9,7 @@ import http.server
 import os
 import pathlib
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -108,6 +109,25 @@ def test_a_devpi_that_answers(run: Run, index: str) -> None:
     [seconds] = run("devpi", "devpi_time", URL=f"{index}/")
     assert 0 < float(seconds.removeprefix("seconds.value ")) < 10
     assert run("devpi", "devpi_time", "autoconf", URL=index) == ["yes"]
+
+
+@pytest.mark.parametrize(("path", "alive"), [("/+api", 1), ("/other", 0)])
+def test_a_devpi_on_a_socket(run: Run, tmp_path: pathlib.Path, path: str, alive: int) -> None:
+    class OnSocket(Answer):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == path else 404)
+            self.end_headers()
+
+        def address_string(self) -> str:
+            return "localhost"
+
+    place = str(tmp_path / "devpi.sock")
+    with socketserver.UnixStreamServer(place, OnSocket) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert run("devpi", "devpi_alive", URL=f"unix:{place}") == [f"alive.value {alive}"]
+        server.shutdown()
+    # left behind: nobody listens on it
+    assert run("devpi", "devpi_time", URL=f"unix:{place}") == ["seconds.value U"]
 
 
 def test_one_that_does_not(run: Run) -> None:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import http.server
 import io
+import json
+import pathlib
 import socket
+import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +31,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     DevpiError,
     LoginRefusedError,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import why_not
 
 
 def connection(**params: Any) -> dict[str, Any]:
@@ -47,6 +51,8 @@ def connection(**params: Any) -> dict[str, Any]:
         ({"url": "127.0.0.1:3141"}, "Invalid URL"),
         ({"url": "ftp://index.example.org"}, "Invalid URL"),
         ({"url": "https:///company/prod"}, "Invalid URL"),
+        ({"url": "unix:run/devpi.sock"}, "Invalid URL"),
+        ({"url": "unix:"}, "Invalid URL"),
         ({"url": "https://ci:hush@index.example.org"}, "login_user and login_password"),
         ({"url": "https://index.example.org/?x=1"}, "scheme, host and path alone"),
         ({"timeout": 0}, "at least one second"),
@@ -70,6 +76,7 @@ def test_connection() -> None:
         ("http://127.0.0.1:3141", False),
         ("http://[::1]:3141", False),
         ("http://localhost", False),
+        ("unix:/run/devpi/devpi.sock", False),
         ("https://index.example.org", False),
         ("http://index.example.org", True),
         ("http://10.0.0.1:3141", True),
@@ -228,6 +235,57 @@ def test_a_server_that_hangs_up(peer: Peer) -> None:
     peer.script = lambda request: request.connection.shutdown(socket.SHUT_RDWR)
     with pytest.raises(DevpiError, match=r"Cannot look: .* broke the connection"):
         peer.client().get("look", "/company")
+
+
+@pytest.fixture
+def socket_peer(tmp_path: pathlib.Path) -> Iterator[str]:
+    """What the server of a socket is asked, as its answer."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = {"path": self.path, "host": self.headers["Host"]}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"result": asked}).encode())
+
+        def address_string(self) -> str:
+            return "localhost"
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    path = tmp_path / "devpi.sock"
+    with socketserver.UnixStreamServer(str(path), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"unix:{path}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_server_on_a_socket(socket_peer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    server = server_from(connection(url=socket_peer), print)
+    assert Client(server).get("look", "/company/+x") == {"path": "/company/+x", "host": "localhost"}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("devpi.sock", r"\(.*No such file.*\)\. Is it running"), ("x" * 200, r"too long")],
+)
+def test_no_socket_there(tmp_path: pathlib.Path, path: str, reason: str) -> None:
+    server = server_from(connection(url=f"unix:{tmp_path}/{path}"), print)
+    with pytest.raises(DevpiError, match=rf"Cannot look: unix:{tmp_path}/.* cannot be .*{reason}"):
+        Client(server).get("look", "/company")
+
+
+def test_a_socket_that_only_others_may_connect_to() -> None:
+    refused = PermissionError(13, "Permission denied")
+    assert why_not("unix:/run/devpi/devpi.sock", refused, 30) == (
+        "unix:/run/devpi/devpi.sock cannot be reached ([Errno 13] Permission denied). "
+        "Run this as root: become: true."
+    )
 
 
 def test_nobody_there() -> None:

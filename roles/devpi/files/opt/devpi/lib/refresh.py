@@ -11,10 +11,12 @@ the Pythons asked for. What is needed is left in a file, for clean.py to spare.
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
 import pathlib
 import re
+import socket
 import sys
 import tomllib
 import urllib.error
@@ -33,6 +35,7 @@ from packaging.version import InvalidVersion, Version
 
 LOCKS = ("requirements.txt", "pylock.toml")
 SIMPLE = "application/vnd.pypi.simple.v1+json"
+UNIX = "unix:"
 TIMEOUT = 120  # seconds, for one answer; devpi fetches the file meanwhile
 LARGEST_BUILD = 1 << 30  # bytes
 LARGEST_LOCK = 16 << 20  # bytes, unpacked
@@ -40,7 +43,7 @@ LARGEST_LOCK = 16 << 20  # bytes, unpacked
 
 @dataclass(frozen=True)
 class Config:
-    url: str
+    url: str  # with a scheme and a host, or unix: and the path of a socket
     server: pathlib.Path  # devpi's data
     needed: pathlib.Path  # file that lists what must stay
     indexes: tuple[str, ...]  # whose builds are read
@@ -153,12 +156,44 @@ def newest_builds(links: Iterable[Link], count: int) -> list[Link]:
 # --- the server ----------------------------------------------------------------------------------
 
 
+class UnixConnection(http.client.HTTPConnection):
+    """To the server of a socket, whose path is ``path``."""
+
+    path: str
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class UnixHandler(urllib.request.HTTPHandler):
+    """Sends every request for an http:// URL to the socket at ``path``."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.connection = type("Connection", (UnixConnection,), {"path": path})
+
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self.connection, request)
+
+
+def root_of(config: Config) -> str:
+    """What the URLs of the server begin with."""
+    return "http://localhost" if config.url.startswith(UNIX) else config.url
+
+
 def fetch(config: Config, url: str, accept: str = "*/*", body: bytes | None = None) -> bytes:
     headers = {"Accept": accept, **config.login}
     if body is not None:
         headers["Content-Type"] = "application/json"
     request = urllib.request.Request(url, body, headers)
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+    opener = urllib.request.build_opener()
+    if config.url.startswith(UNIX):
+        # nor by a proxy of the environment
+        no_proxy = urllib.request.ProxyHandler({})
+        opener = urllib.request.build_opener(UnixHandler(config.url.removeprefix(UNIX)), no_proxy)
+    with opener.open(request, timeout=TIMEOUT) as response:
         content: bytes = response.read(LARGEST_BUILD)
     return content
 
@@ -166,13 +201,13 @@ def fetch(config: Config, url: str, accept: str = "*/*", body: bytes | None = No
 def log_in(config: Config) -> Config:
     """``config`` with a login for the time of this run: devpi hashes a password anew each time."""
     words = json.dumps({"user": config.user, "password": config.password}).encode()
-    token = json.loads(fetch(config, f"{config.url}/+login", "application/json", words))
+    token = json.loads(fetch(config, f"{root_of(config)}/+login", "application/json", words))
     login = f"{config.user}:{token['result']['password']}".encode()
     return replace(config, login={"X-Devpi-Auth": base64.b64encode(login).decode()})
 
 
 def links_of(config: Config, index: str, project: str) -> list[Link]:
-    page = f"{config.url}/{index}/+simple/{canonicalize_name(project)}/"
+    page = f"{root_of(config)}/{index}/+simple/{canonicalize_name(project)}/"
     try:
         files = json.loads(fetch(config, page, SIMPLE))["files"]
     except urllib.error.HTTPError as error:
@@ -188,13 +223,13 @@ def links_of(config: Config, index: str, project: str) -> list[Link]:
 
 
 def own_projects(config: Config, index: str) -> list[str]:
-    answer = json.loads(fetch(config, f"{config.url}/{index}", "application/json"))
+    answer = json.loads(fetch(config, f"{root_of(config)}/{index}", "application/json"))
     return sorted(answer["result"].get("projects", []))
 
 
 def locks_in(config: Config, build: Link, broken: list[str]) -> Iterator[tuple[str, str]]:
     """Name and text of the lock that a wheel carries in its metadata, where it has one."""
-    content = fetch(config, config.url + urllib.parse.quote(build.path, safe="/+%"))
+    content = fetch(config, root_of(config) + urllib.parse.quote(build.path, safe="/+%"))
     try:
         yield from locks_of(content)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -253,7 +288,7 @@ def main(path: str) -> None:
             kept.add(relative)
             if not mirrored(config, link):
                 try:
-                    fetch(config, config.url + urllib.parse.quote(link.path, safe="/+%"))
+                    fetch(config, root_of(config) + urllib.parse.quote(link.path, safe="/+%"))
                     fetched += 1
                 except (OSError, ValueError) as error:
                     problems.append(f"{link.filename}: {error}")

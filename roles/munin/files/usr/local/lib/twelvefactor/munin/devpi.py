@@ -6,8 +6,10 @@
 devpi.py PLUGIN [config|autoconf]
 """
 
+import http.client
 import os
 import pathlib
+import socket
 import sys
 import time
 import urllib.error
@@ -21,13 +23,42 @@ GRAPHS = {
 }
 
 
+class UnixConnection(http.client.HTTPConnection):
+    """To the server of the socket at ``path``."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=TIMEOUT)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def read(url):
+    """Read what the server says of itself. ``url`` may be unix: and the path of a socket."""
+    if not url.startswith("unix:"):
+        with urllib.request.urlopen(f"{url.rstrip('/')}/+api", timeout=TIMEOUT) as answer:
+            answer.read(1 << 20)
+        return
+    connection = UnixConnection(url.removeprefix("unix:"))
+    try:
+        connection.request("GET", "/+api")
+        answer = connection.getresponse()
+        answer.read(1 << 20)
+        if answer.status != 200:
+            raise OSError(f"status {answer.status}")
+    finally:
+        connection.close()
+
+
 def ask(url):
     """Seconds until devpi has said that it is alive; None when it does not."""
     began = time.monotonic()
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/+api", timeout=TIMEOUT) as answer:
-            answer.read(1 << 20)
-    except (OSError, ValueError):
+        read(url)
+    except (OSError, ValueError, http.client.HTTPException):
         return None
     return time.monotonic() - began
 
