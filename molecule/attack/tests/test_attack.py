@@ -100,7 +100,7 @@ def test_the_good_release_of_the_hostile_app_serves_in_the_end(host):
     assert "COLOUR=green" in host.file(
         f"/srv/hostile/releases/{current}/env"
     ).content_string.replace("'", "")
-    assert host.run("python3 /usr/local/lib/attack/left.py hostile").stdout == ""
+    assert host.check_output("python3 /usr/local/lib/attack/left.py hostile") == ""
     records = host.file("/srv/hostile/releases.jsonl").content_string.splitlines()
     assert json.loads(records[-1])["outcome"] == "good"
     assert host.check_output("systemctl --failed --plain --no-legend") == ""
