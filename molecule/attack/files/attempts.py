@@ -668,7 +668,7 @@ def leave_odd_logs() -> None:
     for depth in (*range(950, 1000, 10), *range(9900, 10000, 20)):
         os.write(2, b'{"a":' + b"[" * depth + b"]" * depth + b"}\n")
     os.write(2, b'{"level":"error","message":"\\u001b[2J","x":1e999}\n')
-    (LOG / "anothers.log").symlink_to("/var/log/honest/web-1.log")
+    (LOG / "of-another.log").symlink_to("/var/log/honest/web-1.log")
     (LOG / "secret.log").symlink_to("/etc/shadow")
     os.mkfifo(LOG / "fifo.log")
     (LOG / "directory.log").mkdir()
