@@ -42,11 +42,11 @@ class UnixHandler(urllib.request.HTTPHandler):
         super().__init__()
         self.path = path
 
-    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         def connection(host: str, /, *, timeout: float = 0, **_: Any) -> _UnixConnection:
             return _UnixConnection(self.path, host, timeout)
 
-        return self.do_open(connection, request)
+        return self.do_open(connection, req)
 
 
 def read_body(response: Any, deadline: float, largest: int) -> bytes:

@@ -174,8 +174,8 @@ class UnixHandler(urllib.request.HTTPHandler):
         super().__init__()
         self.connection = type("Connection", (UnixConnection,), {"path": path})
 
-    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self.connection, request)
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self.connection, req)
 
 
 def root_of(config: Config) -> str:
