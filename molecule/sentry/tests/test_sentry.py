@@ -62,7 +62,7 @@ def fail_in_app(host: Host, project: dict[str, Any], requests: int, text: str) -
     }
     given = " ".join(f"{key}={shlex.quote(value)}" for key, value in env.items())
     host.check_output(
-        f"env -i {given} {VARS['sdk_python']} /opt/app/app.py {requests} {shlex.quote(text)}"
+        f"env -i {given} {VARS['sdk_python']} /opt/app/app.py {requests} {shlex.quote(text)} 300"
     )
 
 
