@@ -88,7 +88,7 @@ demo-clean: ## remove the demo's hosts and what was kept of them
 ##@ Tests
 
 .PHONY: test
-test: images build/tls/.complete ## every behaviour: the parts below, two at a time, and a table of them (JOBS=1, LIMIT=seconds)
+test: hosts-ready build/tls/.complete ## every behaviour: the parts below, two at a time, and a table of them (JOBS=1, LIMIT=seconds)
 	@$(PARTS) lint unit $(if $(call find,python3.11),unit-2.19) $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit

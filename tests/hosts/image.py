@@ -15,10 +15,11 @@ import json
 import pathlib
 import shlex
 import shutil
+import sys
 import tempfile
 import time
 
-from . import ingredients
+from . import ingredients, package_lists
 from .command import attempt, run
 from .errors import HostsError
 
@@ -56,8 +57,8 @@ MASKED = (
     "getty.target",
     "systemd-logind.service",
 )
-# The lists of packages stay, as old as they are: a role that takes those of the last hour need not fetch
-# and parse them on every host.
+# The lists of packages stay, shortened by package_lists.py: a role that takes those of the last hour need
+# not fetch and parse them on every host.
 OPTIONS = ("--variant=minbase", "--skip=cleanup/apt/lists")
 # Shell commands; "$1" is the root of the new system.
 HOOKS = (
@@ -69,11 +70,14 @@ HOOKS = (
     *(f'ln -sf /dev/null "$1/etc/systemd/system/{unit}"' for unit in MASKED),
     # A host that lives for minutes has no power cuts: what dpkg unpacks need not be on the disk at once.
     'echo force-unsafe-io > "$1/etc/dpkg/dpkg.cfg.d/test"',
+    # Descriptions in the user's language are as long as all the rest of the lists.
+    """echo 'Acquire::Languages "none";' > "$1/etc/apt/apt.conf.d/99test\"""",
     # Empty, not gone: without the file systemd comes up degraded.
     ': > "$1/etc/machine-id"',
     # podman mounts its own.
     'rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
 )
+PACKAGE_LISTS = pathlib.Path(package_lists.__file__)
 ZIPPED_PYTHON = pathlib.Path(__file__).with_name("files") / "zipped_python.py"
 SITE_PACKAGES = "/usr/lib/python3/dist-packages"
 MINIMUM_FREE_BYTES = 3 * 1024**3
@@ -89,7 +93,8 @@ def certificates() -> dict[str, pathlib.Path]:
 
 def recipe(name: str, authorities: dict[str, str]) -> str:
     """Twelve hex digits over everything that goes into image `name`."""
-    parts = [SUITES[name], OPTIONS, PACKAGES, HOOKS, authorities, ZIPPED_PYTHON.read_text()]
+    scripts = [path.read_text() for path in (ZIPPED_PYTHON, PACKAGE_LISTS)]
+    parts = [SUITES[name], OPTIONS, PACKAGES, HOOKS, authorities, scripts]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -140,6 +145,7 @@ def _build_one(name: str) -> None:
         hooks.append(f"--customize-hook=cp {shlex.quote(str(path))} {target}{shlex.quote(file)}")
     hooks.append('--customize-hook=chroot "$1" update-ca-certificates')
     hooks += [
+        f'--customize-hook={shlex.join([sys.executable, str(PACKAGE_LISTS)])} "$1"',
         f'--customize-hook=cp {shlex.quote(str(ZIPPED_PYTHON))} "$1{SITE_PACKAGES}/"',
         f'--customize-hook=echo import zipped_python > "$1{SITE_PACKAGES}/zipped_python.pth"',
     ]

@@ -31,6 +31,7 @@ import jinja2
 import jinja2.environment
 from ansible import constants
 from ansible._internal._templating import _jinja_bits
+from ansible.parsing import dataloader
 from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.collection_loader import AnsibleCollectionConfig
@@ -144,6 +145,18 @@ class KeptTemplates:
         kind.compile, kind.compile_expression = compile_kept, compile_expression_kept
 
 
+def keep_vars_files() -> None:
+    """Parse each file of variables once in a run; none of them changes while one goes on."""
+    load = dataloader.DataLoader.load_from_file
+
+    @functools.wraps(load)
+    def load_once(self: Any, file_name: str, cache: str = "all", **how: Any) -> Any:
+        # what Ansible says for vars_files, and there alone
+        return load(self, file_name, "all" if cache == "vaulted" else cache, **how)
+
+    dataloader.DataLoader.load_from_file = load_once
+
+
 class KeptModules:
     """Modules as they are sent to hosts, in a directory for each state of what they are made of.
 
@@ -189,6 +202,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         KeptTemplates(ROOT / "build" / "templates").use()
+        keep_vars_files()
         modules = KeptModules(ROOT / "build" / "modules")
         modules.use()
         if os.environ.get("ANSIBLE_STRATEGY", "").startswith("mitogen"):
