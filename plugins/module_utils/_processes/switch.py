@@ -201,9 +201,7 @@ class Move:
         if not self.moving:
             return
         self.supervisor.hup([status for status in self.moving.values() if status])
-        if self.back:
-            hidden = [name for name, status in self.moving.items() if status is None]
-            self.supervisor.reload(hidden)
+        self.supervisor.reload([name for name, status in self.moving.items() if status is None])
         self.follow(self.moving)
 
     def take_configuration(self) -> None:

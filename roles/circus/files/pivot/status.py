@@ -34,17 +34,24 @@ class StatusFile:
 
     def write(self, document: dict[str, Any]) -> None:
         """Replace it at once. That this fails (full disk) is no reason to stop serving."""
-        path = self.path
+        fresh = f"{self.path}.new"
         try:
-            handle = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+            # The app may have put a FIFO there, which would be opened for ever.
+            remove(fresh)
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
             with os.fdopen(handle, "w") as file:
                 json.dump(document, file)
-            os.replace(f"{path}.new", path)
+            try:
+                os.replace(fresh, self.path)
+            except IsADirectoryError:
+                # Nor may that keep deploys from learning what this pivot does.
+                remove(self.path)
+                os.replace(fresh, self.path)
             self._complained = False
         except OSError as error:
-            remove(f"{path}.new")
+            remove(fresh)
             if not self._complained:
-                self._output.say(f"cannot write {path}: {error.strerror}")
+                self._output.say(f"cannot write {self.path}: {error.strerror}")
             self._complained = True
 
 

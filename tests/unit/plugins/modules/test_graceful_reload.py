@@ -640,6 +640,17 @@ def test_process_that_hides_what_it_says_goes_back_all_the_same(deploy: Any, hos
     assert host.runs == {"web-1": A}
 
 
+def test_process_that_hides_what_it_says_is_told_to_move_by_circusd(
+    deploy: Any, host: Memory
+) -> None:
+    deploy(A)
+    status = host.status
+    host.status = lambda name: status(name) if host.runs[name] == B else None  # type: ignore[method-assign]
+    assert "msg" not in deploy(B).result
+    assert host.did == ["hup", "reload web-1"]
+    assert host.runs == {"web-1": B}
+
+
 def test_clean_ends_everything_before_the_release_starts(deploy: Any, host: Memory) -> None:
     deploy(A)
     deploy(B)
