@@ -24,6 +24,8 @@ from attempts import Succeeded, Unclear, verdict
 
 ADDRESS = ""
 TLS = ssl._create_unverified_context()
+# Of answers that clients read more slowly than apps write them.
+SPOOL = pathlib.Path("/var/lib/nginx/proxy")
 LOG = pathlib.Path("/var/log/nginx/hostile.access.log")
 
 ATTEMPTS: dict[str, Callable[[], None]] = {}
@@ -210,6 +212,28 @@ def fill_the_access_log() -> None:
     if len(line) > 8000:
         raise Succeeded(f"a line of {len(line)} bytes")
     json.loads(line)
+
+
+@attempt
+def read_a_large_answer_slowly() -> None:
+    """Fill the disk (H11): nginx keeps what the client has not read, of 300 MiB no more than 64."""
+
+    def spooled() -> int:
+        return sum(path.stat().st_size for path in SPOOL.rglob("*") if path.is_file()) >> 20
+
+    with connect() as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: hostile.test\r\n\r\n")
+        connection.recv(1)
+        deadline, before, calm = time.monotonic() + 60, 0, 0
+        while calm < 5 and time.monotonic() < deadline:
+            time.sleep(1)
+            now = spooled()
+            calm = calm + 1 if now == before > 0 else 0
+            before = now
+    if not before:
+        raise Unclear("nginx has kept nothing")
+    if before > 100:
+        raise Succeeded(f"{before} MiB are on the disk")
 
 
 @attempt

@@ -8,12 +8,15 @@ So an attempt has what the app has: its user, its unit's namespaces, its system 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 
 ATTEMPTS = "/usr/local/lib/attack/attempts.py"
+MEBIBYTE = 1 << 20
+LARGE = 300  # of them
 ESCAPES = "\x1b]0;all is well\x07\x1b[2J\x1b[31m\u202eError: \x1b]52;c;aGVsbG8=\x07"
 
 if os.environ.get("FAULT") == "escapes":
@@ -24,6 +27,9 @@ if os.environ.get("FAULT") == "escapes":
 def application(environ, start_response):
     kind, _slash, rest = environ["PATH_INFO"].lstrip("/").partition("/")
     answer = b"hostile\n"
+    if kind == "large":
+        start_response("200 OK", [("Content-Length", str(LARGE * MEBIBYTE))])
+        return itertools.repeat(bytes(MEBIBYTE), LARGE)
     if kind == "attempt":
         command = [sys.executable, ATTEMPTS, *rest.split("/")]
         # what it writes to stderr goes where the app's output goes
