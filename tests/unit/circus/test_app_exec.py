@@ -11,6 +11,8 @@ import sys
 from types import ModuleType
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -37,6 +39,15 @@ def test_commands_of_an_app_share_a_prefix_with_no_other(
 ) -> None:
     assert app_exec.unit_prefix(app) == prefix
     assert app_exec.sandbox(app).parent.name == f"{prefix}.service.d"
+
+
+@pytest.mark.parametrize("app", ["shop", "shop-x-y", "a_b"])
+def test_the_role_puts_the_sandbox_where_the_program_looks(app_exec: ModuleType, app: str) -> None:
+    variables = DataLoader().load_from_file(
+        str(ROOT / "roles" / "circus" / "vars" / "main.yml"), trusted_as_template=True
+    )
+    templar = Templar(DataLoader(), variables=variables | {"circus_app": app})
+    assert templar.template(variables["__circus_sandbox"]) == str(app_exec.sandbox(app))
 
 
 def test_the_command_is_passed_on_as_it_is(app_exec: ModuleType) -> None:
