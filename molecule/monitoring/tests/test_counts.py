@@ -304,6 +304,14 @@ def test_nothing_listens_for_others_but_carbon(host, name, addresses):
     assert told.splitlines() == ["_graphite www-data 750", "_graphite www-data 770"]
 
 
+def test_a_metric_takes_the_disk_that_its_numbers_need(host, served):
+    command = "find /var/lib/graphite/whisper/stats -name '*.wsp' -printf '%b %s\\n'"
+    found = [line.split() for line in host.check_output(command).splitlines()]
+    sparse = [size for blocks, size in found if int(blocks) * 512 < int(size)]
+    assert found
+    assert len(sparse) > len(found) / 2
+
+
 def test_names_that_nothing_is_said_of_are_forgotten(host):
     kept = host.check_output(
         "cd /var/lib/graphite/whisper && mkdir gone"
