@@ -11,6 +11,7 @@ import pathlib
 import re
 import shlex
 import time
+from collections.abc import Callable
 
 import pytest
 import yaml
@@ -199,6 +200,13 @@ def test_it_has_no_privileges(host: Host) -> None:
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == "2"  # a filter is in force
     assert status["Uid"].split()[0] == str(host.user("devpi").uid)
+
+
+@pytest.mark.parametrize("unit", ["devpi", "devpi-backup", "devpi-mirror"])
+def test_its_services_expose_little(
+    host: Host, exposure: Callable[[Host, str], float], unit: str
+) -> None:
+    assert exposure(host, f"{unit}.service") < 2
 
 
 def test_it_needs_no_wide_memory(host: Host) -> None:

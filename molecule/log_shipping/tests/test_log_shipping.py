@@ -204,14 +204,13 @@ def test_old_indices_are_deleted(host):
     assert host.service("log-shipping-retention.timer").is_running
 
 
-def test_it_may_do_little(host):
+def test_it_may_do_little(host, exposure):
     secret = host.file("/etc/log-shipping/authorization")
     assert (secret.user, secret.mode) == ("log-shipping", 0o600)
     told = host.check_output("systemctl show log-shipping; cat /etc/log-shipping/config.json")
     assert "log_shipper.py" in told
     assert "bW9sZWN1bGU6a2V5" not in told
-    exposure = host.check_output("systemd-analyze security log-shipping.service | tail --lines=1")
-    assert float(re.findall(r"[0-9]+[.][0-9]", exposure)[0]) < 2
+    assert exposure(host, "log-shipping.service") < 2
     pid = host.check_output("systemctl show --property=MainPID --value log-shipping")
     status = host.check_output(f"grep --extended-regexp 'Cap|NoNew|^Uid|VmHWM' /proc/{pid}/status")
     values = dict(line.split(":", 1) for line in status.splitlines())

@@ -288,6 +288,17 @@ def test_services_have_no_privileges(host):
     }
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("statsd", "carbon-cache", "graphite-web", "app-metrics", "prometheus-node-exporter"),
+        *("log-shipping", "log-shipping-retention"),
+    ],
+)
+def test_services_expose_little(host, exposure, unit):
+    assert exposure(host, f"{unit}.service") < 2
+
+
 def test_nothing_listens_for_others_but_carbon(host, name, addresses):
     shown = host.check_output("ss --no-header --listening --numeric --extended --udp --tcp")
     users = host.check_output("id --user statsd; id --user _graphite").split()
