@@ -354,6 +354,24 @@ def test_nginx_comes_back_when_its_master_dies(site: Any) -> None:
     assert site.ask("shop.test").status == 200
 
 
+def test_nginx_starts_after_a_power_cut_in_the_middle_of_a_change(site: Any) -> None:
+    """As of a certificate whose key was not there yet."""
+    key, undo = "/etc/nginx/certificates/shop.key", "/var/lib/twelvefactor/nginx/undo"
+    before = site.host.check_output(f"sha256sum {key}")
+    record = '{"back": ["certificates/shop.key"], "gone": [], "directories": []}'
+    site.host.check_output(
+        f"mkdir --mode=0700 {undo} && cp --preserve {key} {undo}/0 && echo '{record}' > {undo}/undo.json"
+    )
+    site.host.check_output("systemctl stop nginx && cp /etc/nginx/certificates/team.key " + key)
+    assert "key values mismatch" in site.host.run("nginx -t").stderr
+    site.host.check_output("systemctl start nginx")
+    assert site.ask("shop.test").status == 200
+    assert site.host.check_output(f"sha256sum {key}") == before
+    assert site.host.run(f"test -e {undo}").rc == 1
+    file = site.host.file(key)
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o600)
+
+
 def test_a_log_that_has_grown_large_is_rotated_within_its_day(site: Any) -> None:
     log = "/var/log/nginx/shop.access.log"
     site.host.check_output("logrotate /etc/logrotate.conf")  # knows the logs from now on

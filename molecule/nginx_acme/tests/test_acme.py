@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import re
+import shlex
 import subprocess
 import threading
 from typing import Any, Self
@@ -133,6 +134,33 @@ def test_a_renewed_key_that_does_not_fit_is_refused_and_nothing_changes(host: An
     assert shown(host, "shop.test") == before
     host.run_test("nginx -t")
     assert (
-        host.check_output("find /etc/nginx /var/lib/twelvefactor -name 'staged-*' -o -name '.*.*'")
+        host.check_output(
+            "find /etc/nginx /var/lib/twelvefactor -name 'staged-*' -o -name 'undo*' -o -name '.*.*'"
+        )
         == ""
     )
+
+
+def test_a_hook_that_is_killed_between_certificate_and_key_is_undone_before_nginx_starts(
+    host: Any,
+) -> None:
+    before = shown(host, "shop.test")
+    # the first one is that of the record, the third would be that of the key
+    mv = """#!/bin/sh
+echo >> /tmp/killed/calls
+test $(wc -l < /tmp/killed/calls) -lt 3 || { kill -KILL $PPID; exit 1; }
+exec /usr/bin/mv "$@"
+"""
+    host.check_output(
+        "rm -rf /tmp/killed && mkdir /tmp/killed && "
+        f"printf %s {shlex.quote(mv)} > /tmp/killed/mv && chmod +x /tmp/killed/mv"
+    )
+    hook = host.run(
+        "PATH=/tmp/killed:$PATH RENEWED_DOMAINS=shop.test "
+        f"RENEWED_LINEAGE={LIVE}/{lineage(host, 'plain')} /usr/local/sbin/nginx-certificate shop"
+    )
+    assert hook.rc != 0
+    assert "key values mismatch" in host.run("nginx -t").stderr
+    host.check_output("systemctl restart nginx")
+    assert shown(host, "shop.test") == before
+    assert host.check_output("find /var/lib/twelvefactor/nginx -name 'undo*'") == ""

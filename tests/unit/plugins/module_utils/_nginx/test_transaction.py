@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.transac
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts import Vhost
 
+RECOVER = Path(__file__).parents[5] / "roles" / "nginx" / "files" / "nginx_recover.py"
 ME = (os.geteuid(), os.getegid())
 
 
@@ -323,6 +326,57 @@ def test_a_run_that_is_cut_off_is_undone_by_the_next(
     assert fingerprint(tree.root) == before
     assert tree.leftovers == []
     assert tree.apply(a="changed\n").changed
+
+
+def recover(tree: Tree) -> str:
+    """What the program says that systemd runs before nginx starts."""
+    command = [sys.executable, "-I", str(RECOVER), str(tree.root), str(tree.state)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+# the first rename is that of the record: before it there is nothing to undo
+@pytest.mark.parametrize("rename", range(2, 6))
+def test_a_run_that_is_killed_is_undone_before_nginx_starts(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, rename: int
+) -> None:
+    tree.apply(a="a\n", old="old\n")
+    before = fingerprint(tree.root)
+    wanted = {"sites-enabled/a.conf": text("new\n"), "new/deep/b.conf": B, "conf.d/c.conf": A}
+    renamed, calls = Path.rename, iter(range(1, 100))
+
+    def killed(path: Path, target: Path) -> Path:
+        if next(calls) == rename:
+            os._exit(9)
+        return renamed(path, target)
+
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(Path, "rename", killed)
+        tree.request(Request("s", wanted))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert fingerprint(tree.root) != before
+    assert "is undone" in recover(tree)
+    assert fingerprint(tree.root) == before
+    assert tree.leftovers == []
+    assert recover(tree) == ""
+
+
+def test_a_run_that_goes_on_is_left_to_undo_itself(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.apply(a="a\n")
+    monkeypatch.setattr(Transaction, "_reload", lambda *_: said.append(recover(tree)))
+    said: list[str] = []
+    assert tree.apply(a="changed\n").changed
+    assert said == [""]
+    assert contents(tree.root)["sites-enabled/a.conf"] == "changed\n"
+
+
+def test_where_nothing_was_ever_changed_nothing_is_undone(tree: Tree) -> None:
+    before = fingerprint(tree.root)
+    assert recover(tree) == ""
+    assert fingerprint(tree.root) == before
 
 
 def test_a_power_cut_finds_the_way_back_or_the_whole(
