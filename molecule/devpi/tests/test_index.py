@@ -264,7 +264,7 @@ def test_what_strangers_have_no_use_for_is_closed(client: Host, replica: Host) -
 def test_another_user_of_the_host_gets_no_more_than_a_client(primary: Host) -> None:
     """At the port at which nginx asks itself for pages, and without a login."""
     ask = f"{CURL} --output /dev/null --write-out '%{{http_code}}\\n' --path-as-is"
-    at = "http://127.0.0.1:3144"
+    at = "http://127.0.0.1:844"
     asked = [
         f"{ask} {at}/company/prod/+simple/fortune/",
         f"{ask} {at}/company/closed/+simple/treasure/",
