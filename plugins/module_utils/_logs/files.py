@@ -117,6 +117,33 @@ def logs(directory: pathlib.Path) -> list[str]:
     return sorted({match[1] for match in found if match})
 
 
+@contextlib.contextmanager
+def as_owner(directory: pathlib.Path) -> Iterator[None]:
+    """With no more rights than whom a directory belongs to, where root looks into one of somebody else.
+
+    An app may have put anything there, such as a hard link to what it cannot read itself. A file that is
+    open is read with the rights that it was opened with.
+    """
+    try:
+        about = os.stat(directory)
+    except OSError:  # whoever looks into it says so
+        yield
+        return
+    if os.geteuid() or not about.st_uid:
+        yield
+        return
+    groups = os.getgroups()
+    try:
+        os.setgroups([])
+        os.setegid(about.st_gid)
+        os.seteuid(about.st_uid)
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
 def open_file(path: pathlib.Path) -> LogFile | None:
     """None when it is gone, or is no file: who may write there must not choose what root reads."""
     try:
@@ -145,7 +172,8 @@ def opened(directory: pathlib.Path, log: str) -> Iterator[list[LogFile]]:
             found, older = names(directory, log)
             files = []
             for name in found:
-                file = open_file(directory / name)
+                with as_owner(directory):
+                    file = open_file(directory / name)
                 if file:
                     handles.callback(os.close, file.handle)
                     files.append(file)

@@ -83,6 +83,23 @@ def test_who_may_write_there_does_not_choose_what_root_reads(tmp_path: pathlib.P
     assert read(tmp_path, "shop.log") == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can read what it should not")
+def test_root_reads_no_more_than_the_owner_of_the_directory_may(tmp_path: pathlib.Path) -> None:
+    for path in reversed([tmp_path, *tmp_path.parents[:-2]]):
+        path.chmod(path.stat().st_mode | 0o005)
+    directory = tmp_path / "shop"
+    directory.mkdir()
+    put(directory / "web-1.log", "5 own\n", 5)
+    os.chown(directory / "web-1.log", 12345, 12345)
+    os.chown(directory, 12345, 12345)
+    assert read(directory, "web-1.log") == ["5 own"]
+    put(directory / "secret.log", "5 another's\n", 5)
+    (directory / "secret.log").chmod(0o600)
+    with pytest.raises(LogError, match=r"secret\.log: cannot be read: Permission denied"):
+        read(directory, "secret.log")
+    assert (os.geteuid(), os.getegid()) == (0, 0)
+
+
 def test_rotation_in_the_middle(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "shop.log", "2\n", 20)
     put(tmp_path / "shop.log.1", "1\n", 10)
