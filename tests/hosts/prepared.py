@@ -38,6 +38,8 @@ truncate --size=0 /etc/machine-id
 def build(names: collections.abc.Iterable[str], state: pathlib.Path, mtu: int) -> None:
     """Make those of the prepared images among `names` that podman does not hold yet."""
     wanted = sorted(name for name in set(names) if image.is_prepared(name))
+    if not wanted:  # who needs none does not wait for those that are being made
+        return
     with _exclusive():
         missing = [
             name
