@@ -31,10 +31,10 @@ ConnectionError: the bank does not answer, attempt {number}
 # As a pivot does it, from the unit of the app. journald looks up which unit a process belongs to
 # when it reads its first line, so whoever writes stays until that line is there.
 JOURNALED = """\
-systemd-run --quiet --wait --unit=circus@shop --property=RuntimeMaxSec=600 \
+systemd-run --quiet --wait --unit=circus@shop --property=LogNamespace=shop --property=RuntimeMaxSec=600 \
     systemd-cat --identifier=shop/worker-2 sh -c '
         echo "WARNING: disk {number} is full"
-        until journalctl --namespace=shop _SYSTEMD_UNIT=circus@shop.service | grep -q "disk {number} is full"; do
+        until journalctl --namespace=shop _SYSTEMD_UNIT=circus@shop.service 2> /dev/null | grep -q "disk {number} is full"; do
             sleep 0.1
         done'
 """
