@@ -228,8 +228,7 @@ def spooled() -> int:
 
 @attempt
 def read_a_large_answer_slowly() -> None:
-    """Fill the disk (H11): nginx keeps what the client has not read, of 300 MiB no more than 64."""
-
+    """Fill the disk (H11): nginx keeps what the client has not read; of 300 MiB that may not be 100 (the role: 64)."""
     with connect() as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: hostile.test\r\n\r\n")
         connection.recv(1)

@@ -210,7 +210,7 @@ def test_it_may_do_little(host, exposure):
     told = host.check_output("systemctl show log-shipping; cat /etc/log-shipping/config.json")
     assert "log_shipper.py" in told
     assert "bW9sZWN1bGU6a2V5" not in told
-    assert exposure(host, "log-shipping.service") <= 2
+    assert exposure(host, "log-shipping.service") < 2
     pid = host.check_output("systemctl show --property=MainPID --value log-shipping")
     status = host.check_output(f"grep --extended-regexp 'Cap|NoNew|^Uid|VmHWM' /proc/{pid}/status")
     values = dict(line.split(":", 1) for line in status.splitlines())
