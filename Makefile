@@ -14,10 +14,14 @@ MAKEFLAGS += --keep-going --no-print-directory
 CORE ?=
 VENV ?= .venv$(CORE:%=-%)
 VERSION ?=
+# Debian optimises its Pythons by profiles; those that pyenv builds need about twice the CPU time. So Debian's newest
+# comes first and, where that is too old for the newest ansible-core, the one of Debian 13, unpacked here.
+UNPACKED := $(CURDIR)/build/python/usr/bin/python3.13
+DEBIANS := $(or $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12),$(if $(wildcard /usr/share/keyrings/debian-archive-keyring.gpg),$(UNPACKED)))
 ifeq ($(CORE),)
-PYTHON ?= python3.14 python3.13 python3.12 python3.11 python3
+PYTHON ?= $(DEBIANS) python3.14 python3.13 python3.12 python3.11 python3
 else ifeq ($(CORE),2.19)
-PYTHON ?= python3.11
+PYTHON ?= /usr/bin/python3.11 python3.11
 else
 $(error CORE is 2.19, or not given for the newest ansible-core)
 endif
@@ -89,7 +93,7 @@ demo-clean: ## remove the demo's hosts and what was kept of them
 
 .PHONY: test
 test: hosts-ready build/tls/.complete ## every behaviour: the parts below, two at a time, and a table of them (JOBS=1, LIMIT=seconds)
-	@$(PARTS) lint unit $(if $(call find,python3.11),unit-2.19) $(addprefix molecule-,$(SCENARIOS))
+	@$(PARTS) lint unit $(if $(call find,/usr/bin/python3.11 python3.11),unit-2.19) $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit
 unit: ready build/servers/.complete ## unit tests, those of the pivot with real app servers among them
@@ -102,7 +106,7 @@ unit-ansible: ready ## those of the unit tests that meet Ansible itself
 
 .PHONY: unit-2.19
 unit-2.19: ## the same on ansible-core 2.19, where there is a python3.11
-	@$(MAKE) unit-ansible CORE=2.19 VENV=.venv-2.19 PYTHON=python3.11
+	@$(MAKE) unit-ansible CORE=2.19 VENV=.venv-2.19 PYTHON='/usr/bin/python3.11 python3.11'
 
 build/servers/.complete: tests/unit/pivot/servers.txt | $(VENV)/.complete
 	uv venv --quiet --clear --python $(INTERPRETER) $(@D)
@@ -116,7 +120,7 @@ molecule: images build/tls/.complete ## every Molecule scenario
 # Mitogen keeps one Python on each host where Ansible starts one for each task: the hosts' part of a role's
 # second run takes a fifth of the CPU time. Nothing needs it: these scenarios and all of `make proof` run as
 # people run them, and so does what is killed, rebooted or cut off in the middle.
-PLAIN := daemon log_shipping logrotate operate readme
+PLAIN := daemon log_shipping logrotate readme
 MITOGEN = ANSIBLE_STRATEGY=mitogen_linear ANSIBLE_STRATEGY_PLUGINS=$$(python -c \
 	'import ansible_mitogen; print(ansible_mitogen.__path__[0] + "/plugins/strategy")')
 
@@ -207,8 +211,21 @@ lint-licenses: ready ## reuse: every file has a license
 .PHONY: venv
 venv: $(VENV)/.complete ## the virtualenv, from requirements/dev.txt
 
+# It brings its own libc, which programs that it starts do not see. The interpreter is there when all else is.
+$(UNPACKED): | tools
+	$(call install,mmdebstrap patchelf)
+	rm -rf build/python
+	mkdir -p build
+	mmdebstrap --quiet --variant=extract --include=python3.13-venv trixie build/python
+	@# where Debian keeps pip
+	sed -i 's,/usr/share/python-wheels,$(CURDIR)/build/python&,' build/python/usr/lib/python3.13/_sysconfigdata_*.py
+	mv $@ $@.as-packaged
+	patchelf --set-interpreter $(CURDIR)/build/python/usr/lib/*/ld-linux-*.so.* --force-rpath \
+		--set-rpath "$$(dirname $(CURDIR)/build/python/usr/lib/*/ld-linux-*.so.*)" --output $@ $@.as-packaged
+	$@ -m compileall -q build/python/usr/lib/python3.13
+
 # On a change of this file too: it may choose another interpreter.
-$(VENV)/.complete: requirements/dev.txt Makefile | tools
+$(VENV)/.complete: requirements/dev.txt Makefile | tools $(filter $(UNPACKED),$(PYTHON))
 	@[[ -n "$(INTERPRETER)" ]] || { echo 'make: none of these was found, on PATH or in pyenv: $(PYTHON)' >&2; exit 2; }
 	@$(INTERPRETER) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: %s is %d.%d and 3.11 or newer is needed: make PYTHON=python3.11" % (sys.executable, *sys.version_info[:2]))'
 	@echo 'setting up $(VENV) with $(INTERPRETER)'

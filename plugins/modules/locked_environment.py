@@ -85,9 +85,10 @@ options:
     default: /etc/twelvefactor/netrc
   ca_path:
     description:
-      - File with the certificates of the certificate authorities that the index is trusted by.
+      - File with the CA certificates that the index is verified with, in PEM.
+      - Without it, C(/etc/twelvefactor/ca/HOST.pem), if there is one for the host of O(index_url), or else
+        what the system trusts.
     type: path
-    default: /etc/ssl/certs/ca-certificates.crt
   no_binary:
     description:
       - Packages that are built from source on the host, because there is no wheel of them. Their code
@@ -244,7 +245,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "python": {"type": "path", "default": "/usr/bin/python3"},
     "index_url": {"type": "str", "no_log": True},
     "netrc": {"type": "path", "default": "/etc/twelvefactor/netrc"},
-    "ca_path": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+    "ca_path": {"type": "path"},
     "no_binary": {"type": "list", "elements": "str", "default": []},
     "files": {"type": "dict", "default": {}},
     "uv": {"type": "path"},

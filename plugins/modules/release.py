@@ -94,9 +94,11 @@ options:
     type: path
     default: /etc/twelvefactor/netrc
   ca_path:
-    description: File with the CA certificates that the index is verified with, in PEM.
+    description:
+      - File with the CA certificates that the index is verified with, in PEM.
+      - Without it, C(/etc/twelvefactor/ca/HOST.pem), if there is one for the host of O(index_url), or else
+        what the system trusts.
     type: path
-    default: /etc/ssl/certs/ca-certificates.crt
   requirements:
     description:
       - Text of a lock file, everything in it pinned and hashed, the package itself included. It is
@@ -281,7 +283,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "index_url": {"type": "str", "no_log": True},
     "wheelhouse": {"type": "path"},
     "netrc": {"type": "path", "default": "/etc/twelvefactor/netrc"},
-    "ca_path": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+    "ca_path": {"type": "path"},
     "requirements": {"type": "str"},
     "processes": {"type": "dict"},
     "env": {"type": "dict", "default": {}, "no_log": True},

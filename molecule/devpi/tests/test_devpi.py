@@ -202,7 +202,7 @@ def test_it_has_no_privileges(host: Host) -> None:
     assert status["Uid"].split()[0] == str(host.user("devpi").uid)
 
 
-@pytest.mark.parametrize("unit", ["devpi", "devpi-backup", "devpi-mirror"])
+@pytest.mark.parametrize("unit", ["devpi", "devpi-backup", "devpi-clean", "devpi-mirror"])
 def test_its_services_expose_little(
     host: Host, exposure: Callable[[Host, str], float], unit: str
 ) -> None:

@@ -391,6 +391,11 @@ def test_the_timers_wait_for_their_time(primary: Host) -> None:
     listed = primary.check_output("systemctl list-timers --no-legend 'devpi-*'")
     assert "devpi-backup.timer" in listed
     assert "devpi-mirror.timer" in listed
+    # the limit of the mirror counts at once, not when it is refreshed
+    assert "devpi-clean.timer" in listed
+    shown = primary.check_output("systemctl show --property TimersCalendar devpi-clean.timer")
+    assert "OnCalendar=*-*-* *:*:00" in shown
+    primary.check_output("systemctl start devpi-clean.service")
 
 
 # --- what is lost and what goes on ---------------------------------------------------------------

@@ -32,7 +32,7 @@ def command(name, *arguments, **extra):
     ]
 
 
-def environment(plain=True):
+def environment(plain=True, verbose=False):
     settings = {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
@@ -40,6 +40,8 @@ def environment(plain=True):
     }
     if plain:
         settings["ANSIBLE_STDOUT_CALLBACK"] = "twelvefactor.deploy.plain"
+    if verbose:  # Mitogen starts no commands that could be shown
+        settings["ANSIBLE_STRATEGY"] = "linear"
     return {key: value for key, value in os.environ.items() if key != "NO_COLOR"} | settings
 
 
@@ -52,7 +54,7 @@ def play():
             command(name, *arguments, **extra),
             check=False,
             cwd=ROOT,
-            env=environment(plain),
+            env=environment(plain, "-vvv" in arguments),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -87,6 +87,26 @@ def test_a_worker_runs_on_its_one_host_and_is_nothing_to_nginx(host):
         assert (said["state"], said["release"]) == ("serving", serving(host, "ticker"))
 
 
+ASK = """
+import socket, ssl, sys
+name, authorities = sys.argv[1:]
+context = ssl.create_default_context(cafile=authorities)
+with socket.create_connection((name, 443), 60) as plain:
+    try:
+        context.wrap_socket(plain, server_hostname=name)
+    except ssl.SSLCertVerificationError as error:
+        sys.exit(error.verify_message)
+"""
+
+
+def test_the_ca_of_the_index_is_trusted_for_the_index_alone(app_host):
+    own = app_host.check_output("ls /etc/twelvefactor/ca")
+    name = own.removesuffix(".pem")
+    ask = f"python3 -c {shlex.quote(ASK)} {name}"
+    app_host.check_output(f"{ask} /etc/twelvefactor/ca/{own}")
+    assert app_host.run(f"{ask} /etc/ssl/certs/ca-certificates.crt").rc == 1
+
+
 SCAN = """
 import socket, sys
 for port in range(1, 65536):

@@ -29,6 +29,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._locked_enviro
     Store,
     site_packages,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.authorities import (
+    authorities_of,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
     compilations,
     explain,
@@ -159,7 +162,7 @@ class Installer:
     """
 
     index_url: str | None
-    ca_path: str
+    ca_path: str | None  # None: what authorities_of decides
     timeout: float  # seconds for one command
     request_timeout: int  # seconds for one response of the index
     uv: str | None = None
@@ -269,7 +272,8 @@ class Installer:
             options = ["--quiet", "--no-input", "--no-cache-dir", "--disable-pip-version-check"]
             options += ["--root-user-action", "ignore", "--timeout", str(self.request_timeout)]
             options += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile"]
-            options += ["--cert", self.ca_path] if os.path.exists(self.ca_path) else []
+            authorities = authorities_of(self.index_url, self.ca_path)
+            options += ["--cert", authorities] if os.path.exists(authorities) else []
             install = [interpreter.path, "-I", f"{pip}/pip", "--isolated", "install", *options]
             command = [*install, "--target", str(staged), "--requirement", str(lock)]
             self._run(command, what, work)
@@ -317,7 +321,8 @@ class Installer:
             "UV_NO_PROGRESS": "1",
             "UV_PYTHON_DOWNLOADS": "never",
         }
-        if os.path.exists(self.ca_path):
-            own["SSL_CERT_FILE"] = self.ca_path
+        authorities = authorities_of(self.index_url, self.ca_path)
+        if os.path.exists(authorities):
+            own["SSL_CERT_FILE"] = authorities
         names = [name for each in PROXIES for name in (each, each.upper())]
         return own | {name: os.environ[name] for name in names if name in os.environ}

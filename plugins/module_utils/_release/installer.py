@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.authorities import (
+    SYSTEM,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.environments import (
     compilations,
     explain,
@@ -28,7 +31,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.mar
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.cache import is_trusted
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
-SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 TIMEOUT = 900  # seconds for one command of the installer
 CLEANING = 60.0  # seconds for it to drop what no release has any more
 WHEELS = "wheels"  # below a release that is being installed without an index
@@ -54,25 +56,24 @@ class Installer:
     index_url: str | None
     python: str
     uv: str | None
-    ca_path: str | None = None
+    ca_path: str = SYSTEM
     offline: bool = False
 
     def _environment(self) -> dict[str, str]:
         # By the environment, not by arguments: an index URL may hold a password, and everybody on
         # the host can read a process's arguments.
         cache = self.home.cache
-        trust = self.ca_path or SYSTEM_CA
         index = {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url}
         return {
             "HOME": str(cache),
-            "SSL_CERT_FILE": trust,
+            "SSL_CERT_FILE": self.ca_path,
             "UV_CACHE_DIR": f"{cache}/uv",
             "UV_LINK_MODE": "hardlink",
             "UV_NO_CONFIG": "1",
             "UV_NO_PROGRESS": "1",
             "UV_PYTHON_DOWNLOADS": "never",
             "PIP_CACHE_DIR": f"{cache}/pip",
-            "PIP_CERT": trust,
+            "PIP_CERT": self.ca_path,
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_NO_INPUT": "1",

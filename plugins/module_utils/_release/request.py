@@ -20,6 +20,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.wheel i
     read_commit,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.authorities import (
+    authorities_of,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.index import (
     Index,
 )
@@ -65,7 +68,7 @@ class InstallRequest:
     keep: int  # releases
     source: Index | Wheelhouse | None  # of wheels; None where that is left to the installer
     index_url: str | None = field(repr=False)  # may hold a password
-    ca_path: str | None
+    ca_path: str
     uv: str | None
     wheel_sha256: str | None = None  # of the app's own wheel, where another one is to be refused
 
@@ -83,6 +86,7 @@ class InstallRequest:
         )
         processes = params["processes"]
         index_url = with_login_of_host(params["index_url"], params["netrc"])
+        ca_path = authorities_of(index_url, params["ca_path"])
         request = cls(
             app=params["app"],
             build=Build(
@@ -95,9 +99,9 @@ class InstallRequest:
             formation=params["formation"],
             keep=params["keep"],
             # checked even where it is only handed on to the installer
-            source=source_of(index_url, params["wheelhouse"], params["ca_path"]),
+            source=source_of(index_url, params["wheelhouse"], ca_path),
             index_url=index_url,
-            ca_path=params["ca_path"],
+            ca_path=ca_path,
             uv=params["uv"],
             wheel_sha256=params["wheel_sha256"],
         )
@@ -120,7 +124,7 @@ class InstallRequest:
 
 
 def source_of(
-    index_url: str | None, wheelhouse: str | None, ca_path: str | None
+    index_url: str | None, wheelhouse: str | None, ca_path: str
 ) -> Index | Wheelhouse | None:
     if wheelhouse:
         return Wheelhouse(wheelhouse)

@@ -60,10 +60,11 @@ def main(files: str, needed: str, limit: str, *mirrors: str) -> None:
         (root / file.path).unlink(missing_ok=True)
     size = sum(file.size for file in everything)
     freed = sum(file.size for file in gone)
-    print(
-        f"clean: {len(everything)} mirrored files of {size >> 20} MiB, limit {int(limit) >> 20} MiB: "
-        f"{len(gone)} of {freed >> 20} MiB removed"
-    )
+    if gone:
+        print(
+            f"clean: {len(everything)} mirrored files of {size >> 20} MiB, limit {int(limit) >> 20} MiB: "
+            f"{len(gone)} of {freed >> 20} MiB removed"
+        )
     if size - freed > int(limit):
         sys.exit("clean: what is needed is larger than the limit: raise devpi_mirror_megabytes.")
 
