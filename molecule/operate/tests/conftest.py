@@ -46,6 +46,12 @@ def environment(plain=True, verbose=False):
 
 
 @pytest.fixture
+def without_mitogen(monkeypatch):
+    """Run Ansible as people do."""
+    monkeypatch.setenv("ANSIBLE_STRATEGY", "linear")
+
+
+@pytest.fixture
 def play():
     """Run a playbook to its end; no secret is in what it says."""
 

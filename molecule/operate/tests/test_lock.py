@@ -15,10 +15,8 @@ RUNS = 10 if os.environ.get("PROOF") else 4
 PATH = "/var/lib/twelvefactor/locks/greeter.json"
 
 
-@pytest.fixture(autouse=True)
-def as_people_run_it(monkeypatch):
-    """Without Mitogen: runs are stopped and killed here, and what is left of them on the hosts counts."""
-    monkeypatch.setenv("ANSIBLE_STRATEGY", "linear")
+# Runs are stopped and killed here, and what is left of them on the hosts counts.
+pytestmark = pytest.mark.usefixtures("without_mitogen")
 
 
 @pytest.fixture(autouse=True)

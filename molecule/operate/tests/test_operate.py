@@ -242,6 +242,7 @@ def test_a_command_runs_once_with_the_releases_config_as_the_apps_user(play, sta
     play("run", "-vvv", plain=False, **wanted)
 
 
+@pytest.mark.usefixtures("without_mitogen")  # about which Ansible warns
 def test_output_and_exit_code_of_every_host(play):
     command = "hostname; echo oops >&2; test $(hostname) != operate-d13"
     done = play("run", code=2, app="greeter", command=command, on="all")
@@ -285,9 +286,8 @@ def test_running_refuses(play, arguments, extra, says):
     assert done.stdout == ""
 
 
-def test_sudo_with_a_password(play, hosts, tmp_path, monkeypatch):
-    # Mitogen has a sudo of its own
-    monkeypatch.setenv("ANSIBLE_STRATEGY", "linear")
+@pytest.mark.usefixtures("without_mitogen")  # which has a sudo of its own
+def test_sudo_with_a_password(play, hosts, tmp_path):
     for host in hosts.values():
         host.check_output(
             "set -e; id deployer || useradd --create-home --shell /bin/sh --groups sudo deployer;"
