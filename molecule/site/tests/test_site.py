@@ -167,13 +167,14 @@ def test_an_unknown_name_is_turned_away(proxy):
 
 
 INDEX_PAGE = """
-import base64, netrc, sys, urllib.request as r
+import base64, netrc, ssl, sys, urllib.request as r
 asked = r.Request("https://index1/company/prod/+simple/guestbook/")
 if "login" in sys.argv:
     user, _account, password = netrc.netrc("/etc/twelvefactor/netrc").hosts["index1"]
     login = base64.b64encode(f"{user}:{password}".encode()).decode()
     asked.add_header("Authorization", f"Basic {login}")
-print(r.urlopen(asked).read().decode())
+trusted = ssl.create_default_context(cafile="/etc/twelvefactor/ca/index1.pem")
+print(r.urlopen(asked, context=trusted).read().decode())
 """
 
 
