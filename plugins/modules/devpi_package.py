@@ -148,33 +148,19 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client import (
     CONNECTION,
     Client,
-    Upload,
     server_from,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.indexes import (
     check_index_name,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
-    NOTHING,
     Change,
-    Config,
-    DevpiError,
     diff,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.packages import (
-    canonical_name,
-    check_project_name,
-    check_uploadable,
-    decide_package_removal,
-    decide_reservation,
-    find_stored,
-    stored_files,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.projects import (
+    Projects,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.distribution import (
-    Distribution,
-    DistributionError,
-    read_distribution,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
 
 ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
     "index": {"type": "str", "required": True},
@@ -183,99 +169,19 @@ ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
     "version": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent", "reserved"], "default": "present"},
 }
-# Less than every version that a file may ever have. devpi registers a name with a version only.
-NO_VERSION = "0.dev0"
-
-
-def project_of(client: Client, index: str, name: str) -> Config | None:
-    """What the index itself has of a project, without its bases: versions and their files."""
-    path = f"/{index}/{canonical_name(name)}?ignore_bases="
-    project: Config | None = client.get(f"look for {name} on {index}", path)
-    return project
-
-
-def publish(module: AnsibleModule, client: Client, index: str) -> tuple[Change, dict[str, Any]]:
-    package = read_distribution(pathlib.Path(module.params["path"]))
-    facts = {
-        "name": package.name,
-        "version": package.version,
-        "filename": package.filename,
-        "sha256": package.sha256,
-    }
-    config = client.get(f"look at the index {index}", f"/{index}?no_projects=")
-    if config is None and module.check_mode:
-        module.warn(f"The index {index} does not exist yet.")
-        return Change("create", after=facts), facts
-    check_uploadable(index, config)
-    stored = on_index(client, index, package)
-    if stored is not None:
-        return NOTHING, {**facts, "url": stored}
-    if not module.check_mode:
-        upload(client, index, package)
-        stored = on_index(client, index, package)
-        if stored is None:
-            raise DevpiError(
-                f"{client.server.url} took {package.filename}, but {index} does not have it."
-            )
-    return Change("create", after=facts), facts | ({"url": stored} if stored else {})
-
-
-def on_index(client: Client, index: str, package: Distribution) -> str | None:
-    """Address of the package on the index, None where it has no such file."""
-    files = stored_files(project_of(client, index, package.name))
-    stored = find_stored(files, package.filename, package.sha256, index)
-    return None if stored is None else stored.url
-
-
-def upload(client: Client, index: str, package: Distribution) -> None:
-    with package.path.open("rb") as content:
-        client.upload(
-            f"upload {package.filename} to {index}",
-            f"/{index}/",
-            Upload(package.filename, package.size, content, package.fields),
-        )
-
-
-def withdraw(module: AnsibleModule, client: Client, index: str) -> tuple[Change, dict[str, Any]]:
-    name, version = module.params["name"], module.params["version"]
-    facts = {"name": name, "version": version}
-    config = client.get(f"look at the index {index}", f"/{index}?no_projects=")
-    if config is None:
-        return NOTHING, facts
-    project = project_of(client, index, name)
-    change = decide_package_removal(config, project, index, name, version)
-    if change.action == "remove" and not module.check_mode:
-        path = f"/{index}/{canonical_name(name)}/{version}"
-        client.send(f"remove {name} {version} from {index}", "DELETE", path)
-    return change, facts
-
-
-def reserve(module: AnsibleModule, client: Client, index: str) -> tuple[Change, dict[str, Any]]:
-    name = check_project_name(module.params["name"])
-    facts = {"name": name}
-    config = client.get(f"look at the index {index}", f"/{index}?no_projects=")
-    if config is None and module.check_mode:
-        module.warn(f"The index {index} does not exist yet.")
-        return decide_reservation(None, name), facts
-    check_uploadable(index, config)
-    change = decide_reservation(project_of(client, index, name), name)
-    if change.action == "create" and not module.check_mode:
-        client.register(
-            f"reserve {name} on {index}",
-            f"/{index}/",
-            {"name": name, "version": NO_VERSION, "summary": "reserved"},
-        )
-        if project_of(client, index, name) is None:
-            raise DevpiError(f"{client.server.url} took {name}, but {index} does not have it.")
-    return change, facts
 
 
 def ensure(module: AnsibleModule) -> tuple[Change, dict[str, Any]]:
-    index = check_index_name(module.params["index"])
-    client = Client(server_from(module.params, module.warn))
+    params = module.params
+    index = check_index_name(params["index"])
+    client = Client(server_from(params, module.warn))
     client.login()
-    act = {"present": publish, "absent": withdraw, "reserved": reserve}[module.params["state"]]
-    return act(module, client, index)
+    projects = Projects(client, index, check=module.check_mode, warn=module.warn)
+    if params["state"] == "absent":
+        return projects.withdraw(params["name"], params["version"])
+    if params["state"] == "reserved":
+        return projects.reserve(params["name"])
+    return projects.upload(pathlib.Path(params["path"]))
 
 
 def main() -> None:
@@ -290,7 +196,7 @@ def main() -> None:
     )
     try:
         change, facts = ensure(module)
-    except (DevpiError, DistributionError) as error:
+    except ReadableError as error:
         module.fail_json(msg=str(error))
     result: dict[str, Any] = {
         "changed": change.action != "none",

@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "_nginx": {"_errors", "_host"},
     "_daemon": {"_errors", "_host"},
     "_deploy_lock": {"_errors", "_host"},
-    "_devpi": {"_errors", "_http"},
+    "_devpi": {"_errors", "_http", "_packaging"},
     "_sentry": {"_errors", "_http"},
     "_release": {"_errors", "_host", "_packaging", "_build"},
     "_publish": {"_errors", "_host", "_http", "_packaging", "_build"},
@@ -38,13 +38,6 @@ ROOMS: dict[str, set[str]] = {
 }
 # What every module may import beside the one room of its subject; other plugins have that room only.
 COMMON = {"_errors", "_module"}
-# Modules that hold logic which belongs in their room: what they import until it is there.
-NOT_YET: dict[str, tuple[set[str], str]] = {
-    "modules.devpi_package": (
-        {"_devpi", "_packaging"},
-        "reads the distribution that it uploads, and devpi's room knows none",
-    ),
-}
 
 
 def name_of(path: pathlib.Path) -> str:
@@ -87,8 +80,6 @@ def refused(name: str, source: str) -> list[str]:
             for file in files
             if not any(file == may or file.startswith(f"{may}.") for may in allowed)
         }
-    elif name in NOT_YET:
-        wrong |= rooms - NOT_YET[name][0] - COMMON
     else:
         common = COMMON if name.startswith("modules.") else set()
         subjects = sorted(rooms - common)
@@ -124,12 +115,6 @@ def test_only_modules_need_ansible() -> None:
             assert "import ansible." not in source, name
             assert "from ansible." not in source, name
     assert not any("_module" in allowed for allowed in ROOMS.values())
-
-
-@pytest.mark.parametrize("name", NOT_YET)
-def test_no_module_is_allowed_more_than_it_needs(name: str) -> None:
-    imported = imports(name, FILES[name].read_text("utf-8"))
-    assert {room_of(each) for each in imported if room_of(each)} - COMMON == NOT_YET[name][0]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +167,6 @@ def test_no_module_is_allowed_more_than_it_needs(name: str) -> None:
             f"from {COLLECTION}.module_utils import _host, _release",
             ["_host", "_release"],
         ),
-        ("modules.devpi_package", f"from {COLLECTION}.module_utils import _devpi, _packaging", []),
-        ("modules.devpi_package", f"from {COLLECTION}.module_utils import _logs", ["_logs"]),
         ("filter.fleet", f"from {COLLECTION}.module_utils._fleet.status import table", []),
         (
             "filter.fleet",

@@ -15,7 +15,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     Config,
     DevpiError,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.packages import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     canonical_name,
 )
 

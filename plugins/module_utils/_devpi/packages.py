@@ -19,11 +19,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
 )
 
 
-def canonical_name(project: str) -> str:
-    """The one spelling of a project's name (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", project).lower()
-
-
 @dataclass(frozen=True)
 class Stored:
     """One file as it lies on an index."""
