@@ -11,8 +11,8 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import read_time
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 
 # Steps of a move, as the pivot calls them (tests/unit/test_contracts.py).
@@ -69,8 +69,8 @@ def clock(line: str) -> float | None:
     """The time of a line, without looking at the rest of it."""
     match = TIMESTAMP.match(line)
     try:
-        return datetime.fromisoformat(match[1]).timestamp() if match else None
-    except (ValueError, OverflowError):
+        return read_time(match[1]) if match else None
+    except ValueError:
         return None
 
 
@@ -78,7 +78,7 @@ def parse_request(line: str) -> Request | None:
     """One line of the format ``json`` of the role nginx; None for anything else."""
     try:
         told = json.loads(line)
-        at = datetime.fromisoformat(told["@timestamp"]).timestamp()
+        at = read_time(told["@timestamp"])
         milliseconds = round(int(told["event.duration"]) / 1e6)
         return Request(
             at=at,
@@ -179,7 +179,7 @@ def stretch(record: Record) -> Stretch | None:
     if record.before == record.release and record.outcome != "pending":
         return None
     try:
-        began = datetime.fromisoformat(record.at).timestamp()
+        began = read_time(record.at)
     except ValueError:
         return None
     steps = record.durations

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import (
@@ -18,7 +18,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally im
     add_counts,
     fold,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range, iso
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import (
+    Range,
+    iso,
+    read_time,
+)
 
 ERROR, WARNING, LOWER = "error", "warning", ""
 WORDS = {
@@ -105,10 +109,8 @@ def clock(text: str) -> float | None:
     year, month, day, time, fraction, zone = match.groups()
     fraction = f".{fraction.ljust(6, '0')}" if fraction else ""
     try:
-        return datetime.fromisoformat(
-            f"{year}-{month}-{day}T{time}{fraction}{zone or ''}"
-        ).timestamp()
-    except (ValueError, OverflowError):
+        return read_time(f"{year}-{month}-{day}T{time}{fraction}{zone or ''}")
+    except ValueError:
         return None
 
 
@@ -153,9 +155,9 @@ def read_object(fields: Mapping[str, Any]) -> Line:
     if not trace and isinstance(name, str):
         trace = f"{name}: {explained}"
     try:
-        at = datetime.fromisoformat(first_text(fields, ("@timestamp", "timestamp", "time")))
-        when: float | None = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+        told = first_text(fields, ("@timestamp", "timestamp", "time"))
+        when: float | None = read_time(told, UTC)
+    except ValueError:
         when = clock(message)
     release = pick(fields, "service.version")
     return Line(

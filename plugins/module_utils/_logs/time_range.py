@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
 
+# What iso() can write, as seconds since the epoch. At the ends of the calendar a zone leads out of it.
+FIRST = datetime.min.replace(tzinfo=UTC).timestamp()
+LAST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
 AGO = re.compile(r"([0-9]{1,9})([smhdw])")
 FORMS = "write 90m (s, m, h, d or w ago), 2026-01-02, 2026-01-02T03:04:05Z (UTC where no zone is given), or now"
@@ -34,6 +38,21 @@ class Range:
         return {"since": iso(self.since), "until": iso(self.until)}
 
 
+def read_time(text: str, zone: tzinfo | None = None) -> float:
+    """Seconds since the epoch of a time in ISO 8601; one without a zone is in ``zone``, None: the host's.
+
+    Raises ValueError for what is no time that iso() can write.
+    """
+    at = datetime.fromisoformat(text)
+    try:
+        seconds = (at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    if not FIRST <= seconds <= LAST:
+        raise ValueError(f"{text} is out of the calendar")
+    return seconds
+
+
 def iso(at: float) -> str:
     """``2026-01-02T03:04:05Z``, with milliseconds where there are any."""
     whole = round(at, 3)
@@ -51,11 +70,8 @@ def moment(name: str, text: str, now: float) -> float:
         return max(0.0, now - int(match[1]) * UNITS[match[2]])
     # not "20260102": a bare number is more likely a mistake than a date
     if re.match(r"[0-9]{4}-", text):
-        try:
-            at = datetime.fromisoformat(text)
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            pass
+        with contextlib.suppress(ValueError):
+            return read_time(text, UTC)
     raise RangeError(f"Invalid time {name}={text!r}: {FORMS}.")
 
 

@@ -104,6 +104,12 @@ def test_level(text: str, expected: str | None) -> None:
         ("2026/01/02 04:00:00 [error] 12#12: x", 1767322800.0),
         ('{"@timestamp": "2026-01-02T03:00:00.123Z", "message": "x"}', 1767322800.123),
         ("2026-13-02 03:00:00 x", None),
+        # in UTC before the first year and after the last
+        ("0001-01-01T00:00:00+23:59 x", None),
+        ("9999-12-31T23:59:59-23:59 x", None),
+        ('{"@timestamp": "0001-01-01T00:00:00+23:59", "message": "x"}', None),
+        ("0001-01-01T00:00:00Z x", -62135596800.0),
+        ("9999-12-31T23:59:59Z x", 253402300799.0),
         ("report for the day of 2026-01-02 03:00:00 done", None),
         ("2026-01-02 x", None),
         ("", None),

@@ -48,6 +48,8 @@ def test_range(since: str, until: str, expected: tuple[float, float]) -> None:
         ("20260102", "now", "Invalid time since='20260102'"),
         ("2026-02-30", "now", "Invalid time since='2026-02-30'"),
         ("2026-01-02T25:00", "now", "Invalid time since='2026-01-02T25:00'"),
+        ("9999-12-31T23:59:59-23:59", "now", "Invalid time since='9999-12-31T23:59:59-23:59'"),
+        ("0001-01-01T00:00+23:59", "now", "Invalid time since='0001-01-01T00:00+23:59'"),
         (
             "1h",
             "2h",
