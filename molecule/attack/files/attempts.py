@@ -340,6 +340,26 @@ def command_the_host() -> None:
             raise Succeeded(" ".join(words))
 
 
+@attempt
+def reach_what_all_units_share() -> None:
+    """Slow down or forge what root does: the bus, systemd's own sockets, the journals and commands of others."""
+    for name in (
+        *("dbus/system_bus_socket", "systemd/private", "systemd/notify"),
+        *("systemd/userdb/io.systemd.DynamicUser", "systemd/journal.honest/socket"),
+        *("systemd/journal.honest/dev-log", "systemd/journal.honest/stdout"),
+    ):
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(socket.AF_UNIX, kind) as client:
+                refused(name, client.connect, f"/run/{name}", by=(*INVISIBLE, errno.EPROTOTYPE))
+    for name in ("transient", "units", "sessions"):
+        with contextlib.suppress(FileNotFoundError):
+            if found := os.listdir(f"/run/systemd/{name}"):
+                raise Succeeded(f"sees {found[0]} in {name}")
+    # and its own journal is there
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.connect("/run/systemd/journal/socket")
+
+
 # --- privileges
 
 
