@@ -184,7 +184,7 @@ options:
         default: 3
       listens:
         description:
-          - Where processes of the units must listen, as V(tcp:8126), V(tcp:127.0.0.1:8126),
+          - Where processes of any of the units must listen, as V(tcp:8126), V(tcp:127.0.0.1:8126),
             V(udp:[::1]:8125) or V(unix:/run/shop.sock). What another process has does not count.
         type: list
         elements: str
@@ -192,10 +192,16 @@ options:
       command:
         description:
           - Command that must end with 0, a program and its arguments. It runs as root, and is tried
-            until O(timeout).
+            until O(proof.timeout).
         type: list
         elements: str
         default: []
+      timeout:
+        description:
+          - Seconds that the proof may take. Without it, O(timeout).
+          - It is for a daemon whose start may take long, for example because it changes a database
+            first, so that one that does not work is nevertheless put back soon.
+        type: int
   timeout:
     description:
       - Seconds that each action of systemd, and then the proof, may take.
@@ -397,6 +403,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
             "active_seconds": {"type": "int", "default": 3},
             "listens": {"type": "list", "elements": "str", "default": []},
             "command": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "int"},
         },
     },
     "timeout": {"type": "int", "default": 120},
@@ -425,7 +432,7 @@ def main() -> None:
         proof = make_proof(params["proof"], params["timeout"])
         systemd = Systemd(params["timeout"])
         prover = Prover(systemd, proof, quiet=request.has_secrets)
-        transaction = Transaction(Store(STATE, request.name), systemd, prover, proof.timeout)
+        transaction = Transaction(Store(STATE, request.name), systemd, prover, params["timeout"])
         outcome = transaction.apply(request, check=module.check_mode)
     except DeployError as error:
         module.fail_json(msg=str(error))

@@ -193,23 +193,27 @@ class Prover:
         self._proof = proof
         self._quiet = quiet  # nothing that a program wrote may be shown: it knows a secret
 
-    def prove(self, units: Iterable[str], restarts: Mapping[str, int]) -> None:
+    def prove(
+        self, units: Iterable[str], restarts: Mapping[str, int], beside: Iterable[str] = ()
+    ) -> None:
         """Return when the daemon works. `restarts`: how many each unit may have had.
+
+        `beside`: units of the daemon to which nothing was done. What they listen on counts, too.
 
         Raises DeployError with the reason when a unit failed, or was restarted by systemd, or when
         the timeout is over.
         """
-        names = list(units)
+        names, beside = list(units), list(beside)
         deadline = time.monotonic() + self._proof.timeout
         first = self.wait_active(names, restarts, deadline)
         stable_at = time.monotonic() + self._proof.seconds
         next_command, complaint = 0.0, ""
         while True:
-            seen = self._systemd.status(names)
+            seen = self._systemd.status([*names, *beside])
             for name in names:
                 self._require_same(name, first[name], seen[name], restarts.get(name, 0))
             now = time.monotonic()
-            problem = self._not_listening(names, seen)
+            problem = self._not_listening(seen)
             if not problem and self._proof.command and now >= next_command:
                 complaint = self._command_problem(max(1.0, deadline - now))
                 next_command = time.monotonic() + COMMAND_PAUSE
@@ -260,11 +264,11 @@ class Prover:
         said = " | ".join(filter(None, map(self._systemd.journal, names)))
         return f" (its last messages: {said[-600:]})" if said else ""
 
-    def _not_listening(self, names: Iterable[str], seen: Mapping[str, Status]) -> str:
+    def _not_listening(self, seen: Mapping[str, Status]) -> str:
         if not self._proof.listens:
             return ""
-        pids = processes(seen[name].cgroup for name in names)
-        if any(name.endswith(".socket") for name in names):
+        pids = processes(status.cgroup for status in seen.values())
+        if any(name.endswith(".socket") for name in seen):
             pids.add("1")
         mine = holder_of(pids)
         for endpoint in self._proof.listens:

@@ -92,7 +92,9 @@ def make_request(params: Mapping[str, Any], unit_directory: str, *, check: bool)
 
 
 def make_proof(given: Mapping[str, Any] | None, timeout: int) -> Proof:
-    given = given or {"active_seconds": 3, "listens": [], "command": []}
+    given = given or {"active_seconds": 3, "listens": [], "command": [], "timeout": None}
+    if given["timeout"] is not None:
+        timeout = given["timeout"]
     if given["active_seconds"] < 0 or timeout < 1:
         raise DeployError("'active_seconds' must be at least 0, and 'timeout' at least 1.")
     return Proof(

@@ -190,7 +190,8 @@ class Transaction:
                 allowed = {
                     s.unit: status[s.unit].restarts for s in plan.steps if s.action == RELOAD
                 }
-                self._prover.prove(proven, allowed)
+                beside = {s.unit for s in plan.steps if not s.dropped} - set(proven)
+                self._prover.prove(proven, allowed, beside)
             return bool(proven)
         except BaseException as error:
             trouble = self._put_back(plan, touched)
@@ -245,6 +246,7 @@ class Transaction:
                     # one that did not stay up before: systemd goes on trying
                     with contextlib.suppress(DeployError):
                         self._run_again(step)
+            restarted += self._start_stopped(before)
             if restarted:
                 seen = self._systemd.status(restarted)
                 allowed = {name: unit.restarts for name, unit in seen.items()}
@@ -254,6 +256,14 @@ class Transaction:
             return f"Going back failed, too: {_reason(error)} The next run tries it again."
         self._store.forget_undo()
         return ""
+
+    def _start_stopped(self, before: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Start what systemd has stopped along with another unit, which it requires."""
+        seen = self._systemd.status(before)
+        stopped = [name for name, was in before.items() if was["steady"] and not seen[name].active]
+        for name in stopped:
+            self._run_again(Step(name, RESTART))
+        return stopped
 
     def _run_again(self, step: Step) -> None:
         if step.action == RELOAD and self._systemd.status([step.unit])[step.unit].active:

@@ -60,7 +60,12 @@ stop) echo inactive > "$1.state" ;;
 reload) say "$1" > "$1.used"; grep -q UNLOADABLE ../config && exit 1 ;;
 start|restart)
   rm -f "$1.seen"; say "$1" > "$1.used"; date +%s%N > "$1.invocation"
-  if grep -q REFUSES "$1.used"; then echo failed > "$1.state"; echo "Job for $1 failed."; exit 1; fi
+  if grep -q REFUSES "$1.used"; then
+    echo failed > "$1.state"
+    for path in $(grep -l "Requires=$1" ../units/*); do echo inactive > "${path##*/}.state"; done
+    echo "Job for $1 failed."
+    exit 1
+  fi
   echo active > "$1.state" ;;
 esac
 exit 0
@@ -277,6 +282,26 @@ def test_what_does_not_work_is_put_back(host: Host, given: dict[str, str], words
     assert host.snapshot() == before
     assert host.runs_with() == "one\n[Install]\n"
     assert not host.keep(mode="0640")["changed"]
+
+
+def test_what_systemd_stopped_along_with_it_runs_again(host: Host) -> None:
+    units = [
+        {"name": "d.service", "content": "[Install]\n"},
+        {"name": "e.service", "content": "[Unit]\nRequires=d.service\n[Install]\n"},
+    ]
+    file = host.params()["files"][0] | {"affects": ["d.service"]}
+    host.keep(units=units, files=[file])
+    before = host.snapshot()
+    assert host.log
+    message = host.refusal(units=units, files=[file | {"content": "REFUSES\n"}])
+    assert message.endswith("Everything is as it was before.")
+    assert host.snapshot() == before
+    assert host.log == [
+        "restart d.service",
+        "daemon-reload",
+        "restart d.service",
+        "restart e.service",
+    ]
 
 
 def test_a_reload_that_fails_is_put_back_by_another(host: Host) -> None:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 import pathlib
 import socket
+from collections.abc import Iterable
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon import proof
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan import Status
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.proof import (
     Endpoint,
+    Proof,
+    Prover,
     Socket,
     holder_of,
     listeners,
@@ -129,3 +133,25 @@ def test_processes_of_units(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPa
     assert proof.processes(["/s/a.service"]) == {"2", "3"}
     # that of a unit which has no process
     assert proof.processes([""]) == set()
+
+
+def test_what_a_unit_listens_on_that_was_left_alone_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Systemd:
+        def status(self, names: Iterable[str]) -> dict[str, Status]:
+            return {name: Status(name, state="active", cgroup=f"/s/{name}") for name in names}
+
+        def journal(self, _name: str) -> str:
+            return ""
+
+    def processes(groups: Iterable[str]) -> set[str]:
+        return {str(os.getpid())} if "/s/b.service" in set(groups) else set()
+
+    monkeypatch.setattr(proof, "processes", processes)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        endpoint = Endpoint("tcp", "127.0.0.1", server.getsockname()[1])
+        prover = Prover(Systemd(), Proof(0, (endpoint,), (), timeout=0), quiet=False)
+        prover.prove(["a.service"], {}, beside=["b.service"])
+        with pytest.raises(DeployError, match="It does not listen on tcp:"):
+            prover.prove(["a.service"], {})

@@ -115,7 +115,14 @@ def test_without_a_proof_units_stay_up_for_three_seconds() -> None:
     assert (proof.seconds, proof.listens, proof.command, proof.timeout) == (3, (), (), 60)
 
 
-@pytest.mark.parametrize(("seconds", "timeout"), [(-1, 60), (3, 0)])
-def test_times_that_cannot_be(seconds: int, timeout: int) -> None:
+def test_a_proof_has_a_limit_of_its_own() -> None:
+    given = {"active_seconds": 3, "listens": [], "command": [], "timeout": 20}
+    assert make_proof(given, 3600).timeout == 20
+    assert make_proof(given | {"timeout": None}, 3600).timeout == 3600
+
+
+@pytest.mark.parametrize(("seconds", "timeout", "own"), [(-1, 60, None), (3, 0, None), (3, 60, 0)])
+def test_times_that_cannot_be(seconds: int, timeout: int, own: int | None) -> None:
+    given = {"active_seconds": seconds, "listens": [], "command": [], "timeout": own}
     with pytest.raises(DeployError, match="must be at least"):
-        make_proof({"active_seconds": seconds, "listens": [], "command": []}, timeout)
+        make_proof(given, timeout)
