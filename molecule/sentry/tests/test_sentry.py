@@ -28,6 +28,7 @@ SECRETS = [
 CA = VARS["host_ca"]
 CURL = f"curl --silent --max-time 120 --cacert {CA}"
 SERVICES = ["bugsink.service", "bugsink-snappea.service"]
+MIGRATION = "bugsink-migrate.service"
 
 
 def name_of(host: Host) -> str:
@@ -48,8 +49,12 @@ def wait_for(what: Callable[[], Any], seconds: float = 300) -> Any:
     return found
 
 
+def property_of(host: Host, unit: str, name: str) -> str:
+    return str(host.check_output(f"systemctl show --property {name} --value {unit}"))
+
+
 def main_pid(host: Host, unit: str) -> str:
-    return str(host.check_output(f"systemctl show --property MainPID --value {unit}"))
+    return property_of(host, unit, "MainPID")
 
 
 def fail_in_app(host: Host, project: dict[str, Any], requests: int, text: str) -> None:
@@ -167,12 +172,12 @@ def test_plain_http_is_redirected(host: Host) -> None:
 
 
 def test_it_runs_and_does_at_boot(host: Host) -> None:
-    units = " ".join(["bugsink.socket", *SERVICES, "bugsink-vacuum.timer"])
-    assert host.check_output(f"systemctl is-active {units}").split() == ["active"] * 4
-    assert host.check_output(f"systemctl is-enabled {units}").split() == ["enabled"] * 4
+    units = " ".join(["bugsink.socket", MIGRATION, *SERVICES, "bugsink-vacuum.timer"])
+    assert host.check_output(f"systemctl is-active {units}").split() == ["active"] * 5
+    assert host.check_output(f"systemctl is-enabled {units}").split() == ["enabled"] * 5
 
 
-@pytest.mark.parametrize("unit", [*SERVICES, "bugsink-vacuum.service"])
+@pytest.mark.parametrize("unit", [*SERVICES, MIGRATION, "bugsink-vacuum.service"])
 def test_the_sandbox_is_tight(
     host: Host, exposure: Callable[[Host, str], float], unit: str
 ) -> None:
@@ -236,6 +241,19 @@ def test_old_events_are_removed_every_night(host: Host) -> None:
 
 def test_the_databases_are_migrated_at_the_first_run_only(host: Host) -> None:
     assert len(host.check_output("ls /var/lib/bugsink/migrated-*").splitlines()) == 1
+
+
+def test_nothing_works_with_the_databases_while_they_are_migrated(host: Host) -> None:
+    """systemd sees to that, whoever starts the migration."""
+    before = [main_pid(host, unit) for unit in SERVICES]
+    host.check_output(f"rm /var/lib/bugsink/migrated-* && systemctl restart {MIGRATION}")
+    host.check_output(f"systemctl start {' '.join(SERVICES)}")
+    journal = f"journalctl --unit {MIGRATION} --no-pager --output cat --lines 20"
+    assert "Running migrations" in host.check_output(journal)
+    ended = int(property_of(host, MIGRATION, "ExecMainExitTimestampMonotonic"))
+    for unit, pid in zip(SERVICES, before, strict=True):
+        assert main_pid(host, unit) != pid
+        assert int(property_of(host, unit, "ExecMainStartTimestampMonotonic")) > ended
 
 
 def test_the_log_holds_no_secret(host: Host) -> None:
