@@ -26,7 +26,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client i
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 LOCK = REPOSITORY / "roles" / "devpi" / "files" / "requirements.txt"
-PLUGINS = REPOSITORY / "roles" / "devpi" / "files" / "opt" / "devpi" / "plugins"
+PLUGINS = REPOSITORY / "roles" / "devpi" / "files" / "plugin"
 PASSWORD = "root's own\\pass word"  # nothing that a shell would leave alone
 START_TIMEOUT = 300  # seconds
 

@@ -106,7 +106,7 @@ def check(server: pathlib.Path) -> None:
     command = [str(fsck), "--configfile", "/etc/devpi/devpi-server.yml", "--serverdir", str(server)]
     result = subprocess.run(
         ["runuser", "--user", "devpi", "--", *command],
-        env={**os.environ, "PYTHONPATH": "/opt/devpi/plugins", "LC_ALL": "C.UTF-8"},
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
