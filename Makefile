@@ -17,9 +17,9 @@ VERSION ?=
 # Debian optimises its Pythons by profiles; those that pyenv builds need about twice the CPU time. So Debian's newest
 # comes first and, where that is too old for the newest ansible-core, the one of Debian 13, unpacked here.
 UNPACKED := $(CURDIR)/build/python/usr/bin/python3.13
-DEBIANS := $(or $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12),$(if $(wildcard /usr/share/keyrings/debian-archive-keyring.gpg),$(UNPACKED)))
+DEBIAN_PYTHON := $(or $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12),$(if $(wildcard /usr/share/keyrings/debian-archive-keyring.gpg),$(UNPACKED)))
 ifeq ($(CORE),)
-PYTHON ?= $(DEBIANS) python3.14 python3.13 python3.12 python3.11 python3
+PYTHON ?= $(DEBIAN_PYTHON) python3.14 python3.13 python3.12 python3.11 python3
 else ifeq ($(CORE),2.19)
 PYTHON ?= /usr/bin/python3.11 python3.11
 else
