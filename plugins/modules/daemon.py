@@ -163,7 +163,8 @@ options:
             file of such a unit changes, it is restarted, so that a new schedule counts.
           - V(stopped) keeps it from running.
           - V(unmanaged) is for what a timer, a socket or somebody else starts, and for templates. When
-            the file of such a unit changes, the timer or the socket of the same name is restarted.
+            the file of such a unit changes, the timer or the socket of the same name is restarted, of a
+            template those of its instances.
         type: str
         choices: [started, stopped, unmanaged]
         default: started

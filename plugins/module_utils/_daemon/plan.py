@@ -260,7 +260,7 @@ def effects_of(request: Request, changes: Iterable[Change]) -> dict[str, frozens
         affected = [name for name in started if is_defined_by(name, change.path)]
         if file.unit in unmanaged:
             # its timer or its socket, so that the changed unit counts from now on
-            affected += [name for name in started if stem(name) == stem(file.unit)]
+            affected += [name for name in started if is_paired(name, file.unit)]
         if not (affected or file.unit):
             affected = list(file.affects) or services
         for name in affected if file.on_change != NOTHING else ():
@@ -289,7 +289,8 @@ def _enablement(unit: Unit, seen: Status, request: Request, changes: Iterable[Ch
         return "disable" if seen.file_state in ("enabled", "enabled-runtime") else ""
     if seen.file_state in NOT_ENABLED:
         return "enable"
-    own = {file.path for file in request.files if file.unit == unit.name}
+    names = (unit.name, template_of(unit.name))
+    own = {file.path for file in request.files if file.unit and file.unit in names}
     for change in changes:
         if (
             change.path in own
@@ -326,6 +327,11 @@ def template_of(name: str) -> str:
 
 def stem(name: str) -> str:
     return name.rpartition(".")[0]
+
+
+def is_paired(name: str, other: str) -> bool:
+    """Whether two units have the same name but for their kind; an instance goes with a template, too."""
+    return stem(other) in (stem(name), stem(template_of(name)))
 
 
 def is_template(name: str) -> bool:

@@ -148,6 +148,16 @@ def test_another_install_section_is_enabled_again() -> None:
     assert step == Step("d.service", "restart", "reenable")
 
 
+def test_another_install_section_of_a_template_enables_its_instances_again() -> None:
+    before, after = "[Install]\nWantedBy=a.target\n", "[Install]\nWantedBy=b.target\n"
+    template = WantedFile(f"{UNITS}/d@.timer", file(after), unit="d@.timer")
+    units = (Unit("d@.timer", "unmanaged", None), Unit("d@a.timer"))
+    status = {"d@a.timer": Status("d@a.timer", active=True, file_state="enabled")}
+    request = Request("d", {}, (template,), units)
+    (step,) = decide(request, {template.path: file(before)}, {}, status).steps
+    assert step == Step("d@a.timer", "restart", "reenable")
+
+
 def test_install_section_knows_no_comments_and_no_other_section() -> None:
     text = b"[Service]\nUser=a\n[Install]\n# no\n WantedBy=b \n\n[X]\nA=b\n"
     assert install_section(text) == (b"WantedBy=b",)
@@ -182,6 +192,20 @@ def test_a_changed_job_restarts_its_timer() -> None:
     units = (Unit("d.service", "unmanaged", None), Unit("d.timer"))
     request = Request("d", {}, WANTED, units)
     assert effects_of(request, [Change(SERVICE, file("old"), file())]) == {"d.timer": {"restart"}}
+
+
+@pytest.mark.parametrize("job", ["d@.service", "d@a.service"])
+def test_a_changed_job_of_instances_restarts_their_timers(job: str) -> None:
+    wanted = WantedFile(f"{UNITS}/{job}", file(), unit=job)
+    units = (
+        Unit(job, "unmanaged", None),
+        Unit("d@.timer", "unmanaged", None),
+        Unit("d@a.timer"),
+        Unit("e.timer"),
+    )
+    request = Request("d", {}, (wanted,), units)
+    changes = [Change(wanted.path, file("old"), file())]
+    assert effects_of(request, changes) == {"d@a.timer": {"restart"}}
 
 
 def test_a_file_affects_the_units_that_it_names() -> None:
