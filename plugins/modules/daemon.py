@@ -14,7 +14,7 @@ version_added: "0.1.0"
 author:
   - twelvefactor.deploy contributors (@twelvefactor)
 description:
-  - Puts the directories, files and systemd units of one daemon into place and makes the daemon use
+  - Puts the directories, files, links and systemd units of one daemon into place and makes the daemon use
     them, or leaves everything as it was.
   - Each changed file is first judged by its program's own checker, in a copy of all files of the
     daemon, and the units by C(systemd-analyze verify). What they refuse changes nothing on the host.
@@ -24,7 +24,7 @@ description:
   - The call returns when the daemon is proven to work, as O(proof) says. If it does not, the files,
     their owners and modes, the enablement of the units and what ran before are put back, and the
     module fails with the reason.
-  - A daemon owns what it was made of. A file, a directory or a unit that is no longer listed is
+  - A daemon owns what it was made of. A file, a link, a directory or a unit that is no longer listed is
     removed, and none can belong to two daemons. What an older version of a role or a person has made
     at a path that is listed is taken over.
   - A run that is interrupted is undone by the next one, which then does its own work.
@@ -131,6 +131,33 @@ options:
           - Units that O(files[].on_change) is meant for. Only of those, one that is V(unmanaged) and
             runs is restarted or reloaded, too.
           - Without it, all services that are to be V(started).
+        type: list
+        elements: str
+        default: []
+  links:
+    description:
+      - Symbolic links that the daemon reads, such as those by which a program enables its plugins.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - Absolute path of the link. The directory above it has to exist or to be in O(directories).
+          - A file or a directory at this path is not replaced.
+        type: str
+        required: true
+      target:
+        description: What the link leads to. It need not exist.
+        type: str
+        required: true
+      on_change:
+        description: As O(files[].on_change).
+        type: str
+        choices: [restart, reload, nothing]
+        default: restart
+      affects:
+        description: As O(files[].affects).
         type: list
         elements: str
         default: []
@@ -253,6 +280,15 @@ EXAMPLES = r"""
       - name: shipper.service
         content: "{{ lookup('ansible.builtin.template', 'shipper.service.j2') }}"
 
+- name: Enable a plugin by its link
+  twelvefactor.deploy.daemon:
+    name: munin-node
+    links:
+      - path: /etc/munin/plugins/cpu
+        target: /usr/share/munin/plugins/cpu
+    units:
+      - name: munin-node.service
+
 - name: Run a job by a timer
   twelvefactor.deploy.daemon:
     name: cleanup
@@ -271,7 +307,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: Files and directories that were changed, or would be in check mode.
+  description: Files, links and directories that were changed, or would be in check mode.
   returned: success
   type: list
   elements: dict
@@ -354,6 +390,14 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
 }
+EFFECTS: dict[str, dict[str, Any]] = {
+    "on_change": {
+        "type": "str",
+        "choices": ["restart", "reload", "nothing"],
+        "default": "restart",
+    },
+    "affects": {"type": "list", "elements": "str", "default": []},
+}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "directories": {
@@ -374,12 +418,17 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
             "content": {"type": "str", "default": ""},
             "secret": {"type": "bool", "default": False, "no_log": False},
             "check": {"type": "list", "elements": "str", "default": []},
-            "on_change": {
-                "type": "str",
-                "choices": ["restart", "reload", "nothing"],
-                "default": "restart",
-            },
-            "affects": {"type": "list", "elements": "str", "default": []},
+            **EFFECTS,
+        },
+    },
+    "links": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "str", "required": True},
+            "target": {"type": "str", "required": True},
+            **EFFECTS,
         },
     },
     "units": {

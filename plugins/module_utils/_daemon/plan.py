@@ -39,15 +39,23 @@ class Directory:
     entries: frozenset[str] = dataclasses.field(default=frozenset(), compare=False)
 
 
-Found: TypeAlias = "File | Directory | None"
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """A symbolic link, wanted or found. What it leads to need not exist."""
+
+    target: str
+
+
+Found: TypeAlias = "File | Directory | Link | None"
+KINDS = {File: "file", Directory: "directory", Link: "symbolic link"}
 
 
 @dataclasses.dataclass(frozen=True)
 class WantedFile:
-    """A file and what depends on it: its checker, and what its change does to which units."""
+    """A file or a link, and what depends on it: its checker, and what its change does to which units."""
 
     path: str
-    file: File
+    file: File | Link
     secret: bool = False
     check: tuple[str, ...] = ()
     on_change: str = RESTART
@@ -226,13 +234,14 @@ def _changes(request: Request, found: Mapping[str, Found], mine: Owned) -> tuple
     for path, after in sorted(wanted.items()):
         before = found[path]
         if before is not None and type(before) is not type(after):
-            kind = "directory" if isinstance(before, Directory) else "file"
-            raise DeployError(f"{path} is a {kind} on this host: remove it, or use another path.")
+            raise DeployError(
+                f"{path} is a {KINDS[type(before)]} on this host: remove it, or use another path."
+            )
         if before != after:
             changes.append(Change(path, before, after, path in secrets))
     gone: set[str] = set()
     for path in sorted((mine.files | files.keys()) - wanted.keys()):
-        if isinstance(found[path], File):
+        if isinstance(found[path], (File, Link)):
             gone.add(path)
             changes.append(Change(path, found[path], None, path in secrets))
     # the innermost first, so that those around them become empty
@@ -350,6 +359,8 @@ def _text(change: Change, side: Found) -> str:
         return ""
     if isinstance(side, Directory):
         return f"directory {_attributes(side)}\n"
+    if isinstance(side, Link):
+        return f"symbolic link to {side.target}\n"
     hidden = change.secret or any(
         isinstance(each, File) and not each.mode & 0o004 for each in (change.before, change.after)
     )
@@ -358,7 +369,9 @@ def _text(change: Change, side: Found) -> str:
     return side.content.decode("utf-8", "replace")
 
 
-def _attributes(side: File | Directory) -> str:
+def _attributes(side: File | Directory | Link) -> str:
+    if isinstance(side, Link):
+        return "symbolic link"
     owner = "new user" if side.uid is None else side.uid
     group = "new group" if side.gid is None else side.gid
     return f"mode {side.mode:04o}, owner {owner}:{group}"

@@ -19,6 +19,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan i
     UNMANAGED,
     Directory,
     File,
+    Link,
     Request,
     Unit,
     WantedFile,
@@ -81,6 +82,7 @@ def make_request(params: Mapping[str, Any], unit_directory: str, *, check: bool)
         mode, uid, gid = _attributes(given, accounts, given["path"])
         directories[_path(given["path"])] = Directory(mode, uid, gid)
     files = [_file(given, accounts) for given in params["files"]]
+    files += [_link(given) for given in params["links"]]
     for given in params["units"]:
         files.extend(_unit_files(given, unit_directory))
         if given["dropins"]:
@@ -136,6 +138,15 @@ def _file(given: Mapping[str, Any], accounts: Accounts) -> WantedFile:
         check=check,
         on_change=given["on_change"],
         affects=tuple(given["affects"]),
+    )
+
+
+def _link(given: Mapping[str, Any]) -> WantedFile:
+    path, target = _path(given["path"]), given["target"]
+    if not target or any(ord(character) < 32 for character in target):
+        raise DeployError(f"Invalid target {target!r} of the link {path}.")
+    return WantedFile(
+        path, Link(target), on_change=given["on_change"], affects=tuple(given["affects"])
     )
 
 

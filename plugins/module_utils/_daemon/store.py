@@ -19,6 +19,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan i
     Directory,
     File,
     Found,
+    Link,
     Owned,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
@@ -39,7 +40,7 @@ MANIFEST = "manifest.json"
 
 
 def find(path: str) -> Found:
-    """What is at a path. Raises DeployError for anything but a file, a directory or nothing."""
+    """What is at a path. Raises DeployError for anything but a file, a directory, a link or nothing."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -51,9 +52,12 @@ def find(path: str) -> Found:
         return Directory(mode, status.st_uid, status.st_gid, frozenset(os.listdir(path)))
     if stat.S_ISREG(status.st_mode):
         return File(Path(path).read_bytes(), mode, status.st_uid, status.st_gid)
-    if stat.S_ISLNK(status.st_mode) and os.readlink(path) == "/dev/null":
-        raise DeployError(f"{path} is masked (a link to /dev/null): unmask it first.")
-    raise DeployError(f"{path} is neither a file nor a directory: it cannot be replaced.")
+    if stat.S_ISLNK(status.st_mode):
+        target = os.readlink(path)
+        if target == "/dev/null":
+            raise DeployError(f"{path} is masked (a link to /dev/null): unmask it first.")
+        return Link(target)
+    raise DeployError(f"{path} is neither a file, a directory nor a link: it cannot be replaced.")
 
 
 class Store:
@@ -136,11 +140,10 @@ class Store:
         for change in changes:
             if isinstance(change.after, Directory):
                 _make(change.path, change.after)
-            elif isinstance(change.after, File):
-                path, file = Path(change.path), change.after
-                write_candidate(path, file.content, file.mode, *_owner(file))
+            elif change.after is not None:
+                _write_candidate(Path(change.path), change.after)
         for change in changes:
-            if isinstance(change.after, File):
+            if isinstance(change.after, (File, Link)):
                 candidate(Path(change.path)).rename(change.path)
         for change in changes:
             if change.after is None:
@@ -164,7 +167,11 @@ class Store:
             entry: dict[str, Any] = {"path": change.path, "kind": kind, "existed": False}
             if change.before is not None:
                 before = change.before
-                entry |= {"existed": True, "mode": before.mode, "owner": _owner(before)}
+                entry["existed"] = True
+                if isinstance(before, Link):
+                    entry["target"] = before.target
+                else:
+                    entry |= {"mode": before.mode, "owner": _owner(before)}
                 if isinstance(before, File):
                     entry["content"] = str(number)
                     _write_synced(unready / str(number), before.content)
@@ -198,8 +205,8 @@ class Store:
                 if before is None:
                     Path(path).unlink(missing_ok=True)
                 # What is as it was needs no space on a disk that may be full.
-                elif isinstance(before, File) and find(path) != before:
-                    write_candidate(Path(path), before.content, before.mode, *_owner(before))
+                elif find(path) != before:
+                    _write_candidate(Path(path), before)
                     candidate(Path(path)).rename(path)
         for entry in reversed(entries):
             if entry["kind"] == "directory" and not entry["existed"]:
@@ -224,9 +231,21 @@ class Store:
     def _before(self, entry: Mapping[str, Any]) -> Found:
         if not entry["existed"]:
             return None
+        if "target" in entry:
+            return Link(entry["target"])
         if entry["kind"] == "directory":
             return Directory(entry["mode"], *entry["owner"])
         return File((self._undo / entry["content"]).read_bytes(), entry["mode"], *entry["owner"])
+
+
+def _write_candidate(path: Path, wanted: File | Link) -> None:
+    """All of a file or a link beside its path."""
+    if isinstance(wanted, Link):
+        beside = candidate(path)
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(wanted.target)
+    else:
+        write_candidate(path, wanted.content, wanted.mode, *_owner(wanted))
 
 
 def _owner(side: File | Directory) -> tuple[int, int]:

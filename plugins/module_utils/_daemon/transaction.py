@@ -20,6 +20,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan i
     START,
     STOP,
     Change,
+    File,
     Owned,
     Plan,
     Request,
@@ -306,6 +307,8 @@ class Transaction:
 
 
 def _stage(staged: Path, file: WantedFile) -> None:
+    if not isinstance(file.file, File):
+        return
     path = staged / file.path.lstrip("/")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(file.file.content)

@@ -141,14 +141,19 @@ class Host:
         return (self.root / "state/d.service.used").read_text()
 
     def snapshot(self) -> dict[str, Any]:
-        """Every file with its mode, what is enabled and what runs."""
-        return {
+        """Every file with its mode, every link, what is enabled and what runs."""
+        files = {
             str(path.relative_to(self.root)): (stat.S_IMODE(path.stat().st_mode), path.read_bytes())
             for path in self.root.rglob("*")
             if path.is_file()
             and not path.name.endswith((".invocation", ".seen"))
             and path.name != "log"
         }
+        links = {str(p): p.readlink() for p in self.root.rglob("*") if p.is_symlink()}
+        return files | links
+
+    def link(self, target: str, **more: Any) -> dict[str, Any]:
+        return {"links": [{"path": str(self.root / "link"), "target": target, **more}]}
 
 
 @pytest.fixture
@@ -392,6 +397,38 @@ def test_a_new_template_with_an_instance_that_has_a_dropin(host: Host) -> None:
     assert host.log == ["daemon-reload", "enable d@a.service", "start d@a.service"]
 
 
+@pytest.mark.parametrize(
+    ("on_change", "expected"),
+    [("reload", ["reload d.service"]), ("restart", ["restart d.service"]), ("nothing", [])],
+)
+def test_a_link(host: Host, on_change: str, expected: list[str]) -> None:
+    """It need not lead to anything; it is changed as files are, and removed when it is not listed."""
+    host.keep()
+    assert host.log
+    for target in ("nowhere/1", "nowhere/2"):
+        predicted = host.keep(check=True, **host.link(target, on_change=on_change))
+        done = host.keep(**host.link(target, on_change=on_change))
+        assert (predicted["changes"], predicted["diff"]) == (done["changes"], done["diff"])
+        assert [change["path"] for change in done["changes"]] == [str(host.root / "link")]
+        assert str((host.root / "link").readlink()) == target
+        assert host.log == expected
+        assert not host.keep(**host.link(target))["changed"]
+    assert host.keep()["changed"]
+    assert not (host.root / "link").is_symlink()
+    assert host.log == ["restart d.service"]
+
+
+def test_a_link_is_put_back(host: Host) -> None:
+    host.keep(**host.link("one"))
+    before = host.snapshot()
+    for links in ({}, host.link("two")):
+        assert "as it was before" in host.refusal(content="REFUSES\n", **links)
+        assert host.snapshot() == before
+    host.keep(state="absent", files=[], units=[])
+    assert "as it was before" in host.refusal(content="REFUSES\n", **host.link("two"))
+    assert not (host.root / "link").is_symlink()
+
+
 def test_a_file_of_another_daemon(host: Host) -> None:
     host.keep()
     message = host.refusal(name="e", units=[])
@@ -421,19 +458,22 @@ def test_killed_at_any_step(host: Host) -> None:
     recovered = 0
     for step in range(1, 200, 2):
         before, wish = host.config.read_text(), f"{step}\n"
-        if ended(start(daemon.main, host.params(content=wish), step)) >= 0:
+        killed = host.params(content=wish, **host.link(wish.strip()))
+        if ended(start(daemon.main, killed, step)) >= 0:
             break
         # sometimes the wish has changed back in the meantime
         wish = wish if step % 3 else before
-        predicted = host.keep(check=True, content=wish)
-        result = host.keep(content=wish)
+        given = {"content": wish, **host.link(wish.strip())}
+        predicted = host.keep(check=True, **given)
+        result = host.keep(**given)
         assert predicted["changes"] == result["changes"]
         assert predicted["recovered"] is result["recovered"]
         recovered += result["recovered"]
         assert host.config.read_text() == wish
         assert host.runs_with() == f"{wish}[Install]\n"
         assert not list(host.root.rglob(".*"))
-        assert not host.keep(content=wish)["changed"]
+        assert str((host.root / "link").readlink()) == wish.strip()
+        assert not host.keep(**given)["changed"]
     else:
         pytest.fail("it never came to its end")
     assert recovered > 2

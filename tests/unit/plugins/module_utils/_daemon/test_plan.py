@@ -11,6 +11,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan i
     Directory,
     File,
     Found,
+    Link,
     Owned,
     Plan,
     Request,
@@ -263,6 +264,54 @@ def test_nothing_belongs_to_two_daemons(theirs: Owned) -> None:
 def test_a_directory_where_a_file_is_to_be() -> None:
     with pytest.raises(DeployError, match="/etc/d/c is a directory on this host"):
         decide(REQUEST, {**FOUND, CONFIG: Directory(0o755, 0, 0)}, {}, RUNNING)
+
+
+LINK = "/etc/d/l"
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [(None, "created"), (Link("/b"), "updated"), (Link("/a"), "")],
+    ids=["none", "another", "same"],
+)
+def test_a_link_is_wanted(before: Found, expected: str) -> None:
+    request = Request("d", {}, (WantedFile(LINK, Link("/a")),), (Unit("d.service"),))
+    plan = decide(request, {LINK: before}, {}, RUNNING)
+    assert [change.action for change in plan.changes] == [expected] * bool(expected)
+    assert actions(plan) == {"d.service": "restart"} if expected else not actions(plan)
+
+
+def test_a_link_that_is_no_longer_listed_is_removed() -> None:
+    request = Request("d", {}, (), (Unit("d.service"),))
+    plan = decide(request, {LINK: Link("/a")}, {"d": Owned(frozenset({LINK}))}, RUNNING)
+    assert [(c.path, c.action) for c in plan.changes] == [(LINK, "removed")]
+    assert actions(plan) == {"d.service": "restart"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (file(), Link("/a"), "a file"),
+        (Directory(0o755, 0, 0), Link("/a"), "a directory"),
+        (Link("/a"), file(), "a symbolic link"),
+    ],
+)
+def test_a_link_and_a_file_do_not_replace_each_other(
+    before: Found, after: File | Link, kind: str
+) -> None:
+    request = Request("d", {}, (WantedFile(LINK, after),), ())
+    with pytest.raises(DeployError, match=f"/etc/d/l is {kind} on this host"):
+        decide(request, {LINK: before}, {}, {})
+
+
+def test_a_diff_of_a_link_has_its_target() -> None:
+    (shown,) = diff([Change(LINK, None, Link("/a"))])
+    assert shown == {
+        "before_header": f"{LINK} (absent)",
+        "after_header": f"{LINK} (symbolic link)",
+        "before": "",
+        "after": "symbolic link to /a\n",
+    }
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan import (
     Directory,
+    Link,
     Unit,
+    WantedFile,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.request import (
     make_proof,
@@ -36,6 +38,10 @@ def file(**given: Any) -> dict[str, Any]:
     }
 
 
+def link(**given: Any) -> dict[str, Any]:
+    return {"path": "/etc/d/l", "target": "../x", "on_change": "restart", "affects": [], **given}
+
+
 def unit(name: str = "d.service", **given: Any) -> dict[str, Any]:
     return {
         "name": name,
@@ -48,7 +54,8 @@ def unit(name: str = "d.service", **given: Any) -> dict[str, Any]:
 
 
 def parameters(**given: Any) -> dict[str, Any]:
-    return {"name": "d", "state": "present", "directories": [], "files": [], "units": [], **given}
+    lists: dict[str, Any] = {name: [] for name in ("directories", "files", "links", "units")}
+    return {"name": "d", "state": "present", **lists, **given}
 
 
 def test_units_are_files_that_everybody_can_read() -> None:
@@ -76,6 +83,12 @@ def test_what_is_started_is_enabled(given: dict[str, Any], enabled: bool | None)
     assert request.units == (Unit("d.service", given["state"], enabled),)
 
 
+def test_a_link_has_a_target_and_effects() -> None:
+    given = parameters(links=[link(on_change="reload")])
+    (found,) = make_request(given, UNITS, check=False).files
+    assert found == WantedFile("/etc/d/l", Link("../x"), on_change="reload")
+
+
 def test_accounts_that_do_not_exist_yet() -> None:
     given = parameters(files=[file(owner="nobody-here", group="nobody-here")])
     (found,) = make_request(given, UNITS, check=True).files
@@ -97,6 +110,11 @@ def test_accounts_that_do_not_exist_yet() -> None:
         ({"files": [file(), file()]}, "same path is given more than once: /etc/d/c"),
         ({"files": [file(check=["true"])]}, "has no '%s'"),
         ({"files": [file(affects=["e.service"])]}, "affects e.service, which is not among"),
+        ({"links": [link(path="etc/l")]}, "Invalid path 'etc/l'"),
+        ({"links": [link(target="")]}, "Invalid target '' of the link /etc/d/l"),
+        ({"links": [link(target="a\nb")]}, "Invalid target"),
+        ({"links": [link(affects=["e.service"])]}, "affects e.service, which is not among"),
+        ({"files": [file()], "links": [link(path="/etc/d/c")]}, "same path is given more than"),
         ({"units": [unit("d")]}, "Invalid name of a unit 'd'"),
         ({"units": [unit("../d.service")]}, "Invalid name of a unit"),
         ({"units": [unit("d@.service")]}, "d@.service is a template"),
