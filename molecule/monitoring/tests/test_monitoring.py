@@ -130,6 +130,16 @@ def test_the_node_exporter_is_for_those_with_a_password(host, name, ask):
     assert host.check_output("ss -Htln 'sport = 9100' | awk '{print $4}'") == "127.0.0.1:9100"
 
 
+def test_the_node_exporter_never_listened_elsewhere(host):
+    """Nor between its installation and its configuration."""
+    journal = host.check_output("journalctl --unit prometheus-node-exporter --output cat")
+    listened = re.findall(r'msg="?Listening on"? address=(\S+)', journal)
+    assert listened
+    assert set(listened) == {"127.0.0.1:9100"}
+    # started once, by the role, which is after its sandbox was there
+    assert journal.count("Started prometheus-node-exporter.service") == 1
+
+
 def test_a_status_that_cannot_be_read_is_not_well(host):
     host.check_output(
         "cp -p /run/shop/beat-1.json /root/ && echo '{\"pid\": 1' > /run/shop/beat-1.json"
