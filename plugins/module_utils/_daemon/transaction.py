@@ -183,7 +183,10 @@ class Transaction:
             if plan.daemon_reload:
                 self._systemd.daemon_reload()
             for step in plan.steps:
-                if not step.dropped and not step.idle:
+                if step.dropped:
+                    # systemd would keep a failed unit, as one without a file
+                    self._systemd.reset_failed(step.unit)
+                elif not step.idle:
                     touched.append(step)
                     self._do(step)
             proven = [step.unit for step in plan.steps if step.action in PROVEN]

@@ -29,7 +29,8 @@ SECRET = "correct-horse"
 
 SYSTEMCTL = r"""#!/bin/bash
 # A service runs with the configuration that it found when it was started or reloaded. By a word in that
-# it cannot be started (REFUSES), ends soon (DIES), or is started again and again (LOOPS).
+# it cannot be started (REFUSES), ends soon (DIES), is started again and again (LOOPS), or fails when it is
+# stopped (STUMBLES).
 cd "$(dirname "$0")/../state"
 verb=$1; shift
 say() { cat ../config ../units/"$1" 2> /dev/null; }
@@ -56,7 +57,7 @@ shift
 case $verb in
 enable|reenable) touch "$1.enabled" ;;
 disable) rm -f "$1.enabled" ;;
-stop) echo inactive > "$1.state" ;;
+stop) grep -qs STUMBLES "$1.used" && echo failed > "$1.state" || echo inactive > "$1.state" ;;
 reload) say "$1" > "$1.used"; grep -q UNLOADABLE ../config && exit 1 ;;
 start|restart)
   rm -f "$1.seen"; say "$1" > "$1.used"; date +%s%N > "$1.invocation"
@@ -385,6 +386,12 @@ def test_absent(host: Host) -> None:
     assert not list(host.state.iterdir())
     assert host.log == ["disable d.service", "stop d.service", "daemon-reload"]
     assert not host.keep(state="absent", files=[], units=[])["changed"]
+
+
+def test_what_fails_when_it_is_removed_does_not_stay_as_failed(host: Host) -> None:
+    host.keep(content="STUMBLES\n")
+    host.keep(state="absent", files=[], units=[])
+    assert (host.root / "state/d.service.state").read_text() == "inactive\n"
 
 
 def test_a_new_template_with_an_instance_that_has_a_dropin(host: Host) -> None:
