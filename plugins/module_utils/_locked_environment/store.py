@@ -22,6 +22,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
     write_atomically,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
+    command_line,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._locked_environment.plan import (
     Environment,
     Found,
@@ -96,9 +99,9 @@ class Store:
         places = {self.directory, self.directory.resolve()}
         wanted = {f"{place}/{name}/".encode(): name for name in names for place in places}
         used: set[str] = set()
-        for path in PROC.glob("[0-9]*/cmdline"):
+        for path in PROC.glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                words = path.read_bytes()
+                words = command_line(path)
                 used |= {name for start, name in wanted.items() if start in words}
         return used
 

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
+    command_line,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts import (
     Vhost,
@@ -210,10 +213,12 @@ class SystemdNginx:
         try:
             # The name in parentheses may hold spaces and parentheses: read from the last one on.
             fields = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-            title = (entry / "cmdline").read_bytes().rstrip(b"\0").decode("utf-8", "replace")
+            if int(fields[1]) != master:
+                return None
+            title = command_line(entry).rstrip(b"\0").decode("utf-8", "replace")
         except (FileNotFoundError, ProcessLookupError):
             return None
-        if int(fields[1]) != master or not title.startswith("nginx: worker process"):
+        if not title.startswith("nginx: worker process"):
             return None
         serving = "shutting down" not in title
         return Worker(pid=int(entry.name), started=int(fields[19]), serving=serving)

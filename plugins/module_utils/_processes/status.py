@@ -237,4 +237,5 @@ def slowest_steps(statuses: Iterable[Status]) -> dict[str, float]:
 
 def runs(environ: bytes, release: str) -> bool:
     """Whether a process's environment (/proc/PID/environ) is that of a release."""
-    return f"RELEASE_ID={release}".encode() in environ.split(b"\0")
+    # searched, not split: an app may fill it with a million empty words
+    return b"\0RELEASE_ID=%b\0" % release.encode() in b"\0%b\0" % environ

@@ -23,6 +23,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
+    environment,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.eviction import (
     end_processes,
     forget,
@@ -268,10 +271,9 @@ class Supervisor:
         if not status.child or not self._is_ours(status.child):
             return False
         try:
-            environ = pathlib.Path(f"/proc/{status.child}/environ").read_bytes()
+            return runs(environment(pathlib.Path(f"/proc/{status.child}")), release)
         except OSError:
             return False
-        return runs(environ, release)
 
     def serving_release(self, instances: Sequence[str]) -> str | None:
         """The release that every one of these processes runs; None when there is no such."""

@@ -9,10 +9,15 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import shutil
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36
+# Bytes that are read of what a process shows of its memory. It decides itself how much that is
+# (PR_SET_MM_MAP in prctl(2)).
+LONGEST_COMMAND_LINE = 4 << 10
+LONGEST_ENVIRONMENT = 1 << 20
 
 prctl = ctypes.CDLL(None, use_errno=True).prctl
 
@@ -38,14 +43,25 @@ def connections(table: str, path: str) -> int | None:
 def marks(prefix: str) -> dict[int, str]:
     """The XDG_RUNTIME_DIR of every process that has one beginning with ``prefix``, by pid."""
     found = {}
+    mark = re.compile(rb"(?<![^\0])XDG_RUNTIME_DIR=(%b[^\0]*)" % re.escape(os.fsencode(prefix)))
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # gone, or somebody else's
-                for word in pathlib.Path(entry.path, "environ").read_bytes().split(b"\0"):
-                    key, _equals, value = os.fsdecode(word).partition("=")
-                    if key == "XDG_RUNTIME_DIR" and value.startswith(prefix):
-                        found[int(entry.name)] = value
+                if match := mark.search(environment_of(int(entry.name))):
+                    found[int(entry.name)] = os.fsdecode(match[1])
     return found
+
+
+def environment_of(pid: int) -> bytes:
+    """The beginning of a process's environment."""
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        return file.read(LONGEST_ENVIRONMENT)
+
+
+def command_line_of(pid: int) -> bytes:
+    """The beginning of a process's command line."""
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read(LONGEST_COMMAND_LINE)
 
 
 def children_of(pid: int) -> list[int]:

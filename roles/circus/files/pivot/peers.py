@@ -15,6 +15,7 @@ from typing import Any
 from .contract import AGREE, FAILED, REFUSED, SERVING, STOPPED, STOPPING
 from .generation import Generation
 from .instance import Instance
+from .kernel import command_line_of
 from .loop import PROBE_INTERVAL
 from .refusal import Overruled
 from .status import read_status
@@ -29,7 +30,7 @@ def peers_of(run_dir: pathlib.Path, instance: str) -> Iterator[dict[str, Any]]:
         name = path.name.removesuffix(".json")
         told = read_status(path)
         with contextlib.suppress(OSError):
-            words = pathlib.Path(f"/proc/{told.get('pid', 0)}/cmdline").read_bytes().split(b"\0")
+            words = command_line_of(told.get("pid", 0)).split(b"\0")
             if told.get("instance") == name != instance and os.fsencode(name) in words:
                 yield told
 

@@ -16,7 +16,7 @@ import subprocess
 import time
 from typing import Any
 
-from .kernel import descendants, read_processes
+from .kernel import command_line, descendants, read_processes
 from .metrics import Sample
 from .status import Status
 
@@ -163,11 +163,7 @@ class Inspection:
         return status.release
 
     def words(self, pid: int) -> list[str]:
-        try:
-            text = (self.root / "proc" / str(pid) / "cmdline").read_text("latin-1")
-        except OSError:
-            return []
-        return text.split("\0")
+        return command_line(self.root / "proc" / str(pid)).split("\0")
 
     def deploys(self, app: str) -> None:
         if not (self.root / "srv" / app / "releases.jsonl").exists():

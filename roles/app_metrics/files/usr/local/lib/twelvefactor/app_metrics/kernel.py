@@ -10,6 +10,7 @@ import pathlib
 from dataclasses import dataclass
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+LONGEST_COMMAND_LINE = 4 << 10  # bytes
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,18 @@ def read_processes(proc: pathlib.Path) -> dict[int, Process]:
             if process:
                 found[int(entry.name)] = process
     return found
+
+
+def command_line(process: pathlib.Path) -> str:
+    """The beginning of the command line of /proc/PID; empty for one that is gone.
+
+    A process decides itself how much of its memory is shown there (PR_SET_MM_MAP in prctl(2)).
+    """
+    try:
+        with (process / "cmdline").open("rb") as file:
+            return file.read(LONGEST_COMMAND_LINE).decode("latin-1")
+    except OSError:
+        return ""
 
 
 def descendants(processes: dict[int, Process], pid: int) -> list[int]:
