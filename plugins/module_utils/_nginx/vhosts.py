@@ -10,6 +10,7 @@ import ipaddress
 import re
 import socket
 import ssl
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -280,8 +281,10 @@ def _trace(connection: socket.socket, name: str) -> None:
         "Connection: close",
     )
     connection.sendall("\r\n".join([*request, "", ""]).encode())
-    answer = b""
+    answer, deadline = b"", time.monotonic() + ASK_SECONDS
     while len(answer) < len(_ANSWER) and (chunk := connection.recv(4096)):
         answer += chunk
+        if time.monotonic() > deadline:
+            raise TimeoutError("timed out")
     if not answer.startswith(_ANSWER):
         raise ValueError(f"it said {answer[:40]!r}" if answer else "it closed the connection")

@@ -22,12 +22,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.san
 )
 
 PYTHON = "/usr/bin/python3"
-PROBE_TIMEOUT = 5.0  # seconds, for connecting and for each read
+PROBE_TIMEOUT = 5.0  # seconds, for connecting and for each read; twice that for all of it
 # As the app's user, because a socket's name may lead to any socket that the app likes. It is asked
 # as the pivot asks it (roles/circus/files/pivot.py).
 PROBE = """
-import http.client, json, socket, sys, threading
+import http.client, json, socket, sys, threading, time
 answers = {}
+until = time.monotonic() + float(sys.argv[2])
 def ask(name, path, wanted, host, seconds):
     try:
         connected = socket.socket(socket.AF_UNIX)
@@ -46,7 +47,7 @@ def ask(name, path, wanted, host, seconds):
         answers[name] = [False, str(error) or type(error).__name__]
 threads = [threading.Thread(target=ask, args=one, daemon=True) for one in json.loads(sys.argv[1])]
 for thread in threads: thread.start()
-for thread in threads: thread.join(float(sys.argv[2]))
+for thread in threads: thread.join(max(0, until - time.monotonic()))
 print(json.dumps(dict(answers)), flush=True)
 """
 
@@ -74,7 +75,7 @@ def probe(
             app,
             [PYTHON, "-I", "-c", PROBE, json.dumps(wanted), str(limit)],
             "ask web processes for their health",
-            limit * len(wanted) + PROBE_TIMEOUT,
+            limit + PROBE_TIMEOUT,
         )
         if code:
             raise DeployError(f"could not be asked: {output.strip()[-300:]}")

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import socket
 import ssl
+import time
 import urllib.parse
 from collections.abc import Iterator
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import printable
 
 HERE = "127.0.0.1"
 PORTS = {"http": 80, "https": 443}
 # nginx itself may ask for a login, or redirect: the request got to the right site all the same
 PASSES = {401, 403}
+LONGEST_LINE = 4096  # bytes of the first line of an answer
+STATUS_LINE = re.compile(r"HTTP/1\.\d (?P<status>\d{3})\b(?P<reason>.*)")
 
 
 def check_url(url: str) -> urllib.parse.SplitResult:
@@ -32,9 +38,10 @@ def shows_the_app(status: int) -> bool:
 
 
 @contextlib.contextmanager
-def _connection(parts: urllib.parse.SplitResult, seconds: float) -> Iterator[socket.socket]:
+def _connection(parts: urllib.parse.SplitResult, deadline: float) -> Iterator[socket.socket]:
     address = (HERE, parts.port or PORTS[parts.scheme])
-    with socket.create_connection(address, timeout=seconds) as plain:
+    with socket.create_connection(address, timeout=_left(deadline)) as plain:
+        plain.settimeout(_left(deadline))
         if parts.scheme == "http":
             yield plain
             return
@@ -47,21 +54,45 @@ def _connection(parts: urllib.parse.SplitResult, seconds: float) -> Iterator[soc
             yield secure
 
 
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+def _first_line(connected: socket.socket, deadline: float) -> str:
+    received = b""
+    while b"\n" not in received and len(received) < LONGEST_LINE:
+        connected.settimeout(_left(deadline))
+        data = connected.recv(LONGEST_LINE)
+        if not data:
+            raise ConnectionError("closed without an answer")
+        received += data
+    return received.partition(b"\n")[0].rstrip().decode("latin-1")
+
+
 def ask(url: str, seconds: float) -> str:
     """GET ``url`` at this host, whatever its name resolves to: why that is no good, or nothing.
 
-    ``seconds``: for connecting and for each read.
+    ``seconds``: for all of it. The timeout of a socket is for each read, and an app may trickle. Nothing
+    is read beyond the status, which nginx sends itself.
     """
     parts = check_url(url)
     asked = f"GET {url} at {HERE}"
     path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    headers = {"User-Agent": "twelvefactor-deploy", "Connection": "close"}
+    deadline = time.monotonic() + seconds
     try:
-        with _connection(parts, seconds) as connected:
-            client = http.client.HTTPConnection(parts.netloc, timeout=seconds)
+        with _connection(parts, deadline) as connected:
+            client = http.client.HTTPConnection(parts.netloc)
             client.sock = connected
-            client.request("GET", path, headers={"User-Agent": "twelvefactor-deploy"})
-            answer = client.getresponse()
-            answer.read(1 << 16)
+            client.request("GET", path, headers=headers)
+            line = _first_line(connected, deadline)
     except (OSError, http.client.HTTPException) as error:
         return f"{asked}: {error or type(error).__name__}"
-    return "" if shows_the_app(answer.status) else f"{asked}: {answer.status} {answer.reason}"
+    answer = STATUS_LINE.match(line)
+    if not answer:
+        return f"{asked}: no HTTP response: {printable(line)[:200]}"
+    status = answer["status"]
+    return "" if shows_the_app(int(status)) else printable(f"{asked}: {status}{answer['reason']}")

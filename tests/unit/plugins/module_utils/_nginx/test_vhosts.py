@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import (
+    vhosts as nginx_vhosts,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts import (
     Listen,
@@ -138,6 +142,22 @@ def test_another_answer_is_none(answer: bytes, words: str) -> None:
     where = "http://a.test of /etc/nginx/sites-enabled/a.conf does not answer at 127.0.0.1:"
     assert str(caught.value).startswith(where)
     assert words in str(caught.value)
+
+
+def test_an_answer_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every read is quick enough, and yet it must end."""
+    monkeypatch.setattr(nginx_vhosts, "ASK_SECONDS", 0.3)
+
+    def serve() -> None:
+        with suppress(OSError), server.accept()[0] as connection:
+            for letter in b"HTTP/1.1":
+                connection.sendall(bytes([letter]))
+                time.sleep(0.2)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(NginxError, match="timed out"):
+            ask_all([vhost(Listen("127.0.0.1", server.getsockname()[1]))])
 
 
 def test_nobody_there(tmp_path: Path) -> None:

@@ -5,8 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
+import socket
+import sys
+import tempfile
+import threading
+import time
+
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import health_probe
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
+    health_probe,
+    sandbox,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
 WEB = {"socket": True, "health": {"path": "/healthz", "host": "shop.test", "count": 2}}
@@ -39,6 +50,34 @@ def test_a_host_without_the_sandbox_says_so(home: AppHome, monkeypatch: pytest.M
         False,
         "GET /healthz: could not be asked: app-exec: shop has no sandbox on this host",
     )
+
+
+def test_several_that_trickle_share_one_deadline(
+    home: AppHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every read is quick enough, and yet it must end."""
+    monkeypatch.setattr(health_probe, "PROBE_TIMEOUT", 0.5)
+    monkeypatch.setattr(health_probe, "PYTHON", sys.executable)
+    monkeypatch.setattr(sandbox, "APP_EXEC", ("sh", "-c", 'exec "$@"'))
+    names = [f"web-{number}" for number in range(1, 6)]
+
+    def drip(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError), listener.accept()[0] as connection:
+            while True:
+                connection.sendall(b"H")
+                time.sleep(0.05)
+
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+        for name in names:
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(f"{place}/{name}.sock")
+            listener.listen()
+            threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        began = time.monotonic()
+        told = health_probe.probe(pathlib.Path(place), home.app, dict.fromkeys(names, WEB))
+        took = time.monotonic() - began
+    assert told == dict.fromkeys(names, (False, "GET /healthz: nothing within 1 s"))
+    assert took < 3  # one after the other they would take 5 s
 
 
 def test_nobody_is_asked_where_nobody_listens(
