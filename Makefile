@@ -218,7 +218,8 @@ $(UNPACKED): | tools
 	mkdir -p build
 	mmdebstrap --quiet --variant=extract --include=python3.13-venv trixie build/python
 	@# where Debian keeps pip
-	sed -i 's,/usr/share/python-wheels,$(CURDIR)/build/python&,' build/python/usr/lib/python3.13/_sysconfigdata_*.py
+	find build/python/usr/lib/python3.13 -name '_sysconfigdata_*.py' -type f \
+		-exec sed -i 's,/usr/share/python-wheels,$(CURDIR)/build/python&,' {} +
 	mv $@ $@.as-packaged
 	patchelf --set-interpreter $(CURDIR)/build/python/usr/lib/*/ld-linux-*.so.* --force-rpath \
 		--set-rpath "$$(dirname $(CURDIR)/build/python/usr/lib/*/ld-linux-*.so.*)" --output $@ $@.as-packaged

@@ -80,8 +80,8 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 # Where an interpreter has the wheel of a pip that it can run: with itself, or, if it is Debian's, in
 # the package that python3-venv requires.
 FIND_PIP = """
-import glob, os
-places = ["/usr/share/python-wheels"]
+import glob, os, sysconfig
+places = [sysconfig.get_config_var("WHEEL_PKG_DIR") or "/usr/share/python-wheels"]
 try:
     import ensurepip
     places.insert(0, os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"))
