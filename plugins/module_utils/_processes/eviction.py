@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import shutil
 import signal
 import time
 from collections.abc import Callable
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import trees
 
 PATIENCE = 10.0  # seconds that the kernel may take to end processes
 POLL = 0.05  # seconds between two looks
@@ -82,25 +82,43 @@ def end_processes(
         time.sleep(POLL)
 
 
-def forget(app: str, uid: int, run_directory: pathlib.Path, root: str = "/") -> list[str]:
-    """Remove what an app left in its run directory, and what would start a program of it again.
-
-    Returns the paths, but for those in the run directory. Nothing of the app may run: then nobody
-    can exchange a directory for a link meanwhile.
-    """
-    for path in run_directory.iterdir() if run_directory.is_dir() else ():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+def starters_of(app: str, uid: int, root: str = "/") -> list[pathlib.Path]:
+    """What may start a program of an app without its unit, whether it is there or not."""
     base = pathlib.Path(root)
-    starters = [base / place.lstrip("/") / app for place in (CRONTABS, LINGER)]
-    jobs = base / AT_JOBS.lstrip("/")
+    found = [base / place.lstrip("/") / app for place in (CRONTABS, LINGER)]
     with contextlib.suppress(FileNotFoundError):
-        starters += [path for path in sorted(jobs.iterdir()) if path.lstat().st_uid == uid]
-    removed = []
-    for path in starters:
-        with contextlib.suppress(FileNotFoundError):
+        for path in sorted((base / AT_JOBS.lstrip("/")).iterdir()):
+            with contextlib.suppress(FileNotFoundError):  # begun by now
+                if path.lstat().st_uid == uid:
+                    found.append(path)
+    return found
+
+
+def forget(app: str, uid: int, run_directory: pathlib.Path, root: str = "/") -> list[str]:
+    """Remove what would start a program of an app again, then what it left in its run directory.
+
+    Returns the paths, but for those in the run directory. Raises DeployError where something is left,
+    after everything was tried: what an app can put into its directory must not keep its crontab.
+    """
+    removed, problems = [], []
+    for path in starters_of(app, uid, root):
+        try:
             path.unlink()
             removed.append(str(path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror}")
+    try:
+        trees.empty(run_directory)
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # what it names in there is the app's choice
+        problems.append(f"{run_directory}: {error.strerror}")
+    if problems:
+        also = f" Removed were {', '.join(removed)}." if removed else ""
+        raise DeployError(
+            f"Could not remove all that {app} has left: {'; '.join(problems)}.{also} "
+            "Remove it by hand, then roll back again."
+        )
     return removed

@@ -11,7 +11,7 @@ import pathlib
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
@@ -144,17 +144,35 @@ class Supervisor:
         """End all that runs as the app's user, in its unit or not; returns what was removed.
 
         Nothing is waited for that a process may take its time for, and what starts programs
-        without the unit is removed: see eviction.forget.
+        without the unit is removed: see eviction.forget. All of it is tried; raises DeployError
+        with what of it did not work.
         """
-        self.stop()  # first, or systemd starts anew what is killed
+        removed: list[str] = []
+        problems: list[str] = []
+
+        @contextlib.contextmanager
+        def noted() -> Iterator[None]:
+            try:
+                yield
+            except (DeployError, OSError) as error:
+                problems.append(str(error))
+
+        with noted():
+            self.stop()  # first, or systemd starts anew what is killed
         with contextlib.suppress(DeployError):  # it was not running
             self._run(
                 ["systemctl", "kill", "--kill-whom=all", "--signal=KILL", self.unit],
                 f"kill {self.unit}",
             )
-        end_processes(self.home.uid)
-        self._run(["systemctl", "stop", self.unit], f"stop {self.unit}")
-        return forget(self.home.app, self.home.uid, self.run_directory)
+        with noted():
+            end_processes(self.home.uid)
+        with noted():
+            self._run(["systemctl", "stop", self.unit], f"stop {self.unit}")
+        with noted():
+            removed = forget(self.home.app, self.home.uid, self.run_directory)
+        if problems:
+            raise DeployError(" ".join(problems))
+        return removed
 
     def take_configuration(self) -> None:
         """Let circusd start and stop the processes that its configuration has gained and lost.

@@ -268,10 +268,12 @@ class Switch:
     def run(self) -> Outcome:
         began = time.monotonic()
         record = self.record_attempt()
-        removed, failure = self.evict()
-        failure = failure or self.switch()
+        removed, uncleared = self.evict()
+        failure = uncleared or self.switch()
         afterwards = self.go_back() if failure else ""
         seconds = round(time.monotonic() - began, 2)
+        # A release that did not even begin is not to blame.
+        record = dataclasses.replace(record, tried=not uncleared)
         unrecorded = self.record_outcome(record, failure, seconds)
         outcome = self.outcome(failure, afterwards, unrecorded, seconds)
         return dataclasses.replace(outcome, facts={**outcome.facts, "removed": removed})

@@ -12,12 +12,12 @@ import os
 import pathlib
 import pwd
 import shlex
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import trees
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import Identity
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     sync_directory,
@@ -46,6 +46,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.recor
 
 # Seconds; a pivot that starts holds the lock for a moment, to see whether somebody else does.
 LOCK_PATIENCE = 0.5
+REMOVAL_TIMEOUT = 600.0  # seconds; some packages have many thousand files
 NOBODY = 65534
 # The system user that releases and caches belong to, of all apps; the role app_user makes it.
 INSTALLER = "twelvefactor-install"
@@ -271,7 +272,7 @@ class AppHome:
         with contextlib.suppress(FileNotFoundError):
             (path / "release.json").unlink()
         if path.exists():
-            shutil.rmtree(path)
+            trees.remove(path, REMOVAL_TIMEOUT)
 
     @property
     def record_path(self) -> pathlib.Path:

@@ -28,6 +28,7 @@ TYPES = {
     "commit": OPTIONAL_TEXT,
     "wheel_sha256": OPTIONAL_TEXT,
     "lock_sha256": OPTIONAL_TEXT,
+    "tried": (bool,),
 }
 
 
@@ -48,11 +49,14 @@ class Record:
     commit: str | None = None  # of the app's source, where known
     wheel_sha256: str | None = None
     lock_sha256: str | None = None
+    tried: bool = True  # false where it failed before the release was started
 
     def line(self) -> str:
         told = {k: v for k, v in asdict(self).items() if v is not None}
         if not self.durations:
             del told["durations"]
+        if self.tried:
+            del told["tried"]
         return json.dumps(told) + "\n"
 
 
@@ -157,12 +161,14 @@ def serving_since(records: Iterable[Record], release: str | None) -> str | None:
 def bad_releases(records: Iterable[Record]) -> set[str]:
     """Releases whose last attempt failed.
 
-    That a release which served could not be given another formation says nothing against it.
+    That a release which served could not be given another formation says nothing against it, nor
+    that it was never started.
     """
     last = {
         record.release: record.outcome
         for record in records
-        if record.outcome == "good" or (record.outcome == "bad" and record.before != record.release)
+        if record.outcome == "good"
+        or (record.outcome == "bad" and record.tried and record.before != record.release)
     }
     return {release for release, outcome in last.items() if outcome == "bad"}
 
@@ -173,6 +179,9 @@ def rollback_targets(
     """The good releases before the current one that are still installed, the nearest first."""
     records = list(records)
     stack = history(records)
+    if current is None and records and records[-1].outcome != "good":
+        # what served was ended for good, and its successor failed: it is nothing to go back to
+        current = records[-1].before
     if current in stack:
         stack = stack[: stack.index(current)]
     bad = bad_releases(records)

@@ -13,9 +13,10 @@ import signal
 from collections import deque
 from typing import Any, NoReturn
 
-from .kernel import PR_SET_PDEATHSIG, prctl, remove
+from .kernel import PR_SET_PDEATHSIG, prctl
 from .output import LONGEST_LINE, event, timestamp
 from .release import environment, shell_command
+from .removal import remove
 
 # Output kept to explain why a generation failed, in lines: the error may stand before two tracebacks of
 # a server that gives up, which take some fifty lines on Python 3.13.

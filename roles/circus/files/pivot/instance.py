@@ -13,10 +13,11 @@ import time
 from typing import Any
 
 from .generation import Generation
-from .kernel import children_of, connections, marks, remove
+from .kernel import children_of, connections, marks
 from .loop import PROBE_INTERVAL, Loop
 from .output import JOURNAL, Output
 from .refusal import Refused
+from .removal import remove
 from .status import StatusFile
 
 DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket

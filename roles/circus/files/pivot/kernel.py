@@ -10,7 +10,6 @@ import ctypes
 import os
 import pathlib
 import re
-import shutil
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36
@@ -68,13 +67,3 @@ def children_of(pid: int) -> list[int]:
     """The direct children of a process (proc(5), task/TID/children)."""
     text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(word) for word in text.split()]
-
-
-def remove(path: str | pathlib.Path) -> None:
-    """Remove whatever is there; what cannot be removed is in the way of whoever wants the name."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-    except OSError:
-        shutil.rmtree(path, ignore_errors=True)

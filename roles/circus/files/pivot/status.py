@@ -13,8 +13,8 @@ import stat
 from typing import Any
 
 from .contract import LARGEST_STATUS, MOVE, STATUS, STATUS_LATER
-from .kernel import remove
 from .output import Output
+from .removal import remove
 
 # What is read of the other pivots' status files. The directory belongs to the app, which may have
 # put anything there: nothing of that may stop a move, or a start.

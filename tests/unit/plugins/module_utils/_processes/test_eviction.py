@@ -13,6 +13,7 @@ import sys
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import eviction
+from unit.deep import make_deep, run_directory
 
 STATUS = "Name:\tsh\nState:\t{state} (x)\nUid:\t{ids}\nGid:\t0\t0\t0\t0\n"
 UID = 63211  # of nobody: no process of this machine has it
@@ -98,3 +99,33 @@ def test_what_is_forgotten(tmp_path: pathlib.Path) -> None:
     assert [(crontabs / "other").exists(), (linger / "other").exists()] == [True, True]
     assert eviction.forget("shop", uid, run, str(tmp_path)) == []
     assert eviction.forget("shop", uid, tmp_path / "none", str(tmp_path / "none")) == []
+
+
+def test_what_is_deep_is_forgotten(tmp_path: pathlib.Path) -> None:
+    with run_directory() as run:
+        make_deep(run / "d")
+        assert eviction.forget("shop", os.geteuid(), run, str(tmp_path)) == []
+        assert list(run.iterdir()) == []
+
+
+def test_what_starts_programs_goes_whatever_is_left(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crontabs, linger = (tmp_path / p.lstrip("/") for p in (eviction.CRONTABS, eviction.LINGER))
+    linger.mkdir(parents=True)
+    (linger / "shop").touch()
+    (crontabs / "shop").mkdir(parents=True)
+    (tmp_path / "run" / ("x" * 200)).mkdir(parents=True)
+
+    def fail(_path: pathlib.Path) -> None:
+        assert not (linger / "shop").exists()
+        raise OSError(16, "Device or resource busy", "x" * 10_000)
+
+    monkeypatch.setattr(eviction.trees, "empty", fail)
+    with pytest.raises(DeployError) as raised:
+        eviction.forget("shop", os.geteuid(), tmp_path / "run", str(tmp_path))
+    said = str(raised.value)
+    assert f"{crontabs}/shop: " in said
+    assert f"{tmp_path}/run: Device or resource busy." in said
+    assert f"Removed were {linger}/shop." in said
+    assert len(said) < 1000

@@ -442,3 +442,22 @@ def test_what_a_process_wrote_cannot_act_on_a_terminal() -> None:
         "web-1 said \\x1b[2J; it wrote:\n    \\x1b]0;x\\x07\n    one\\nweb-2 serves"
     )
     assert failure.reason == "web-1 said \\x1b[2J"
+
+
+def test_an_eviction_tries_all_of_it(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def end(_uid: int) -> None:
+        raise DeployError("Could not end the process 4.")
+
+    def forget(app: str, *_args: object) -> list[str]:
+        asked.append(app)
+        raise DeployError("Could not remove all.")
+
+    monkeypatch.setattr(processes_supervisor, "end_processes", end)
+    monkeypatch.setattr(processes_supervisor, "forget", forget)
+    with pytest.raises(
+        DeployError, match=r"^Could not end the process 4\. Could not remove all\.$"
+    ):
+        here.evict()
+    assert asked == ["shop"]

@@ -262,7 +262,7 @@ def test_interrupted_removal_leaves_no_release(
         raise OSError(5, "Input/output error")
 
     put(home, A)
-    monkeypatch.setattr(release_home.shutil, "rmtree", crash)
+    monkeypatch.setattr(release_home.trees, "remove", crash)
     with pytest.raises(OSError, match="Input/output"):
         home.remove(A)
     assert home.installed() == []

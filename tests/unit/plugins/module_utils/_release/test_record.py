@@ -330,3 +330,19 @@ def test_an_attempt_that_was_cut_off_stays(outcome: str) -> None:
     assert records == [begun, later]
     assert release_record.bad_releases(records) == set()
     assert release_record.history(records) == ([] if outcome == "pending" else ["C"])
+
+
+def test_what_was_not_even_started_is_not_bad() -> None:
+    failed = Record(AT, "rollback", "A", "bad", before="B", tried=False)
+    assert parsed(failed.line()) == [failed]
+    assert release_record.bad_releases([*series("A B"), failed]) == set()
+
+
+@pytest.mark.parametrize(
+    ("tried", "target"),
+    [pytest.param(False, "B", id="not-started"), pytest.param(True, "A", id="failed")],
+)
+def test_what_was_ended_is_nothing_to_roll_back_to(tried: bool, target: str) -> None:
+    failed = Record(AT, "rollback", "B", "bad", before="C", tried=tried)
+    records = [*series("A B C"), failed]
+    assert release_record.rollback_target(records, None, {"A", "B", "C"}) == target
