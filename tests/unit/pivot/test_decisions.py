@@ -22,7 +22,8 @@ TABLE = """\
 Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00010000 0001 01 11 /run/shop/web-1.1.sock
 0000000000000000: 00000003 00000000 00000000 0001 03 12 /run/shop/web-1.1.sock
-0000000000000000: 00000003 00000000 00000000 0001 02 13 /run/shop/web-1.1.sock
+0000000000000000: 00000003 00000000 00000000 0001 02     0 /run/shop/web-1.1.sock
+0000000000000000: 00000003 00000000 00000000 0001 02     0 /run/shop/web-1.1.sock
 0000000000000000: 00000003 00000000 00000000 0001 03 14
 0000000000000000: 00000002 00000000 00010000 0001 01 15 /run/shop/web-1.11.sock
 0000000000000000: 00000003 00000000 00000000 0001 03 16 /run/shop/web-1.12.sock
@@ -33,18 +34,18 @@ Num       RefCount Protocol Flags    Type St Inode Path
 
 
 @pytest.mark.parametrize(
-    ("path", "count"),
+    ("path", "found"),
     [
-        ("/run/shop/web-1.1.sock", 2),
-        ("/run/shop/web-1.11.sock", 0),
-        ("/run/shop/web-1.12.sock", 1),
-        ("/run/my shop/web-1.1.sock", 1),
-        ("/run/shop/web-1.2.sock", None),
-        ("/run/shop/web-1", None),
+        ("/run/shop/web-1.1.sock", ({"11"}, {"12"}, 2)),
+        ("/run/shop/web-1.11.sock", ({"15"}, set(), 0)),
+        ("/run/shop/web-1.12.sock", (set(), {"16"}, 0)),
+        ("/run/my shop/web-1.1.sock", ({"17"}, {"18"}, 0)),
+        ("/run/shop/web-1.2.sock", (set(), set(), 0)),
+        ("/run/shop/web-1", (set(), set(), 0)),
     ],
 )
-def test_connections(module: ModuleType, path: str, count: int | None) -> None:
-    assert module.kernel.connections(TABLE, path) == count
+def test_connections(module: ModuleType, path: str, found: tuple[set[str], set[str], int]) -> None:
+    assert module.kernel.connections(TABLE, path) == found
 
 
 @pytest.mark.parametrize(

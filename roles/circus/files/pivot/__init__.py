@@ -43,7 +43,7 @@ Durations are measured with the monotonic clock; only timestamps in the status f
 
 ``move`` has the order of what happens on HUP and is the place to begin; ``life`` has what is before and
 after. Both act on an ``instance``, which has ``generation`` after ``generation``. ``gate`` and ``peers``
-decide whether one may serve. ``loop`` is where all of them wait, and passes on ``output`` meanwhile.
+decide whether one may serve, and ``drain`` how long the one before it goes on. ``loop`` is where all of them wait, and passes on ``output`` meanwhile.
 ``release``, ``status`` and ``kernel`` read what is outside, ``removal`` clears it away, and ``contract``
 is what others rely on.
 """

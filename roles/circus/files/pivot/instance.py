@@ -13,15 +13,14 @@ import time
 from typing import Any
 
 from .generation import Generation
-from .kernel import children_of, connections, marks
+from .kernel import children_of, marks
 from .loop import PROBE_INTERVAL, Loop
 from .output import JOURNAL, Output
 from .refusal import Refused
 from .removal import remove
 from .status import StatusFile
 
-DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
-DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
+SWEEP_INTERVAL = 0.05  # seconds between two looks at what is to be gone
 KILL_TIMEOUT = 10.0  # seconds that the kernel may take to end a process
 
 
@@ -101,32 +100,6 @@ class Instance:
         with contextlib.suppress(OSError):
             os.unlink(self.link)
 
-    def drain(self, old: Generation, new: Generation) -> int:
-        """Wait for the connections of ``old`` to end; how many the timeout cut off."""
-        path = old.socket
-        if not path:
-            return 0
-
-        def left() -> int:
-            try:
-                count = connections(pathlib.Path("/proc/net/unix").read_text("latin-1"), path)
-            except OSError:
-                count = None
-            return 1 if count is None else count  # unknown: give it the whole drain timeout
-
-        # a connect that was under way during the rename may show up a moment later
-        last_seen = time.monotonic()
-
-        def drained() -> bool:
-            nonlocal last_seen
-            if left():
-                last_seen = time.monotonic()
-            quiet = time.monotonic() - last_seen
-            return quiet >= DRAIN_QUIET or old.status is not None or new.status is not None
-
-        self.loop.until(drained, old.spec["drain_timeout"], DRAIN_INTERVAL)
-        return left() if old.status is None else 0
-
     def has_lost(self, *generations: Generation) -> bool:
         """Whether the serving process has died and is none of ``generations``."""
         serving = self.serving
@@ -157,7 +130,7 @@ class Instance:
         for generation in generations:
             generation.signal(signal.SIGKILL)
             generation.signal_group(signal.SIGKILL)
-        self.loop.until(lambda: all(g.is_gone() for g in generations), KILL_TIMEOUT, DRAIN_INTERVAL)
+        self.loop.until(lambda: all(g.is_gone() for g in generations), KILL_TIMEOUT, SWEEP_INTERVAL)
         for generation in generations:
             self.output.backlog += generation.read_rest() + generation.flush()
             generation.close_output()
@@ -192,7 +165,7 @@ class Instance:
             looks = 0 if strays(signal.SIGKILL) else looks + 1
             return looks > 1
 
-        self.loop.until(swept, KILL_TIMEOUT, DRAIN_INTERVAL)
+        self.loop.until(swept, KILL_TIMEOUT, SWEEP_INTERVAL)
         for pattern in ("sock", "d"):
             for path in self.run_dir.glob(f"{self.name}.*.{pattern}"):
                 if str(path.with_suffix(".d")) not in kept:

@@ -10,6 +10,7 @@ import ctypes
 import os
 import pathlib
 import re
+from typing import NamedTuple
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36
@@ -21,22 +22,58 @@ LONGEST_ENVIRONMENT = 1 << 20
 prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
-def connections(table: str, path: str) -> int | None:
-    """How many connections, accepted or waiting, the socket bound to ``path`` has.
+class Connections(NamedTuple):
+    """What /proc/net/unix says of one path, by inode.
 
-    ``table`` is /proc/net/unix: an accepted socket carries its listener's path (state 03), one
-    still in the accept queue too (state 02); the listener itself has the flag 00010000. None when
-    nothing listens under that name: then the table says nothing about its connections either.
+    All that is in the network namespace can write lines of its own into that table: names of
+    abstract sockets may hold newlines. So a line counts for what else is known of its inode.
     """
-    count, listening = 0, False
-    for line in table.splitlines()[1:]:
+
+    listeners: frozenset[str]
+    accepted: frozenset[str]
+    waiting: int  # to be accepted: these have no inode yet
+
+
+def connections(table: str, path: str) -> Connections:
+    """``table`` is /proc/net/unix: an accepted socket carries its listener's path (state 03), one
+    still in the accept queue too (state 02); the listener itself has the flag 00010000.
+    """
+    listeners, accepted, waiting = set(), set(), 0
+    for line in table.split("\n")[1:]:
         fields = line.split(None, 7)
         if len(fields) == 8 and fields[7] == path:
             if fields[3] == "00010000":
-                listening = True
+                listeners.add(fields[6])
+            elif fields[6] == "0":
+                waiting += 1
             else:
-                count += 1
-    return count if count or listening else None
+                accepted.add(fields[6])
+    return Connections(frozenset(listeners), frozenset(accepted), waiting)
+
+
+def sockets_below(pid: int) -> set[str] | None:
+    """The inodes of all sockets that the descendants of a process have open; None if that is not shown.
+
+    Those are proc(5)'s of one user, and a process can have made itself unreadable.
+    """
+    found, pids = set(), [pid]
+    while pids:
+        parent = pids.pop()
+        for children in pathlib.Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                pids += map(int, children.read_text().split())
+        if parent != pid:
+            try:
+                for entry in os.scandir(f"/proc/{parent}/fd"):
+                    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                        kind, _colon, inode = os.readlink(entry.path).partition(":")
+                        if kind == "socket":
+                            found.add(inode[1:-1])
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it has ended
+            except OSError:
+                return None
+    return found
 
 
 def marks(prefix: str) -> dict[int, str]:

@@ -28,6 +28,7 @@ from .contract import (
     SWITCHED,
     TOTAL,
 )
+from .drain import Drain
 from .gate import Gate
 from .generation import Generation
 from .instance import Instance
@@ -143,7 +144,7 @@ class Move:
     def drain(self, old: Generation, new: Generation) -> None:
         self.document["outcome"] = SWITCHED
         with self.step(DRAIN):
-            self.document["stragglers"] = self.instance.drain(old, new)
+            self.document["stragglers"] = Drain(self.instance, old, new).wait()
 
     def settle(self, new: Generation) -> None:
         """With nothing to fall back on: end what an earlier pivot left, and see that it stays up."""

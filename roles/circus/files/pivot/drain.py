@@ -1,0 +1,79 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The drain: the wait for the connections that the old process still has."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import time
+
+from .gate import probe
+from .generation import Generation
+from .instance import Instance
+from .kernel import connections, sockets_below
+
+DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
+DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
+QUEUE_PATIENCE = 1.0  # seconds with connections that wait, and none else, until that is looked into
+
+
+class Drain:
+    """Waits for the connections of ``old`` to end, while ``new`` serves."""
+
+    def __init__(self, instance: Instance, old: Generation, new: Generation) -> None:
+        self._loop = instance.loop
+        self._old = old
+        self._new = new
+        self._accepts = False  # it has taken what came before the switch
+        self._unanswered = 0  # connections of ours, which wait with the others
+        self._last_busy = time.monotonic()  # when it had accepted connections, or was asked
+
+    def wait(self) -> int:
+        """How many of them the timeout cut off."""
+        old, new = self._old, self._new
+        if not old.socket:
+            return 0
+        # a connect that was under way during the rename may show up a moment later
+        last_seen = time.monotonic()
+
+        def drained() -> bool:
+            nonlocal last_seen
+            if self._left(str(old.socket)):
+                last_seen = time.monotonic()
+            quiet = time.monotonic() - last_seen
+            return quiet >= DRAIN_QUIET or old.status is not None or new.status is not None
+
+        self._loop.until(drained, old.spec["drain_timeout"], DRAIN_INTERVAL)
+        return self._left(str(old.socket)) if old.status is None else 0
+
+    def _left(self, path: str) -> int:
+        """How many there seem to be; what cannot be known gets the whole drain timeout."""
+        try:
+            table = pathlib.Path("/proc/net/unix").read_text("latin-1")
+        except OSError:
+            return 1
+        found = connections(table, path)
+        accepted = found.accepted
+        # after the table: what was accepted meanwhile was in the queue there
+        held = sockets_below(os.getpid()) if accepted or found.waiting else None
+        if held is not None and found.listeners & held:
+            accepted &= held
+        elif not (found.listeners or accepted or found.waiting):
+            return 1  # nothing listens under that name: connections would not have it either
+        if accepted or not found.waiting:
+            self._last_busy = time.monotonic()
+            return len(accepted)
+        if self._accepts:
+            return 0
+        if time.monotonic() - self._last_busy >= QUEUE_PATIENCE:
+            self._look_into_queue()
+        return max(1, found.waiting - self._unanswered)
+
+    def _look_into_queue(self) -> None:
+        """Lines of the table without an inode are anybody's; but who answers has taken what came before."""
+        _good, answer = probe(self._old, self._loop, time.monotonic() + QUEUE_PATIENCE)
+        self._accepts = answer.startswith("HTTP/")
+        self._unanswered += not self._accepts
+        self._last_busy = time.monotonic()
