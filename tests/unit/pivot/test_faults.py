@@ -593,7 +593,7 @@ def test_output_that_never_ends(site: Site) -> None:
         site.point(site.release("r2"))
         pivot.hup()
         pivot.until_state("drain")
-    assert pivot.moved()["move"]["seconds"]["drain"] >= load_pivot().instance.DRAIN_QUIET
+    assert pivot.moved()["move"]["seconds"]["drain"] >= load_pivot().drain.DRAIN_QUIET
     assert pivot.term() == 0
 
 
