@@ -64,6 +64,8 @@ options:
     description:
       - Seconds after which reading ends. What was counted until then is returned, and
         RV(incomplete) says what was not.
+      - Each app has an equal share of what is left when it is its turn, so that none can take the
+        time of the others.
     type: float
     default: 120
 """

@@ -28,15 +28,20 @@ SLACK = 60.0  # seconds by which lines may be out of order
 CHECKED = 1024  # lines between looks at the clock
 # An app may put anything into its directory, and what is in it must not cost more than this. An honest log
 # has less; what is left out is said.
-ENTRIES = 100_000  # names of a directory that are looked at
+ENTRIES = 20_000  # names of a directory that are looked at
 LOGS = 200  # of an app
 FILES = 500  # of a log, the newest; they are open all at once
+ATTEMPTS = 4  # to open a log that is being rotated
 LEAST = 16 << 20  # bytes that are read of any file
 RATIO = (
     200  # bytes that are read for each that the file takes on the disk: it may be sparse, or a bomb
 )
 ENDING = r"((?:[.-][0-9]+)+(?:[.](?:gz|bz2|xz))?)?"
+NAME = re.compile(r"(.+?[.]log)" + ENDING, re.DOTALL)
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+# A change of a directory shows in its time of change, unless it came this soon (in nanoseconds) after the one
+# before: that time has no finer steps than the ticks of the kernel.
+TICK = 100_000_000
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
@@ -51,12 +56,23 @@ class Deadline:
         self.seconds = seconds
         self.at = time.monotonic() + seconds
 
+    def share(self, parts: int) -> Deadline:
+        """An earlier one, for the next of so many parts that are still to be read."""
+        return Deadline(max(0.0, self.at - time.monotonic()) / parts)
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() > self.at
+
+    def message(self, path: pathlib.Path) -> str:
+        return (
+            f"{path}: not read to its end, {round(self.seconds, 1):g} s are over. What is missing was not "
+            "counted; ask for a shorter range or allow more time."
+        )
+
     def check(self, path: pathlib.Path) -> None:
-        if time.monotonic() > self.at:
-            raise LogError(
-                f"{path}: not read to its end, {self.seconds:g} s are over. What is missing was not "
-                "counted; ask for a shorter range or allow more time."
-            )
+        if self.over:
+            raise LogError(self.message(path))
 
 
 @dataclass(frozen=True)
@@ -83,38 +99,6 @@ class LogFile:
     @property
     def compression(self) -> str:
         return self.path.suffix if self.path.suffix in OPENERS else ""
-
-
-def listed(directory: pathlib.Path) -> list[str]:
-    """The names in a directory, as far as they are looked at; none where it is missing. Raises LogError."""
-    try:
-        with os.scandir(directory) as entries:
-            return [entry.name for entry in itertools.islice(entries, ENTRIES)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise LogError(f"{directory}: cannot be read: {error.strerror}.") from None
-
-
-def names(directory: pathlib.Path, log: str) -> tuple[list[str], int]:
-    """The files that a log was rotated into, with the current one; and how many older ones there are."""
-    pattern = re.compile(re.escape(log) + ENDING)
-    found = sorted(name for name in listed(directory) if pattern.fullmatch(name))
-    if len(found) <= FILES:
-        return found, 0
-    ages = {}
-    for name in found:
-        with contextlib.suppress(OSError):
-            ages[name] = os.lstat(directory / name).st_mtime
-    newest = sorted(ages, key=lambda name: (ages[name], name))[-FILES:]
-    return sorted(newest), len(found) - len(newest)
-
-
-def logs(directory: pathlib.Path) -> list[str]:
-    """The logs that a directory has, whatever is left of each. Raises LogError."""
-    pattern = re.compile(r"(.+?[.]log)" + ENDING)
-    found = (pattern.fullmatch(name) for name in listed(directory))
-    return sorted({match[1] for match in found if match})
 
 
 @contextlib.contextmanager
@@ -161,43 +145,106 @@ def open_file(path: pathlib.Path) -> LogFile | None:
     return LogFile(path, handle, about.st_ino, about.st_size, about.st_mtime, about.st_blocks * 512)
 
 
-@contextlib.contextmanager
-def opened(directory: pathlib.Path, log: str) -> Iterator[list[LogFile]]:
-    """All files of a log, the oldest first, each once even when it is rotated at this moment.
+class Listing:
+    """The names in a directory, listed once and again only when they have changed."""
 
-    Raises LogError, also at the end when there are more files than are read.
-    """
-    for _attempt in range(10):
-        with contextlib.ExitStack() as handles:
-            found, older = names(directory, log)
-            files = []
-            for name in found:
-                with as_owner(directory):
-                    file = open_file(directory / name)
-                if file:
-                    handles.callback(os.close, file.handle)
-                    files.append(file)
-            if settled(directory, log, files):
-                yield ordered(files)
-                if older:
-                    raise LogError(
-                        f"{directory / log}: {older} older files were not read; {FILES} are, the newest."
-                    )
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
+        self.cut = False  # whether there are more names than are looked at
+        self.found: dict[str, list[str]] = {}
+        self.stamp: tuple[int, int] | None = None
+
+    def refresh(self, deadline: Deadline) -> None:
+        """Raises LogError when the deadline is over or the directory cannot be read."""
+        deadline.check(self.directory)
+        now = time.time_ns()
+        try:
+            about = os.stat(self.directory)
+            stamp = about.st_ino, about.st_mtime_ns
+            if stamp == self.stamp:
                 return
-        time.sleep(0.1)
-    raise LogError(f"{directory / log}: it is rotated again and again, ten times within a second.")
+            # not kept before the scan has succeeded, nor where the next change might not show
+            self.stamp = None
+            self.scan(deadline)
+        except FileNotFoundError:
+            self.found, self.cut = {}, False
+        except OSError as error:
+            raise LogError(f"{self.directory}: cannot be read: {error.strerror}.") from None
+        else:
+            if now - about.st_mtime_ns > TICK:
+                self.stamp = stamp
 
+    def scan(self, deadline: Deadline) -> None:
+        found: dict[str, list[str]] = {}
+        with os.scandir(self.directory) as entries:
+            for number, entry in enumerate(itertools.islice(entries, ENTRIES)):
+                if number % CHECKED == 0:
+                    deadline.check(self.directory)
+                if match := NAME.fullmatch(entry.name):
+                    found.setdefault(match[1], []).append(entry.name)
+            self.cut = next(entries, None) is not None
+        self.found = found
 
-def settled(directory: pathlib.Path, log: str, files: list[LogFile]) -> bool:
-    """Whether the names still lead to the files that were opened."""
-    opened_as = {file.path.name: file.inode for file in files}
-    found = {}
-    for name in names(directory, log)[0]:
-        with contextlib.suppress(FileNotFoundError):
-            about = os.lstat(directory / name)
-            if stat.S_ISREG(about.st_mode):
-                found[name] = about.st_ino
-    return found == opened_as
+    def logs(self, deadline: Deadline) -> list[str]:
+        """The logs that a directory has, whatever is left of each. Raises LogError."""
+        self.refresh(deadline)
+        return sorted(self.found)
+
+    def names(self, log: str, deadline: Deadline) -> tuple[list[str], int]:
+        """The files that a log was rotated into, with the current one; and how many older ones there are."""
+        deadline.check(self.directory / log)
+        self.refresh(deadline)
+        found = self.found.get(log, [])
+        if len(found) <= FILES:
+            return sorted(found), 0
+        ages = {}
+        for number, name in enumerate(found):
+            if number % CHECKED == 0:
+                deadline.check(self.directory / log)
+            with contextlib.suppress(OSError):
+                ages[name] = os.lstat(self.directory / name).st_mtime
+        newest = sorted(ages, key=lambda name: (ages[name], name))[-FILES:]
+        return sorted(newest), len(found) - len(newest)
+
+    @contextlib.contextmanager
+    def opened(self, log: str, deadline: Deadline) -> Iterator[list[LogFile]]:
+        """All files of a log, the oldest first, each once even when it is rotated at this moment.
+
+        Raises LogError, also at the end when there are more files than are read.
+        """
+        path = self.directory / log
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(0.1)
+            with contextlib.ExitStack() as handles:
+                found, older = self.names(log, deadline)
+                files = []
+                with as_owner(self.directory):
+                    for name in found:
+                        deadline.check(path)
+                        file = open_file(self.directory / name)
+                        if file:
+                            handles.callback(os.close, file.handle)
+                            files.append(file)
+                if self.settled(log, files, deadline):
+                    yield ordered(files)
+                    if older:
+                        raise LogError(
+                            f"{path}: {older} older files were not read; {FILES} are, the newest."
+                        )
+                    return
+        raise LogError(f"{path}: not read, it is rotated again and again.")
+
+    def settled(self, log: str, files: list[LogFile], deadline: Deadline) -> bool:
+        """Whether the names still lead to the files that were opened."""
+        opened_as = {file.path.name: file.inode for file in files}
+        found = {}
+        for name in self.names(log, deadline)[0]:
+            with contextlib.suppress(FileNotFoundError):
+                about = os.lstat(self.directory / name)
+                if stat.S_ISREG(about.st_mode):
+                    found[name] = about.st_ino
+        return found == opened_as
 
 
 def ordered(files: list[LogFile]) -> list[LogFile]:

@@ -32,13 +32,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.events i
     read_line,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
+    ENTRIES,
     LOGS,
     Deadline,
+    Listing,
     LogError,
     LogFile,
     lines,
-    logs,
-    opened,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import Groups, Tally
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import Range, iso
@@ -176,46 +176,62 @@ class Summary:
         self.limits, self.deadline = limits, deadline
         self.incomplete: list[str] = []
         self.nginx = Events(limits.messages)
+        self.nginx_logs = Listing(places.nginx)
 
     def of(self, apps: Sequence[str]) -> dict[str, Any]:
         found = {app: AppSummary(self.wanted, self.limits, self.served(app)) for app in apps}
-        for app, summary in found.items():
-            self.read_requests(summary, f"{app}.access.log")
-        for app, summary in found.items():
-            for log in self.logs(self.places.logs / app):
-                self.read_output(summary, self.places.logs / app, log)
-            self.read_journal(summary, app)
+        # What the first do not need of their share is there for those that follow, so that none can take the
+        # time of the others. nginx's errors come first: they are few, and belong to all.
+        whole = self.deadline
+        self.deadline = whole.share(1 + len(found))
         self.read_errors(found)
+        for number, (app, summary) in enumerate(found.items()):
+            self.deadline = whole.share(len(found) - number)
+            self.read_requests(summary, f"{app}.access.log")
+            self.read_outputs(summary, Listing(self.places.logs / app))
+            self.read_journal(summary, app)
+        self.say_cut(self.nginx_logs)
         return {
             **self.wanted.told(),
             "step": step_of(self.wanted),
             "apps": {app: summary.packed() for app, summary in found.items()},
             "nginx": self.nginx.packed(),
-            "incomplete": self.incomplete,
+            "incomplete": list(dict.fromkeys(self.incomplete)),
         }
 
     def served(self, app: str) -> Served:
         return Served(read_records(self.places.apps / app / "releases.jsonl"))
 
-    def logs(self, directory: pathlib.Path) -> list[str]:
+    def read_outputs(self, summary: AppSummary, listing: Listing) -> None:
         """The logs of an app's processes."""
         try:
-            found = logs(directory)
+            found = listing.logs(self.deadline)
         except LogError as error:
             self.incomplete.append(str(error))
-            return []
+            return
         if len(found) > LOGS:
             self.incomplete.append(
-                f"{directory}: {len(found) - LOGS} logs were not read; {LOGS} are, by their names."
+                f"{listing.directory}: {len(found) - LOGS} logs were not read; {LOGS} are, by their names."
             )
-        return found[:LOGS]
+        for log in found[:LOGS]:
+            if self.deadline.over:  # said once, not for each log
+                self.incomplete.append(self.deadline.message(listing.directory))
+                break
+            self.read_output(summary, listing, log)
+        self.say_cut(listing)
 
-    def files(self, directory: pathlib.Path, log: str) -> Iterator[tuple[LogFile, float]]:
+    def say_cut(self, listing: Listing) -> None:
+        if listing.cut:
+            self.incomplete.append(
+                f"{listing.directory}: it has more than {ENTRIES} files; the others were not looked at."
+            )
+
+    def files(self, listing: Listing, log: str) -> Iterator[tuple[LogFile, float]]:
         """The files in which lines of the range may be, and the end of the file before each."""
         try:
             # closed with this generator, which nobody keeps
             # pylint: disable-next=contextmanager-generator-missing-cleanup
-            with opened(directory, log) as files:
+            with listing.opened(log, self.deadline) as files:
                 before = 0.0
                 for file in files:
                     if file.size and file.changed + LATE >= self.wanted.since:
@@ -225,7 +241,7 @@ class Summary:
             self.incomplete.append(str(error))
 
     def read_requests(self, summary: AppSummary, log: str) -> None:
-        for file, _before in self.files(self.places.nginx, log):
+        for file, _before in self.files(self.nginx_logs, log):
             try:
                 self.read_access(summary, file)
             except LogError as error:
@@ -243,10 +259,10 @@ class Summary:
             else:
                 summary.request(request)
 
-    def read_output(self, summary: AppSummary, directory: pathlib.Path, log: str) -> None:
+    def read_output(self, summary: AppSummary, listing: Listing, log: str) -> None:
         process = log.removesuffix(".log")
         assembler = Assembler()
-        for file, before in self.files(directory, log):
+        for file, before in self.files(listing, log):
             dated = Dated(self.wanted, before, file.changed)
             try:
                 for event, undated in self.events(file, dated, assembler):
@@ -289,7 +305,7 @@ class Summary:
 
     def read_errors(self, apps: dict[str, AppSummary]) -> None:
         """nginx's own errors, each of the app that it is about, as far as it says."""
-        for file, before in self.files(self.places.nginx, "error.log"):
+        for file, before in self.files(self.nginx_logs, "error.log"):
             dated = Dated(self.wanted, before, file.changed)
             try:
                 for event, undated in self.events(file, dated, Assembler()):

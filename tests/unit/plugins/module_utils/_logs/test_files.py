@@ -12,19 +12,29 @@ import os
 import pathlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import files as logs_files
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     Deadline,
+    Listing,
     LogError,
+    LogFile,
     lines,
-    logs,
-    opened,
 )
 
 PATIENT = 300.0
+
+
+def opened(directory: pathlib.Path, log: str) -> AbstractContextManager[list[LogFile]]:
+    return Listing(directory).opened(log, Deadline(PATIENT))
+
+
+def logs(directory: pathlib.Path) -> list[str]:
+    return Listing(directory).logs(Deadline(PATIENT))
 
 
 def clock(text: str) -> float | None:
@@ -311,6 +321,96 @@ def test_many_names_are_looked_at_up_to_a_bound(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs_files, "ENTRIES", 7)
-    for number in range(20):
+    for number in range(7):
         (tmp_path / f"{number}.log").touch()
-    assert len(logs(tmp_path)) == 7
+    listing = Listing(tmp_path)
+    assert (len(listing.logs(Deadline(PATIENT))), listing.cut) == (7, False)
+    (tmp_path / "7.log").touch()
+    assert (len(listing.logs(Deadline(PATIENT))), listing.cut) == (7, True)
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The directories that were listed."""
+    found, real = [], os.scandir
+
+    def scandir(path: pathlib.Path) -> Iterator[os.DirEntry[str]]:
+        found.append(str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    return found
+
+
+def test_a_directory_is_listed_once_for_all_its_logs(
+    tmp_path: pathlib.Path, scans: list[str]
+) -> None:
+    for number in range(20_000):
+        (tmp_path / f"m{number:05d}.log").touch()
+    os.utime(tmp_path, (1, 1))
+    listing, deadline = Listing(tmp_path), Deadline(PATIENT)
+    for log in listing.logs(deadline)[:50]:
+        with listing.opened(log, deadline) as files:
+            assert [file.path.name for file in files] == [log]
+    assert scans == [str(tmp_path)]
+
+
+def test_a_directory_that_has_changed_is_listed_again(
+    tmp_path: pathlib.Path, scans: list[str]
+) -> None:
+    listing, deadline = Listing(tmp_path), Deadline(PATIENT)
+    os.utime(tmp_path, (1, 1))
+    assert listing.logs(deadline) == []
+    put(tmp_path / "shop.log", "1\n", 10)
+    assert listing.logs(deadline) == ["shop.log"]
+    # the next change may come in the same tick of the clock
+    put(tmp_path / "blog.log", "1\n", 10)
+    assert listing.logs(deadline) == ["blog.log", "shop.log"]
+    assert len(scans) == 3
+
+
+def test_a_log_that_is_never_at_rest_is_given_up(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    put(tmp_path / "shop.log", "1\n", 10)
+    open_file, calls = logs_files.open_file, []
+
+    def rotate(path: pathlib.Path) -> LogFile | None:
+        file = open_file(path)
+        calls.append(path.name)
+        path.rename(tmp_path / f"shop.log.{len(calls)}")
+        return file
+
+    monkeypatch.setattr(logs_files, "open_file", rotate)
+    with pytest.raises(LogError, match=r"shop\.log: not read, it is rotated again and again\."):
+        read(tmp_path, "shop.log")
+    assert len(calls) == logs_files.ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda listing, deadline: listing.logs(deadline),
+        lambda listing, deadline: listing.names("shop.log", deadline),
+        lambda listing, deadline: listing.opened("shop.log", deadline).__enter__(),
+        lambda listing, deadline: listing.settled("shop.log", [], deadline),
+        lambda listing, deadline: listing.scan(deadline),
+    ],
+    ids=["logs", "names", "opened", "settled", "scan"],
+)
+def test_every_step_heeds_the_deadline(tmp_path: pathlib.Path, step: Any) -> None:
+    put(tmp_path / "shop.log", "1\n", 10)
+    with pytest.raises(LogError, match="not read to its end, 0 s are over"):
+        step(Listing(tmp_path), Deadline(-5).share(2))
+
+
+def test_what_one_part_does_not_use_of_the_time_goes_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    whole = Deadline(40)
+    assert whole.share(4).at == 110.0
+    now = 104.0
+    assert (whole.share(3).seconds, whole.share(3).at) == (12.0, 116.0)

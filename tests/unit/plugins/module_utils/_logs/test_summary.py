@@ -11,17 +11,22 @@ import json
 import os
 import pathlib
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.logs import document, table
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import (
+    files as logs_files,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import (
     summary as logs_summary,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files import (
     Deadline,
     LogError,
+    LogFile,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import (
     Limits,
@@ -389,3 +394,60 @@ def test_many_logs_of_an_app_are_read_as_far_as_they_may(
     (places.logs / "other").touch()
     [trouble] = look(places, "other")["incomplete"]
     assert "other: cannot be read: Not a directory" in trouble
+
+
+def test_more_files_than_are_looked_at_are_said(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_files, "ENTRIES", 3)
+    monkeypatch.setattr(logs_summary, "ENTRIES", 3)
+    for number in range(4):
+        put(places.logs / "shop" / f"web-{number}.log", "", 20)
+    assert look(places)["incomplete"] == [
+        f"{places.logs}/shop: it has more than 3 files; the others were not looked at."
+    ]
+
+
+def test_no_app_takes_the_time_of_the_others(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one uses up whatever it is given, in its journal."""
+    now, given = [1000.0], {}
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def journal(app: str, _wanted: Range, deadline: Deadline) -> Iterator[tuple[str, str, float]]:
+        given[app] = deadline.at - now[0]
+        if app == "hostile":
+            now[0] = deadline.at + 1
+        yield from ()
+
+    put(places.nginx / "honest.access.log", entry(5))
+    found = look(places, "hostile", "honest", "shop", deadline=Deadline(60), journal=journal)
+    assert found["apps"]["honest"]["requests"]["requests"] == 1
+    assert found["incomplete"] == []
+    assert given == {"hostile": 20.0, "honest": 19.5, "shop": 39.0}
+
+
+def test_the_logs_of_an_app_are_left_once_its_time_is_over(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    (places.logs / "hostile").mkdir()
+    for number in range(20):
+        put(places.logs / "hostile" / f"m{number}.log", "ERROR x\n")
+    put(places.logs / "shop" / "web-1.log", f"{iso(BEGIN + 1)} ERROR lost\n")
+    real = logs_files.open_file
+
+    def slow(path: pathlib.Path) -> LogFile | None:
+        if path.parent.name == "hostile":
+            now[0] += 12
+        return real(path)
+
+    monkeypatch.setattr(logs_files, "open_file", slow)
+    found = look(places, "hostile", "shop", deadline=Deadline(60))
+    assert [line.partition(",")[0] for line in found["incomplete"]] == [
+        f"{places.logs}/hostile/m10.log: not read to its end",
+        f"{places.logs}/hostile: not read to its end",
+    ]
+    assert found["apps"]["shop"]["events"] != {}
