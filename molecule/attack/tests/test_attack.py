@@ -89,7 +89,7 @@ def test_no_line_of_the_flood_is_in_the_journal_of_the_host(host):
 
 
 def test_the_logs_of_the_honest_app_were_rotated(host):
-    """In the run in which logrotate met what the hostile app had left."""
+    """While logrotate met what the hostile app had left."""
     assert host.file("/var/log/honest/web-1.log.1").exists
 
 

@@ -130,7 +130,7 @@ def test_an_operator_moves_every_process_to_current(host, command):
     [
         pytest.param(
             "one",
-            "logrotate --force /etc/logrotate.d/bell",
+            "logrotate --force /etc/logrotate.instances/bell",
             # the oldest first: a line may begin in one file and end in the next
             "zcat --force $(ls -rv /var/log/bell/scribe-1.log*)",
             id="files",
