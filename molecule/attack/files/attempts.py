@@ -644,6 +644,18 @@ LIES: dict[str, Callable[[], str]] = {
 PLACES = ("link", "fifo", "directory", "socket", "sparse")
 
 
+def dig(path: pathlib.Path) -> None:
+    """Make a directory that is deeper than recursion and open files go."""
+    path.mkdir()
+    here = os.open(path, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+
+
 def put_in_its_place(kind: str) -> None:
     """Have something else than a file where the status is."""
     with contextlib.suppress(IsADirectoryError, FileNotFoundError):
@@ -655,8 +667,7 @@ def put_in_its_place(kind: str) -> None:
     elif kind == "fifo":
         os.mkfifo(STATUS)
     elif kind == "directory":
-        STATUS.mkdir()
-        (STATUS / "x").touch()
+        dig(STATUS)
     elif kind == "socket":
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(STATUS))
@@ -667,7 +678,7 @@ def put_in_its_place(kind: str) -> None:
 
 def forge(kind: str) -> None:
     if STATUS.is_dir() and not STATUS.is_symlink():
-        shutil.rmtree(STATUS)
+        subprocess.run(["rm", "-rf", str(STATUS)], timeout=60, check=False)
     if kind in PLACES:
         put_in_its_place(kind)
     else:
@@ -724,7 +735,8 @@ def flood_the_journal() -> None:
 
 @trap
 def stay_behind() -> None:
-    """Survive a clean rollback: processes that forked away, ignore signals and bear no name."""
+    """Survive a clean rollback: processes that forked away, ignore signals and bear no name; a deep directory."""
+    dig(RUN / "deep")
     for _ in range(5):
         stay(lambda: time.sleep(0.1))
     (RUN / "elsewhere").symlink_to("/etc")
