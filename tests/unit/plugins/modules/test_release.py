@@ -475,23 +475,28 @@ def test_release_that_serves_is_never_cleaned_up(
     assert home.unfinished() == [name]
 
 
-OTHER_PYTHON = next(iter(sorted(
-    path for path in pathlib.Path.home().glob(".pyenv/versions/3.1[1-9]*/bin/python3.1[1-9]")
-    if path.name != f"python{sys.version_info[0]}.{sys.version_info[1]}"
-)), None)  # fmt: skip
+# Of each version one that finds its library from behind any link, as one does not that was moved to another place.
+PYTHONS = {
+    path.name: path
+    for path in (
+        *pathlib.Path.home().glob(".pyenv/versions/3.1[1-9]*/bin/python3.1[1-9]"),
+        *pathlib.Path("/usr/bin").glob("python3.1[1-9]"),
+    )
+}
 
 
-@pytest.mark.skipif(OTHER_PYTHON is None, reason="needs a second Python")
+@pytest.mark.skipif(len(PYTHONS) < 2, reason="needs two Pythons")
 def test_another_python_on_the_host_makes_another_release(
     call: Any, home: AppHome, params: dict[str, Any], tmp_path: pathlib.Path
 ) -> None:
     """As after an upgrade of Debian: the same path, another interpreter."""
     params["python"] = str(tmp_path / "python3")
-    (tmp_path / "python3").symlink_to(sys.executable)
+    one, other, *_more = PYTHONS.values()
+    (tmp_path / "python3").symlink_to(one)
     first = call(release.main, **params).result["release"]
     assert home.python_problem(first) == ""
     (tmp_path / "python3").unlink()
-    (tmp_path / "python3").symlink_to(str(OTHER_PYTHON))
+    (tmp_path / "python3").symlink_to(other)
     foreseen = call(release.main, check=True, **params)
     second = call(release.main, **params)
     clean(second)
