@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pathlib
 import time
@@ -12,6 +13,7 @@ import time
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import trees
 from unit.deep import make_deep, run_directory
+from unit.pivot.harness import REPOSITORY
 
 
 def test_a_deep_directory() -> None:
@@ -64,3 +66,19 @@ def test_what_cannot_be_removed_ends_it(
         trees.empty(tmp_path)
     assert time.monotonic() - began < 5
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_pivot_removes_in_the_same_way() -> None:
+    """It has to, from a file of its own: on a host it is beside nothing of the collection."""
+
+    def bodies(path: str) -> dict[str, list[str]]:
+        tree = ast.parse((REPOSITORY / path).read_text("utf-8"))
+        return {
+            each.name: [ast.dump(statement) for statement in each.body]
+            for each in tree.body
+            if isinstance(each, ast.FunctionDef) and each.name != "remove"
+        }
+
+    own = bodies("plugins/module_utils/_host/trees.py")
+    assert set(own) == {"empty", "_flatten", "_open", "_require_time"}
+    assert own == bodies("roles/circus/files/pivot/removal.py")
