@@ -93,7 +93,7 @@ demo-clean: ## remove the demo's hosts and what was kept of them
 
 .PHONY: test
 test: hosts-ready build/tls/.complete ## every behaviour: the parts below, two at a time, and a table of them (JOBS=1, LIMIT=seconds)
-	@$(PARTS) lint unit $(if $(call find,/usr/bin/python3.11 python3.11),unit-2.19) $(addprefix molecule-,$(SCENARIOS))
+	@$(PARTS) lint unit $(if $(call find,/usr/bin/python3.11 python3.11),unit-2.19 site-2.19) $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit
 unit: ready build/servers/.complete ## unit tests, those of the pivot with real app servers among them
@@ -107,6 +107,14 @@ unit-ansible: ready ## those of the unit tests that meet Ansible itself
 .PHONY: unit-2.19
 unit-2.19: ## the same on ansible-core 2.19, where there is a python3.11
 	@$(MAKE) unit-ansible CORE=2.19 VENV=.venv-2.19 PYTHON='/usr/bin/python3.11 python3.11'
+
+# In a copy, whose hosts are others than those of the part molecule-site.
+.PHONY: site-2.19
+site-2.19: hosts-ready ## the scenario site on ansible-core 2.19
+	mkdir -p build/oldest
+	git ls-files -z --cached --others --exclude-standard | \
+		rsync --archive --from0 --files-from=- --ignore-missing-args . build/oldest
+	$(MAKE) -C build/oldest molecule-site CORE=2.19 PYTHON='/usr/bin/python3.11 python3.11'
 
 build/servers/.complete: tests/unit/pivot/servers.txt | $(VENV)/.complete
 	uv venv --quiet --clear --python $(INTERPRETER) $(@D)
