@@ -182,9 +182,10 @@ lint-ansible: ready ## ansible-lint, production profile: what is shipped (PROOF=
 lint-copy: ready
 	@tests/lint/copy
 
-# pylint takes more than all others together: of it, what is shipped (PROOF=1: tests, too). Ruff reads all.
+# pylint takes more than all others together: of it, what is shipped (PROOF=1: tests, too). Ruff reads all. Of pep8,
+# yamllint and changelog, each of which makes a virtualenv, other gates run the same or more (PROOF=1: these, too).
 lint-sanity: lint-copy ## ansible-test sanity (SANITY='--test validate-modules' for one of its tests)
-	tests/lint/sanity $(or $(SANITY),$(if $(PROOF),,--skip-test pylint))
+	tests/lint/sanity $(or $(SANITY),$(if $(PROOF),,$(addprefix --skip-test ,changelog pep8 pylint yamllint)))
 	$(if $(SANITY)$(PROOF),,tests/lint/sanity --test pylint plugins/ roles/)
 
 lint-docs: lint-copy ## antsibull-docs
