@@ -35,6 +35,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sta
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
     check_options,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
+    Record,
+    bad_releases,
+    read_records,
+)
 from ansible_collections.twelvefactor.deploy.plugins.modules import release
 from unit.pivot.harness import PACKAGE, breaches, load_pivot
 
@@ -528,3 +533,28 @@ def test_another_default_of_the_module_release_is_found() -> None:
     health = DOCUMENTED["health"]["suboptions"]
     altered = {**DOCUMENTED, "health": {"suboptions": {**health, "new": {}}}}
     assert other_defaults(altered, app_settings()) == ["health"]
+
+
+# --- the record -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entries", "refused"),
+    [
+        ([("r2", "bad", {"before": "r1"})], {"r2"}),
+        ([("r2", "bad", {"before": "r1"}), ("r2", "good", {})], set()),
+        ([("r2", "good", {}), ("r2", "bad", {"before": "r1"})], {"r2"}),
+        ([("r2", "bad", {"before": "r2"})], set()),
+        ([("r2", "bad", {"before": "r1", "tried": False})], set()),
+        ([("r2", "bad", {"before": "r1"}), ("r3", "bad", {"before": "r1"})], {"r2", "r3"}),
+        ([("r2", "bad", {"before": "r1"}), ("r2", "pending", {"before": "r1"})], {"r2"}),
+    ],
+)
+def test_what_was_refused_is_the_same_to_pivots_and_to_deploys(
+    entries: list[tuple[str, str, dict[str, Any]]], refused: set[str], tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "releases.jsonl"
+    made = [Record("now", "deploy", release, outcome, **more) for release, outcome, more in entries]
+    path.write_text("".join(record.line() for record in made))
+    assert load_pivot().release.read_record(path).refused == refused
+    assert bad_releases(read_records(path)) == refused

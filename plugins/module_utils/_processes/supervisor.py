@@ -196,12 +196,14 @@ class Supervisor:
         """The processes that circusd runs, or tries to run.
 
         By its own word: its configuration on the disk may be newer than what it has read. Where it
-        gives none, by the configuration.
+        gives none, the configuration counts, and every pivot that is alive.
         """
         try:
             output = self._circusctl(f"ask circusd of {self.home.app} what it runs", "list")
         except DeployError:
-            return watched(self.configuration())
+            names = {path.stem for path in self.run_directory.glob("*.json")}
+            alive = [name for name in names if INSTANCE.match(name) and self.status(name)]
+            return sorted({*watched(self.configuration()), *alive})
         last = output.strip().rpartition("\n")[2]
         return [name for name in last.split(",") if INSTANCE.match(name)]
 
@@ -252,7 +254,12 @@ class Supervisor:
             return ""
 
     def configure(self, text: str) -> None:
-        """Write the formation's watchers; circusd does not look until it is told."""
+        """Write the formation's watchers; circusd does not look until it is told.
+
+        What is there already is left alone: on a full disk the way back must not need room for it.
+        """
+        if text and text == self.configuration():
+            return
         if not self.configuration_path.parent.is_dir():
             raise DeployError(
                 f"{self.configuration_path.parent} is missing; run the role circus for the app first."

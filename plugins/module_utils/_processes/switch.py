@@ -36,6 +36,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.swi
     pick_formation,
     pick_target,
     probe_target,
+    require_proof,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
     instances,
@@ -80,6 +81,7 @@ def plan_switch(supervisor: Supervisor, request: SwitchRequest, *, predicted: bo
     """Read and decide. Raises DeployError for what cannot be done."""
     found = inspect(supervisor)
     target = pick_target(found, request.release, predicted=predicted)
+    require_proof(found, request, target)
     formation = pick_formation(found.records, found.current, target, request.formation)
     manifest = supervisor.home.manifest(target) or {}
     served = not supervisor.not_serving(instances(formation), target)

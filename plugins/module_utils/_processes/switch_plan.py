@@ -185,16 +185,30 @@ def pick_before(found: Found, target: str) -> str | None:
 
     ``current`` says neither when an earlier run was cut off. Of a cut-off move to the ``target``
     itself some processes may have arrived, or all of them, and the run before its entry in the
-    record. A release that was refused and serves all the same is nothing to go back to.
+    record. A release that was refused and serves all the same is nothing to go back to, even where
+    there is nothing else.
     """
-    good = history(found.records)
-    recorded = good[-1] if good and good[-1] in found.installed else None
+    refused = bad_releases(found.records)
+    usable = [each for each in found.installed if each not in refused]
+    recorded = next((each for each in reversed(history(found.records)) if each in usable), None)
     if found.current == target:
         return recorded or found.current
-    refused = recorded and found.serving in bad_releases(found.records)
-    if found.serving in found.installed and not refused:
+    if found.serving in usable:
         return found.serving
-    return recorded or found.current
+    return recorded or (None if found.current in refused else found.current)
+
+
+def require_proof(found: Found, request: SwitchRequest, target: str) -> None:
+    """Raise DeployError where a release that was refused would become one that counts as good.
+
+    Only a deploy proves a release: nobody scales a refused one or goes back to it.
+    """
+    if request.event != "deploy" and target in bad_releases(found.records):
+        raise DeployError(
+            f"Release {target} of {found.app} was refused on this host when it was tried last, so it "
+            f"is nothing to {'scale' if request.event == 'scale' else 'go back to'}. Deploy it again, "
+            "or another release."
+        )
 
 
 def decide(

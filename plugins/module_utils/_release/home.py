@@ -177,10 +177,15 @@ class AppHome:
             with contextlib.suppress(FileNotFoundError):
                 self.link.unlink()
             return
+        target = f"releases/{release}"
+        # on a full disk the way back must not need room for what is there already
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(self.link) == target:
+                return
         candidate = self.root / ".current.new"
         with contextlib.suppress(FileNotFoundError):
             candidate.unlink()
-        candidate.symlink_to(f"releases/{release}")
+        os.symlink(target, candidate)
         os.replace(candidate, self.link)
         # What is told of it next, in the record, must not outlive it.
         sync_directory(self.root)

@@ -96,8 +96,8 @@ def test_read_record_passes_over_what_is_broken(
         for name, outcome in (("r1", "good"), ("r2", "pending"))
     )
     path.write_bytes(good + broken + b"\n" + pending + broken)
-    assert module.release.read_record(path) == ("r1", "r2")
-    assert module.release.read_record(tmp_path / "nothing") == (None, None)
+    assert module.release.read_record(path) == ("r1", "r2", frozenset())
+    assert module.release.read_record(tmp_path / "nothing") == (None, None, frozenset())
 
 
 @pytest.mark.parametrize("text", ["hush", "A=1\nhush\n", "=hush\n", "A='hush\n"])

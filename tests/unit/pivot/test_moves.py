@@ -251,6 +251,10 @@ def begun(release: str) -> dict[str, str]:
     return {"release": release, "outcome": "pending"}
 
 
+def bad(release: str, before: str = "r1") -> dict[str, str]:
+    return {"release": release, "outcome": "bad", "before": before}
+
+
 @pytest.fixture
 def deploying(site: Site) -> Iterator[None]:
     """A deploy is under way."""
@@ -273,8 +277,8 @@ def test_a_start_takes_what_served_last_when_a_deploy_was_cut_off(site: Site) ->
 
 @pytest.mark.parametrize(
     "after",
-    [[], [begun("r3")], [begun("r2"), {"release": "r2", "outcome": "bad"}]],
-    ids=["by hand", "of another release", "ended"],
+    [[], [begun("r3")], [begun("r3"), bad("r3")], [begun("r2"), bad("r2", before="r2")]],
+    ids=["by hand", "of another release", "another was refused", "its other formation was refused"],
 )
 def test_a_start_takes_current_when_no_deploy_of_it_was_cut_off(
     site: Site, after: list[object]
@@ -282,7 +286,33 @@ def test_a_start_takes_current_when_no_deploy_of_it_was_cut_off(
     """An operator may have moved it."""
     site.release("r1")
     site.release("r2")
-    remember(site, good("r1"), *after)
+    remember(site, good("r2"), good("r1"), *after)
+    assert site.start("r2").ask() == "r2"
+
+
+def test_a_start_takes_nothing_that_was_refused(site: Site) -> None:
+    site.release("r1")
+    site.release("r2")
+    remember(site, good("r1"), begun("r2"), bad("r2"))
+    assert site.start("r2").ask() == "r1"
+
+
+def test_a_start_does_not_fall_back_to_what_was_refused(site: Site) -> None:
+    site.release("r1", "exit 3")
+    site.release("r2")
+    remember(site, good("r1"), begun("r2"), bad("r2"))
+    site.point("r2")
+    pivot = site.launch()
+    assert pivot.wait() == 1
+    assert pivot.status()["move"]["to"] == "r1"
+    assert "instead" not in pivot.log()
+
+
+@pytest.mark.usefixtures("deploying")
+def test_a_start_takes_what_was_refused_while_it_is_deployed_again(site: Site) -> None:
+    site.release("r1")
+    site.release("r2")
+    remember(site, good("r1"), bad("r2"), begun("r2"))
     assert site.start("r2").ask() == "r2"
 
 

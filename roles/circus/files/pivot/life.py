@@ -69,19 +69,23 @@ class Pivot:
         """Bring the first release into service, or raise Refused."""
         instance, root = self.instance, self.instance.root
         current = root / "current"
-        good, pending = read_record(root / "releases.jsonl")
-        proven = root / "releases" / (good or "none")
-        if good is None or current.resolve() == proven.resolve():
+        record = read_record(root / "releases.jsonl")
+        proven = root / "releases" / (record.good or "none")
+        if record.good is None or current.resolve() == proven.resolve():
             return Move(instance, current).run()
         # whoever deploys holds a lock, and lets it go when killed
-        cut_off = pending == current.resolve().name and not is_locked(root)
-        first, second = (proven, current) if cut_off else (current, proven)
+        release, deploying = current.resolve().name, is_locked(root)
+        refused = release in record.refused and not deploying
+        cut_off = release == record.pending and not deploying
+        first, second = (proven, current) if refused or cut_off else (current, proven)
         try:
             return Move(instance, first).run()
         except Refused:
-            refused: dict[str, Any] = instance.state["move"]
+            if refused:
+                raise  # what was refused serves nobody, not even where nothing else does
+            failed: dict[str, Any] = instance.state["move"]
             instance.say(f"trying {second} instead")
-            return Move(instance, second, instead_of=refused).run()
+            return Move(instance, second, instead_of=failed).run()
 
     def _last_number(self) -> int:
         """Count on where an earlier pivot of this instance stopped: no socket path comes twice."""

@@ -12,7 +12,7 @@ import os
 import pathlib
 import re
 import shlex
-from typing import Any
+from typing import Any, NamedTuple
 
 from .contract import SPEC
 from .refusal import Refused
@@ -135,9 +135,17 @@ def environment(
     return env
 
 
-def read_record(path: pathlib.Path) -> tuple[str | None, str | None]:
-    """By the record of deploys: which release served last, and which one's deploy never ended."""
+class Record(NamedTuple):
+    """What the record of deploys says of the app's releases."""
+
+    good: str | None  # the one that served last
+    pending: str | None  # the one whose deploy never ended
+    refused: frozenset[str]  # those whose last deploy failed
+
+
+def read_record(path: pathlib.Path) -> Record:
     good, pending = None, None
+    refused: set[str] = set()
     with contextlib.suppress(OSError), path.open("rb") as file:
         while line := file.readline(LONGEST_ENTRY):
             # what is no entry was cut short by a full disk, or is what a power cut has left
@@ -148,7 +156,14 @@ def read_record(path: pathlib.Path) -> tuple[str | None, str | None]:
                     continue
                 good = release if outcome == "good" else good
                 pending = release if outcome == "pending" else None
-    return good, pending
+                if outcome == "good":
+                    refused.discard(release)
+                # that one which serves got no other formation says nothing against it
+                elif (
+                    outcome == "bad" and entry.get("before") != release and entry.get("tried", True)
+                ):
+                    refused.add(release)
+    return Record(good, pending, frozenset(refused))
 
 
 def is_locked(directory: pathlib.Path) -> bool:

@@ -795,6 +795,24 @@ def test_rollback_skips_what_failed(deploy: Any, host: Memory) -> None:
     assert deploy("previous").result["release"] == A
 
 
+@pytest.mark.parametrize(
+    ("event", "words"), [("rollback", "it is nothing to go back to"), ("scale", "nothing to scale")]
+)
+def test_only_a_deploy_proves_what_was_refused(
+    event: str, words: str, deploy: Any, host: Memory
+) -> None:
+    deploy(A)
+    host.refused = {B}
+    deploy(B)
+    host.refused = set()
+    done = deploy(B, event=event)
+    assert words in done.result["msg"]
+    assert done.result["msg"].endswith("Nothing was changed.")
+    assert (host.did, host.home.current()) == ([], A)
+    assert deploy(B).code == 0
+    assert deploy(A, event=event).code == 0
+
+
 def test_rollback_that_fails(deploy: Any, host: Memory) -> None:
     deploy(A)
     deploy(B)

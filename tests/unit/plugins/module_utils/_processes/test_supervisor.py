@@ -150,11 +150,13 @@ def test_circusd_that_says_no(here: Here) -> None:
         pytest.param((0, ""), [], id="none"),
         pytest.param((0, "warning: x\nweb-1"), ["web-1"], id="after-a-warning"),
         pytest.param((0, "circusd-stats,web-1"), ["web-1"], id="not-of-ours"),
-        pytest.param((3, "error: timed out"), ["on_disk-1"], id="no-answer"),
+        pytest.param((3, "error: timed out"), ["alive-1", "on_disk-1"], id="no-answer"),
     ],
 )
 def test_what_circusd_runs(answer: tuple[int, str], names: list[str], here: Here) -> None:
     here.configure("[watcher:on_disk-1]\n")
+    tell(here, "alive-1", state="gate")
+    tell(here, "dead-1", state="gate", pid=2**22 + 1)
     here.answers.append(answer)
     assert here.watching() == names
     assert here.commands[0][-1] == "list"

@@ -60,6 +60,10 @@ def good(*releases: str) -> list[Record]:
     return [Record("t", "deploy", release, "good", formation={"web": 1}) for release in releases]
 
 
+def bad(release: str) -> list[Record]:
+    return [Record("t", "deploy", release, "bad", before="0.9-99999999")]
+
+
 BAD_B = Record("t", "deploy", B, "bad", before=A)
 
 
@@ -141,9 +145,19 @@ def test_formation(records: Any, current: Any, wanted: Any, formation: dict[str,
         pytest.param(found(serving=C), C, id="what-runs-counts"),
         pytest.param(found(serving="9.9-99999999"), A, id="what-runs-is-not-installed"),
         pytest.param(
-            found(serving=C, records=[*good(A), Record("t", "deploy", C, "bad", before=A)]),
+            found(serving=C, records=[*good(A), *bad(C)]),
             A,
             id="what-runs-was-refused",
+        ),
+        pytest.param(
+            found(current=C, serving=C, records=bad(C)),
+            None,
+            id="only-what-was-refused-is-known",
+        ),
+        pytest.param(
+            found(current=C, serving=C, records=[*good(A, "9.9-99999999"), *bad(C)]),
+            A,
+            id="what-runs-was-refused-and-the-last-good-one-is-removed",
         ),
         pytest.param(found(current=C, serving=None, installed=[B, C]), C, id="recorded-is-removed"),
     ],

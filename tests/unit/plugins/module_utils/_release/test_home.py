@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -207,6 +208,20 @@ def test_current(home: AppHome) -> None:
     home.point_to(None)
     home.point_to(None)
     assert home.current() is None
+
+
+def test_what_is_current_already_needs_no_room(
+    home: AppHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.point_to(A)
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "symlink", full)
+    home.point_to(A)
+    with pytest.raises(OSError, match="No space left"):
+        home.point_to(B)
 
 
 # --- releases ---------------------------------------------------------------------------------
