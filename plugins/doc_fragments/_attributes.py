@@ -44,3 +44,17 @@ attributes:
     details:
       - This action does not modify state.
 """
+
+    # Beside the first one, for modules that change an app on a host.
+    FENCED = r"""
+options:
+  lock_generation:
+    description:
+      - Number of the deploy lock that this run holds, as RV(twelvefactor.deploy.deploy_lock#module:generation)
+        says. The module changes nothing and fails where the run does not hold that lock any more,
+        because it was held up while its lock expired or was taken by force. From that check to the
+        end of the module nobody can take the lock.
+      - Without it, whoever has the lock is not asked. It is not checked in check mode.
+    type: int
+    version_added: "0.1.0"
+"""

@@ -17,6 +17,11 @@ description:
     for O(ttl) seconds, and at once when its run has died and whoever asks runs on the same
     controller, where that can be seen.
   - Taking the lock again in the same run is a sign of life; a deploy gives one at each of its steps.
+  - Each lock of an app that a host gives out has a number, RV(generation), which never comes twice. The
+    modules that change the app are given it and check it themselves, see for example
+    O(twelvefactor.deploy.graceful_reload#module:lock_generation), so that a run which was held up
+    while its lock went to another one changes nothing any more. While such a module is at work, its
+    run's lock can be neither taken nor stolen.
   - Locks lie in C(/var/lib/twelvefactor/locks), belong to root and survive a reboot. O(ttl) is
     counted on the host from its boot on, so that a wall clock which jumps changes nothing. After a
     reboot it begins anew.
@@ -65,7 +70,8 @@ options:
     type: bool
     default: false
   steal:
-    description: Take or release the lock whoever holds it.
+    description:
+      - Take or release the lock whoever holds it. Fails while a module of its run changes the app.
     type: bool
     default: false
   dead:
@@ -102,6 +108,12 @@ EXAMPLES = r"""
       twelvefactor.deploy.deploy_lock:
         app: shop
         renew: true
+
+    - name: Switch, unless the lock was lost in between
+      twelvefactor.deploy.graceful_reload:
+        app: shop
+        release: 1.5.0-3f2a9c01
+        lock_generation: "{{ lock.generation }}"
   always:
     - name: Let others deploy
       twelvefactor.deploy.deploy_lock:
@@ -157,6 +169,11 @@ ttl:
   returned: success and O(state=present)
   type: int
   sample: 3600
+generation:
+  description: Number of this lock among those of the app that the host has given out.
+  returned: success and O(state=present)
+  type: int
+  sample: 42
 stolen_from:
   description: Whose lock it was, where that did not release it. V(null) when nobody held it.
   returned: success and O(state=present)
@@ -214,6 +231,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.d
     release,
     take,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.fence import (
+    taking_from,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
     LockFile,
     Unreadable,
@@ -269,12 +289,17 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     with contextlib.nullcontext() if module.check_mode else file.alone():
         before = read(file, wish, moment)
         try:
-            decision = (take if params["state"] == "present" else release)(before, wish, moment)
+            decision = (
+                take(before, wish, moment, file.generation())
+                if params["state"] == "present"
+                else release(before, wish, moment)
+            )
+            if decision.write and not module.check_mode:
+                with taking_from(before, wish):
+                    file.write(decision.lock)
         except Refused as refusal:
             holder = refusal.holder.told(moment) if refusal.holder else None
             module.fail_json(msg=str(refusal), holder=holder)
-        if decision.write and not module.check_mode:
-            file.write(decision.lock)
     told = (
         public(decision.lock.told(moment))
         if decision.lock

@@ -25,6 +25,7 @@ description:
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
+  - twelvefactor.deploy._attributes.fenced
 attributes:
   check_mode:
     support: full
@@ -192,6 +193,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "commit": {"type": "str"},
     "clean": {"type": "bool", "default": False},
     "timeout": {"type": "float"},
+    "lock_generation": {"type": "int"},
 }
 
 
@@ -205,7 +207,8 @@ def main() -> None:
             )
         request = SwitchRequest.from_params(module.params)
         supervisor = Supervisor.of(app, predicted=module.check_mode)
-        with supervisor.home.locked():
+        generation = None if module.check_mode else module.params["lock_generation"]
+        with supervisor.home.locked(generation):
             plan = plan_switch(supervisor, request, predicted=module.check_mode)
             if plan.needed and not module.check_mode:
                 begun = True

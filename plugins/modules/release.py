@@ -36,6 +36,7 @@ description:
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
+  - twelvefactor.deploy._attributes.fenced
 attributes:
   check_mode:
     support: full
@@ -303,6 +304,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "python": {"type": "path", "default": "/usr/bin/python3"},
     "uv": {"type": "path", "default": "/opt/circus/bin/uv"},
     "keep": {"type": "int", "default": 5},
+    "lock_generation": {"type": "int"},
 }
 
 
@@ -326,7 +328,7 @@ def main() -> None:
     params, begun = module.take_params(), False
     try:
         home = AppHome.of(params["app"], foreseen=module.check_mode)
-        with home.locked():
+        with home.locked(None if module.check_mode else params["lock_generation"]):
             plan = make_plan(home, params, check=module.check_mode)
             if not module.check_mode:
                 begun = True

@@ -215,6 +215,7 @@ lock:
     expires: "2026-01-02T04:04:05Z"
     seconds_left: 3540
     ttl: 3600
+    generation: 42
     expired: false
 """
 

@@ -24,6 +24,7 @@ description:
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
+  - twelvefactor.deploy._attributes.fenced
 attributes:
   check_mode:
     support: full
@@ -113,7 +114,7 @@ def run(
     check_directories(directories)
     home = AppHome.of(params["app"], base, foreseen=check)
     root = pathlib.Path(web_root) / params["app"]
-    with home.locked():
+    with home.locked(None if check else params["lock_generation"]):
         wanted = wanted_files(home, directories)
         found = found_files(root, directories)
         changes = decide(wanted, found)
@@ -144,6 +145,7 @@ def main() -> None:
         argument_spec={
             "app": {"type": "str", "required": True},
             "directories": {"type": "dict", "default": {}},
+            "lock_generation": {"type": "int"},
         },
         supports_check_mode=True,
     )

@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "_deploy_lock": {"_errors", "_host"},
     "_devpi": {"_errors", "_http", "_packaging"},
     "_sentry": {"_errors", "_http"},
-    "_release": {"_errors", "_host", "_packaging", "_build"},
+    "_release": {"_errors", "_host", "_packaging", "_build", "_deploy_lock"},
     "_publish": {"_errors", "_host", "_http", "_packaging", "_build"},
     "_processes": {"_errors", "_host", "_build", "_release", "_deploy_lock"},
     "_logs": {"_errors", "_release.record"},

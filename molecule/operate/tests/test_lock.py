@@ -154,9 +154,13 @@ def test_a_run_that_has_lost_its_lock_changes_nothing_more(play, start, hosts, s
         assert time.monotonic() < deadline
         assert run.poll() is None
         time.sleep(0.2)
+    late = {name: lock["generation"] for name, lock in locks(hosts).items()}
     play("unlock", app="greeter", steal=True)
     play("deploy", app="greeter", greeting="taken")
     before = status()["hosts"]
+    # what the other run would do if it had asked for its lock a moment before that was taken
+    refused = play("late.yml", generations=late).stdout
+    assert refused.count("76: touch /var/lib/greeter/late") == len(hosts)
     canary.check_output(f"touch {scratch}/go")
     said = run.communicate(timeout=180)[0]
     assert run.returncode == 2

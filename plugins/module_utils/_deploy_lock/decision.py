@@ -7,6 +7,10 @@ Time is counted on the clock of the host that the lock lies on, from its boot on
 suspension (CLOCK_BOOTTIME): the wall clock is for people, nothing is decided by it, for it may jump.
 After a reboot that clock begins anew, and how long the host was down cannot be known for sure; the
 holder gets its whole time once more from the boot on, so that no lock expires too early.
+
+Each lock of an app that a host gives out has a number, its generation, and none ever comes twice. A run
+that was held up while its lock went to another still has the number of its own: by that a module which
+is about to change the app knows that it must not, see fence.py.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
@@ -47,6 +51,9 @@ class Lock:
     heard: float  # and when, in seconds since that boot
     process: Mapping[str, Any] | None = None  # the holder's process on its controller
     stolen_from: Mapping[str, Any] | None = None  # whose it was, where that did not release it
+    # How many locks of the app this host has given out with it; what changes the app shows that it
+    # has this one. 0 is of a version that did not count.
+    generation: int = 0
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -58,6 +65,7 @@ class Lock:
             entry = json.loads(text)
             lock = cls(**{key: entry[key] for key in cls.__dataclass_fields__ if key in entry})
             numbers = isinstance(lock.ttl, int) and isinstance(lock.heard, int | float)
+            numbers = numbers and type(lock.generation) is int
             words = (lock.owner, lock.run, lock.reason, lock.since, lock.boot)
             if not numbers or not all(isinstance(word, str) for word in words):
                 raise TypeError
@@ -86,6 +94,7 @@ class Lock:
             "expired": left <= 0,
             "process": self.process,
             "stolen_from": self.stolen_from,
+            "generation": self.generation,
         }
 
 
@@ -122,25 +131,25 @@ class Refused(DeployError):
         self.holder = holder
 
 
-def take(lock: Lock | None, wish: Wish, now: Moment) -> Decision:
-    """Take the lock, or show that its holder lives. Raises Refused."""
+def take(lock: Lock | None, wish: Wish, now: Moment, last: int) -> Decision:
+    """Take the lock, or show that its holder lives. Raises Refused.
+
+    ``last`` is the highest generation that this host has given out.
+    """
     if lock is not None and lock.run == wish.run:
-        renewed = Lock(
-            owner=lock.owner,
-            run=lock.run,
+        renewed = replace(
+            lock,
             reason=lock.reason if wish.reason is None else wish.reason,
             ttl=lock.ttl if wish.ttl is None else wish.ttl,
-            since=lock.since,
             boot=now.boot,
             heard=now.clock,
-            process=lock.process,
-            stolen_from=lock.stolen_from,
         )
         return Decision(renewed, write=True)
     # in check mode this run's lock would not have been written
     would_hold = wish.check_mode and lock is None
     if wish.renew and not would_hold:
-        raise Refused(lost(lock, wish, now), lock)
+        who = f"This run, {wish.run} of {wish.owner},"
+        raise Refused(lost(lock, wish.app, who), lock)
     why = way_past(lock, wish, now) if lock else None
     if lock and not why:
         raise Refused(held(lock, wish.app, now), lock)
@@ -162,6 +171,7 @@ def take(lock: Lock | None, wish: Wish, now: Moment) -> Decision:
         }
         if lock
         else None,
+        generation=max(last, lock.generation if lock else 0) + 1,
     )
     return Decision(taken, changed=not wish.renew, write=True)
 
@@ -184,6 +194,14 @@ def way_past(lock: Lock, wish: Wish, now: Moment) -> str | None:
     return "stolen" if wish.steal else None
 
 
+def at_work(lock: Lock, app: str, guard: object) -> str:
+    return (
+        f"A module of {lock.owner} (run {lock.run}) changes {app} on this host right now, and must not "
+        "lose its lock half-way: try again when it has ended. If it never will, end the process that "
+        f"`fuser -v {guard}` on the host names. Nothing was changed."
+    )
+
+
 def held(lock: Lock, app: str, now: Moment) -> str:
     left = lock.left(now)
     expiry = (
@@ -199,7 +217,8 @@ def held(lock: Lock, app: str, now: Moment) -> str:
     )
 
 
-def lost(lock: Lock | None, wish: Wish, now: Moment) -> str:
+def lost(lock: Lock | None, app: str, who: str) -> str:
+    """What somebody is told who held the lock; ``lock`` is the one of now."""
     if lock is None:
         happened = "It was released by hand, or it expired, was taken and released again."
     else:
@@ -210,9 +229,9 @@ def lost(lock: Lock | None, wish: Wish, now: Moment) -> str:
             f"{purpose(lock)}."
         )
     return (
-        f"This run, {wish.run} of {wish.owner}, does not hold the lock of {wish.app} on this host "
-        f"any more. {happened} Somebody else may have deployed since: look at what serves, and "
-        "start again. This run changes nothing more on this host."
+        f"{who} does not hold the lock of {app} on this host any more. {happened} Somebody else may "
+        "have deployed since: look at what serves, and start again. This run changes nothing more "
+        "on this host."
     )
 
 

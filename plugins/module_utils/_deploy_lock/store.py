@@ -45,6 +45,11 @@ class LockFile:
     def path(self) -> pathlib.Path:
         return self.directory / f"{self.app}.json"
 
+    @property
+    def counter(self) -> pathlib.Path:
+        """It stays when the lock goes, whoever removes that."""
+        return self.directory / f"{self.app}.generation"
+
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Nobody else reads or changes a lock of this host meanwhile."""
@@ -73,11 +78,27 @@ class LockFile:
                 "Nothing was changed."
             ) from None
 
+    def generation(self) -> int:
+        """The highest one that was given out. Raises Unreadable."""
+        try:
+            return int(self.counter.read_text("ascii"))
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        except ValueError:
+            raise Unreadable(
+                f"{self.counter} does not hold a number; write one into it that is higher than the "
+                f"generation of any deploy lock of {self.app} that this host has given out. "
+                "Nothing was changed."
+            ) from None
+
     def write(self, lock: Lock | None) -> None:
         if lock is None:
             self.path.unlink(missing_ok=True)
-        else:
-            write_atomically(self.path, lock.line(), 0o600)
+            return
+        # first: where this run ends in between, a number is left out, and none is given out twice
+        if lock.generation > self.generation():
+            write_atomically(self.counter, f"{lock.generation}\n", 0o600)
+        write_atomically(self.path, lock.line(), 0o600)
 
 
 def now() -> Moment:

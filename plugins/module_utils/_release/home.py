@@ -16,6 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.fence import (
+    changing,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import trees
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import Identity
@@ -25,7 +28,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
     Busy,
-    exclusive,
     flocked,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
@@ -143,8 +145,11 @@ class AppHome:
         return self.releases.is_dir()
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, generation: int | None = None) -> Iterator[None]:
         """Keep two runs from working on this app's releases at the same time.
+
+        ``generation``: that of the deploy lock which the caller's run holds. Raises DeployError where
+        it does not hold that any more.
 
         The lock is one that only root can hold. That of the app's directory is for its pivots, which
         see by it that somebody deploys; the app can hold it as well, and must not stop a deploy so.
@@ -154,7 +159,7 @@ class AppHome:
             return
         with contextlib.ExitStack() as held:
             try:
-                held.enter_context(exclusive(f"{self.app}-releases", LOCK_PATIENCE))
+                held.enter_context(changing(self.app, generation))
             except Busy:
                 raise DeployError(
                     f"Another run is working on the releases of {self.app} on this host; "

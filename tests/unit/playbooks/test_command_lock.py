@@ -14,22 +14,34 @@ import subprocess
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
+    Lock,
+    Wish,
+    take,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
+    DIRECTORY,
+    now,
+)
 
 ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles" / "app"
 
 
-def prefix_of(tmp_path: pathlib.Path) -> list[str]:
+def prefix_of(tmp_path: pathlib.Path, generation: int = 0) -> list[str]:
     """What stands before the command that is to be run under the lock ``migrate``."""
     loader = DataLoader()
     known = loader.load_from_file(str(ROLE / "vars" / "main.yml"), trusted_as_template=True)
     assert known["__app_command_locks"] == "/var/lib/twelvefactor/flocks"
+    assert known["__app_command_fence"] == f"{DIRECTORY}/{{{{ app_name }}}}.json"
     known |= {
         "app_name": "shop",
         "app_command": "true",
         "app_command_lock": "migrate",
         "app_command_release": "",
         "app_command_timeout": 5,
+        "app_lock_generation": generation,
         "__app_command_locks": str(tmp_path / "lib" / "flocks"),
+        "__app_command_fence": str(tmp_path / "shop.json"),
     }
     argv: list[str] = Templar(loader, variables=known).template(known["__app_command_argv"])
     assert argv[-4:] == ["/srv/shop/current/bin/run", "sh", "-c", "true"]
@@ -59,3 +71,31 @@ def test_command_lock(tmp_path: pathlib.Path, umask: int) -> None:
     paths = [flocks.parent, flocks, flocks / "shop-migrate"]
     modes = [stat.S_IMODE(os.stat(path).st_mode) for path in paths]
     assert modes == [0o755, 0o700, 0o600]
+
+
+def lock_of(run: str, last: int) -> Lock:
+    decision = take(None, Wish("shop", "joe@c", run, reason='"generation": 7}'), now(), last)
+    assert decision.lock
+    return decision.lock
+
+
+@pytest.mark.parametrize(
+    ("lock", "code"),
+    [
+        pytest.param(lock_of("r1", 6), 0, id="held"),
+        pytest.param(lock_of("r2", 7), 76, id="another-has-it"),
+        pytest.param(lock_of("r2", 69), 76, id="a-longer-number"),
+        pytest.param(None, 76, id="nobody-has-it"),
+    ],
+)
+def test_a_run_that_lost_its_lock_begins_no_command(
+    tmp_path: pathlib.Path, lock: Lock | None, code: int
+) -> None:
+    if lock:
+        (tmp_path / "shop.json").write_text(lock.line())
+    command = [*prefix_of(tmp_path, 7), "echo", "two  words"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert done.stdout == ("" if code else "two  words\n")
+    lost = "does not hold the lock of shop on this host any more" in done.stderr
+    assert lost == bool(code)

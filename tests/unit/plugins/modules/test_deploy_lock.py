@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import store
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import fence, store
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
     Lock,
     Refused,
@@ -76,7 +76,7 @@ def test_taken_renewed_and_released(ask: Any, directory: pathlib.Path) -> None:
     assert Lock.of(path.read_text()).heard > heard
     done = ask("r1", state="absent")
     assert (done.result["changed"], done.result["held"]) == (True, False)
-    assert list(directory.iterdir()) == []
+    assert [path.name for path in directory.iterdir()] == ["shop.generation"]
     assert ask("r1", state="absent").result["changed"] is False
 
 
@@ -107,6 +107,22 @@ def test_stolen(ask: Any) -> None:
     assert "took it by force" in lost.result["msg"]
     assert ask("r1", state="absent").code == 1
     assert ask("r3", state="absent", steal=True).result["changed"] is True
+
+
+def test_not_stolen_in_the_middle_of_a_change(
+    ask: Any, directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fence, "LockFile", lambda app: LockFile(app, directory))
+    assert ask("r1").result["generation"] == 1
+    with fence.changing("shop", 1):
+        for state in ("present", "absent"):
+            refused = ask("r2", steal=True, state=state)
+            assert "changes shop on this host right now" in refused.result["msg"]
+            assert refused.result["holder"]["run"] == "r1"
+        assert ask("r1", renew=True).result["generation"] == 1
+    assert ask("r2", steal=True).result["generation"] == 2
+    with pytest.raises(Refused), fence.changing("shop", 1):
+        raise AssertionError
 
 
 def test_check_mode_writes_nothing(call: Any, ask: Any, directory: pathlib.Path) -> None:
@@ -181,7 +197,7 @@ def try_it(directory: pathlib.Path, number: int, start: Any, answers: Any, **wan
     start.wait()
     with file.alone():
         try:
-            decision = take(file.read(), wish, now())
+            decision = take(file.read(), wish, now(), file.generation())
         except Refused as refusal:
             answers.put((number, str(refusal)))
         else:
@@ -221,7 +237,7 @@ def test_of_ten_that_find_a_dead_run_one_wins(tmp_path: pathlib.Path) -> None:
     """They all know that it is dead; the first one's lock is not the dead one's any more."""
     file = LockFile("shop", tmp_path)
     with file.alone():
-        file.write(take(None, Wish("shop", "x@y", "gone"), now()).lock)
+        file.write(take(None, Wish("shop", "x@y", "gone"), now(), 0).lock)
     said = all_at_once(tmp_path, 10, dead="gone")
     assert list(said.values()).count(None) == 1
 
@@ -229,7 +245,7 @@ def test_of_ten_that_find_a_dead_run_one_wins(tmp_path: pathlib.Path) -> None:
 def test_of_ten_that_find_an_expired_one_one_wins(tmp_path: pathlib.Path) -> None:
     file = LockFile("shop", tmp_path)
     with file.alone():
-        file.write(take(None, Wish("shop", "x@y", "gone", ttl=1), now()).lock)
+        file.write(take(None, Wish("shop", "x@y", "gone", ttl=1), now(), 0).lock)
     time.sleep(1.1)
     said = all_at_once(tmp_path, 10)
     assert list(said.values()).count(None) == 1
@@ -267,7 +283,7 @@ def churn(directory: pathlib.Path, number: int, results: Any) -> None:
     while won < WINS:
         try:
             with file.alone():
-                file.write(take(file.read(), wish, now()).lock)
+                file.write(take(file.read(), wish, now(), file.generation()).lock)
         except Refused:
             continue
         # nobody else may be here: a file that is made twice would say so

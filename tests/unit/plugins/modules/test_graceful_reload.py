@@ -9,12 +9,26 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import fence
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
+    Refused,
+    Wish,
+    take,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.fence import (
+    taking_from,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
+    LockFile,
+    now,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import switch
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import Status
@@ -1006,3 +1020,50 @@ def test_record_that_cannot_be_written(
     done = deploy(B)
     assert "does not serve: web-1 exit 3" in done.result["msg"]
     assert done.result["msg"].endswith("[Errno 28] No space left on device.")
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> LockFile:
+    """The deploy lock of the app: that of another run, which took it by force."""
+    file = LockFile("shop", tmp_path / "locks")
+    monkeypatch.setattr(fence, "LockFile", lambda _app: file)
+    file.directory.mkdir()
+    for run in ("r1", "r2"):
+        wish = Wish("shop", "ann@build2", run, steal=True)
+        file.write(take(file.read(), wish, now(), file.generation()).lock)
+    return file
+
+
+def test_who_has_lost_the_lock_changes_nothing(deploy: Any, host: Memory, file: LockFile) -> None:
+    deploy(A)
+    before = state(host)
+    for params in ({"release": B}, {"release": A, "event": "rollback", "clean": True}):
+        done = deploy(**params, lock_generation=1)
+        assert "does not hold the lock of shop on this host any more" in done.result["msg"]
+        assert done.result["msg"].endswith("Nothing was changed.")
+        assert (state(host), host.did) == (before, [])
+    assert deploy(B, lock_generation=1, check=True).code == 0
+    assert deploy(B, lock_generation=2).code == 0
+
+
+def test_the_lock_is_not_lost_in_the_middle(
+    deploy: Any, host: Memory, file: LockFile, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until a release that is refused was put back, too."""
+    deploy(A)
+    refusals = []
+
+    def ask(_url: str, _seconds: float) -> str:
+        with (
+            pytest.raises(Refused),
+            taking_from(file.read(), Wish("shop", "a@b", "r3", steal=True)),
+        ):
+            raise AssertionError
+        refusals.append(host.home.current())
+        return "502" if host.home.current() == B else ""
+
+    monkeypatch.setattr(switch, "ask", ask)
+    assert deploy(B, probe_url=URL, lock_generation=2).code == 1
+    assert refusals == [B, A]
+    with taking_from(file.read(), Wish("shop", "a@b", "r3", steal=True)):
+        pass

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import fence
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import LockFile
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import installer
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
@@ -713,10 +715,27 @@ def test_somebody_else_is_at_work(call: Any, home: AppHome, params: dict[str, An
     assert "Another run is working on the releases of shop" in done.result["msg"]
 
 
+def test_who_has_lost_the_lock_installs_nothing(
+    call: Any,
+    home: AppHome,
+    params: dict[str, Any],
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fence, "LockFile", lambda app: LockFile(app, tmp_path))
+    (installed,) = (path.name for path in home.releases.iterdir())
+    absent = {"state": "absent", "release": installed}
+    for given in (params, {"app": "shop", **absent}):
+        done = call(release.main, **given, lock_generation=1)
+        assert "does not hold the lock of shop on this host any more" in done.result["msg"]
+        assert done.result["msg"].endswith("Nothing was changed.")
+    assert [path.name for path in home.releases.iterdir()] == [installed]
+
+
 def test_messages_of_the_system_are_printable(
     call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def locked(_home: AppHome) -> None:
+    def locked(_home: AppHome, _generation: int | None) -> None:
         raise OSError(5, "Input/output error", "/srv/shop/\x1b[2J")
 
     monkeypatch.setattr(AppHome, "locked", locked)
@@ -728,7 +747,7 @@ def test_messages_of_the_system_are_printable(
 def test_not_root(
     call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def locked(_home: AppHome) -> None:
+    def locked(_home: AppHome, _generation: int | None) -> None:
         raise PermissionError(13, "Permission denied", str(home.root))
 
     monkeypatch.setattr(AppHome, "locked", locked)

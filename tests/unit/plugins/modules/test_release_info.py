@@ -362,7 +362,7 @@ def test_a_lock(look: Any, host: Host) -> None:
     file = LockFile("shop", host.place / "locks")
     with file.alone():
         wish = Wish("shop", "joe@build1", "r1", reason="deploy 2.0", ttl=60, process={"pid": 1})
-        file.write(take(None, wish, now()).lock)
+        file.write(take(None, wish, now(), 6).lock)
     lock = look()["lock"]
     assert (lock["owner"], lock["run"], lock["reason"]) == ("joe@build1", "r1", "deploy 2.0")
     assert lock["expired"] is False

@@ -10,6 +10,8 @@ import pathlib
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import fence
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import LockFile
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.modules import static_files
 
@@ -39,8 +41,11 @@ class Host:
         link.unlink(missing_ok=True)
         link.symlink_to(f"releases/{release}")
 
-    def run(self, directory: str = "shop/static", check: bool = False) -> dict[str, Any]:
+    def run(
+        self, directory: str = "shop/static", check: bool = False, generation: int | None = None
+    ) -> dict[str, Any]:
         params = {"app": "root", "directories": {"static": directory}}
+        params |= {"lock_generation": generation}
         return static_files.run(params, check, str(self.base), str(self.web))
 
     def published(self) -> dict[str, str]:
@@ -138,3 +143,13 @@ def test_links_in_a_release_are_left_out(host: Host, tmp_path: pathlib.Path) -> 
     static = host.releases / "1/venv/lib/python3.11/site-packages/shop/static"
     (static / "link").symlink_to(tmp_path / "secret")
     assert host.run()["published"] == ["static/a.11.css", "static/logo.svg"]
+
+
+def test_who_has_lost_the_lock_publishes_nothing(
+    host: Host, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fence, "LockFile", lambda app: LockFile(app, tmp_path))
+    with pytest.raises(DeployError, match="does not hold the lock of root on this host any more"):
+        host.run(generation=1)
+    assert not host.public.exists()
+    assert host.run(check=True, generation=1)["changed"] is True

@@ -39,6 +39,7 @@ def lock(run: str = THEIRS, age: float = 100.0, ttl: int = 600, boot: str = "boo
         boot=boot,
         heard=NOW.clock - age,
         process=PROCESS,
+        generation=5,
     )
 
 
@@ -62,7 +63,7 @@ def wish(**changes: object) -> Wish:
     ],
 )
 def test_taken(before: Lock | None, wanted: Wish, why: str | None) -> None:
-    decision = take(before, dataclasses.replace(wanted, reason="deploy 1.5.0", process={}), NOW)
+    decision = take(before, dataclasses.replace(wanted, reason="deploy 1.5.0", process={}), NOW, 7)
     assert (decision.changed, decision.write) == (True, True)
     assert decision.lock == Lock(
         owner="joe@build1",
@@ -82,6 +83,7 @@ def test_taken(before: Lock | None, wanted: Wish, why: str | None) -> None:
             "since": "2026-02-02T02:00:00Z",
             "why": why,
         },
+        generation=8,
     )
 
 
@@ -103,7 +105,7 @@ def test_taken(before: Lock | None, wanted: Wish, why: str | None) -> None:
 )
 def test_refused(before: Lock, wanted: Wish) -> None:
     with pytest.raises(Refused) as refused:
-        take(before, wanted, NOW)
+        take(before, wanted, NOW, 7)
     assert refused.value.holder == before
     with pytest.raises(Refused):
         release(before, wanted, NOW)
@@ -111,7 +113,7 @@ def test_refused(before: Lock, wanted: Wish) -> None:
 
 def test_what_a_refusal_says() -> None:
     with pytest.raises(Refused) as refused:
-        take(lock(), wish(), NOW)
+        take(lock(), wish(), NOW, 7)
     assert str(refused.value) == (
         "shop is locked on this host by ann@build2 (run 222bbb) since 2026-02-02T02:00:00Z, for "
         "'deploy 1.4.0'. That run was heard of 1 min 40 s ago; after that the lock expires in "
@@ -129,20 +131,20 @@ def test_what_a_refusal_says() -> None:
 def test_taking_ones_own_again_is_a_sign_of_life(age: float, renew: bool) -> None:
     """Even when it had expired: nobody else has had it meanwhile."""
     before = lock(run=MINE, age=age)
-    decision = take(before, wish(renew=renew), NOW)
+    decision = take(before, wish(renew=renew), NOW, 7)
     assert decision == Decision(dataclasses.replace(before, heard=NOW.clock), write=True)
     assert decision.lock
     assert decision.lock.left(NOW) == 600
 
 
 def test_a_sign_of_life_after_a_reboot() -> None:
-    decision = take(lock(run=MINE, boot="boot-1"), wish(), NOW)
+    decision = take(lock(run=MINE, boot="boot-1"), wish(), NOW, 7)
     assert decision.lock
     assert (decision.lock.boot, decision.lock.left(NOW)) == ("boot-2", 600)
 
 
 def test_a_sign_of_life_may_change_reason_and_ttl() -> None:
-    decision = take(lock(run=MINE), wish(reason="migrate", ttl=7200), NOW)
+    decision = take(lock(run=MINE), wish(reason="migrate", ttl=7200), NOW, 7)
     assert decision.lock
     assert (decision.lock.reason, decision.lock.ttl) == ("migrate", 7200)
     assert decision.lock.since == "2026-02-02T02:00:00Z"
@@ -172,17 +174,17 @@ STOLEN = {"owner": "joe@build1", "run": MINE, "reason": "", "since": "", "why": 
 )
 def test_who_was_held_up_must_not_go_on(now_there: Lock | None, says: str) -> None:
     with pytest.raises(Refused, match=says) as refused:
-        take(now_there, wish(renew=True), NOW)
+        take(now_there, wish(renew=True), NOW, 7)
     assert "does not hold the lock of shop on this host any more" in str(refused.value)
     with pytest.raises(Refused):
-        take(now_there, wish(renew=True, steal=True), NOW)
+        take(now_there, wish(renew=True, steal=True), NOW, 7)
 
 
 def test_in_check_mode_nothing_was_taken_that_could_be_renewed() -> None:
-    decision = take(None, wish(renew=True, check_mode=True), NOW)
+    decision = take(None, wish(renew=True, check_mode=True), NOW, 7)
     assert not decision.changed
     with pytest.raises(Refused):
-        take(lock(), wish(renew=True, check_mode=True), NOW)
+        take(lock(), wish(renew=True, check_mode=True), NOW, 7)
 
 
 # --- releasing ----------------------------------------------------------------------------------
@@ -271,6 +273,7 @@ def test_keys_of_the_future_are_passed_over() -> None:
         json.dumps(json.loads(lock().line()) | {"ttl": "600"}),
         json.dumps(json.loads(lock().line()) | {"heard": None}),
         json.dumps(json.loads(lock().line()) | {"run": 5}),
+        json.dumps(json.loads(lock().line()) | {"generation": "5"}),
     ],
 )
 def test_what_no_lock_is(text: str) -> None:
@@ -290,5 +293,31 @@ def test_what_is_told() -> None:
         "expired": False,
         "process": PROCESS,
         "stolen_from": None,
+        "generation": 5,
     }
     assert lock(age=601).told(NOW)["expired"] is True
+
+
+# --- generations --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "generation"),
+    [
+        pytest.param(None, 0, 1, id="the-first-one"),
+        pytest.param(None, 9, 10, id="free"),
+        pytest.param(lock(age=601), 9, 10, id="expired"),
+        pytest.param(lock(age=601), 3, 6, id="the-counter-is-behind"),
+        pytest.param(lock(run=MINE), 9, 5, id="own"),
+    ],
+)
+def test_generation(before: Lock | None, last: int, generation: int) -> None:
+    taken = take(before, wish(), NOW, last).lock
+    assert taken
+    assert taken.generation == generation
+
+
+def test_a_lock_of_a_version_that_did_not_count() -> None:
+    entry = json.loads(lock().line())
+    del entry["generation"]
+    assert Lock.of(json.dumps(entry)).generation == 0
