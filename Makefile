@@ -152,7 +152,11 @@ PROVEN := circus fleet log_shipping logrotate nginx operate reload site
 
 .PHONY: proof
 proof: images build/tls/.complete ## repetition and endurance: hours; the scenarios with PROOF=1, the proof of the reload, the benchmarks
-	@PROOF=1 $(PARTS) lint-ansible lint-sanity $(addprefix molecule-,$(PROVEN) $(SLOW)) prove-reload bench-nginx bench-index
+	@PROOF=1 $(PARTS) lint-ansible lint-sanity $(addprefix molecule-,$(PROVEN) $(SLOW)) storm prove-reload bench-nginx bench-index
+
+.PHONY: storm
+storm: ready ## operations and faults at random against pivots and the module, without hosts (STORM=17-30: these seeds)
+	STORM=$(or $(STORM),200) pytest --numprocesses 2 tests/unit/storm
 
 .PHONY: prove-reload
 prove-reload: hosts-ready ## deploy every app server under load, count what is lost (SERVERS=uvicorn DEPLOYS=3: less of it)
