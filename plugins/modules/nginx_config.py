@@ -100,6 +100,14 @@ options:
       - Whether a running nginx is made to use the changes. A stopped one is never started.
     type: bool
     default: true
+  lock_generation:
+    description:
+      - Number of the deploy lock that this run holds of the app that the set is named after, as
+        RV(twelvefactor.deploy.deploy_lock#module:generation) says. Nothing is changed, and the module
+        fails, where the run does not hold that lock any more.
+      - Without it, whoever has the lock is not asked. It is not checked in check mode.
+    type: int
+    version_added: "0.1.0"
 seealso:
   - name: Command-line parameters of nginx
     description: What C(nginx -t) does.
@@ -181,10 +189,15 @@ recovered:
 
 import os
 import stat
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.fence import (
+    changing,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     File,
     NginxError,
@@ -208,6 +221,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "replace": {"type": "list", "elements": "str", "default": []},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "reload": {"type": "bool", "default": True},
+    "lock_generation": {"type": "int"},
 }
 
 
@@ -248,15 +262,22 @@ def read_copy(path: str, source: Path, owner: tuple[int, int], *, check: bool) -
         raise NginxError(f"{source} cannot be read: {error.strerror}.") from error
 
 
+def fenced(params: dict[str, Any], *, check: bool) -> AbstractContextManager[None]:
+    """Where the set is that of an app in a rollout, its run must still hold the app's deploy lock."""
+    generation = params["lock_generation"]
+    return nullcontext() if check or generation is None else changing(params["name"], generation)
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     transaction = Transaction(ROOT, STATE, SystemdNginx())
     try:
         request = read_request(module.params, check=module.check_mode)
-        outcome = transaction.apply(
-            request, check=module.check_mode, reload=module.params["reload"]
-        )
-    except NginxError as error:
+        with fenced(module.params, check=module.check_mode):
+            outcome = transaction.apply(
+                request, check=module.check_mode, reload=module.params["reload"]
+            )
+    except (NginxError, DeployError) as error:
         module.fail_json(msg=str(error))
     for warning in outcome.warnings:
         module.warn(warning)

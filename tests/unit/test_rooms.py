@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "_fleet": {"_logs"},
 }
 # What every module may import beside the one room of its subject; other plugins have that room only.
-COMMON = {"_errors", "_module"}
+COMMON = {"_errors", "_module", "_deploy_lock"}
 
 
 def name_of(path: pathlib.Path) -> str:

@@ -21,6 +21,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.d
     lost,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import LockFile
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import flock
 
 # Seconds; a change lasts from a moment to minutes, and a lock that changes hands keeps the host's others waiting.
@@ -37,9 +38,16 @@ def changing(app: str, generation: int | None) -> Iterator[None]:
     """Nobody else changes the app, or takes its lock from a run, while this lasts.
 
     ``generation``: that of the lock which the caller's run holds, None for one that has none. Raises
-    Refused where the run has lost it, and flock.Busy where somebody else is in here.
+    Refused where the run has lost it, and DeployError where somebody else is in here.
     """
-    with flock.exclusive(guard_of(app), PATIENCE):
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(flock.exclusive(guard_of(app), PATIENCE))
+        except flock.Busy:
+            raise DeployError(
+                f"Another run is working on the releases of {app} on this host; "
+                "try again when it has ended."
+            ) from None
         if generation is not None:
             lock = LockFile(app).read()
             if lock is None or lock.generation != generation:

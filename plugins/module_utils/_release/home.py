@@ -158,13 +158,7 @@ class AppHome:
             yield
             return
         with contextlib.ExitStack() as held:
-            try:
-                held.enter_context(changing(self.app, generation))
-            except Busy:
-                raise DeployError(
-                    f"Another run is working on the releases of {self.app} on this host; "
-                    "try again when it has ended."
-                ) from None
+            held.enter_context(changing(self.app, generation))
             with contextlib.suppress(Busy, OSError):
                 held.enter_context(flocked(self.root, LOCK_PATIENCE))
             yield

@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-MODULES = ("graceful_reload", "release", "static_files")
+MODULES = ("graceful_reload", "release", "static_files", "nginx_config")
 TOLD = {
-    "roles/app": "{{ app_lock_generation or omit }}",
-    "roles/rollout": "{{ __rollout_scale_lock.generation }}",
+    "roles/app/tasks/*.yml": "{{ app_lock_generation or omit }}",
+    "roles/rollout/tasks/*.yml": "{{ app_lock_generation or omit }}",
+    "roles/nginx/tasks/put.yml": "{{ nginx_sites_lock_generation or omit }}",
 }
 
 
@@ -27,13 +28,13 @@ def tasks_of(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield from tasks_of(entry.get(part, []))
 
 
-@pytest.mark.parametrize("role", TOLD)
-def test_fenced(role: str) -> None:
+@pytest.mark.parametrize("files", TOLD)
+def test_fenced(files: str) -> None:
     found = [
         task[f"twelvefactor.deploy.{module}"].get("lock_generation")
-        for path in sorted((ROOT / role / "tasks").glob("*.yml"))
+        for path in sorted(ROOT.glob(files))
         for task in tasks_of(yaml.safe_load(path.read_text("utf-8")))
         for module in MODULES
         if f"twelvefactor.deploy.{module}" in task
     ]
-    assert set(found) == {TOLD[role]}
+    assert set(found) == {TOLD[files]}

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import fence
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import LockFile
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
 from ansible_collections.twelvefactor.deploy.plugins.modules import nginx_config
 
@@ -69,3 +72,17 @@ def test_documentation_and_arguments_agree() -> None:
     for name, option in nginx_config.ARGUMENTS.items():
         for key in ("type", "required", "default", "choices", "elements"):
             assert options[name].get(key) == option.get(key), (name, key)
+
+
+def test_who_has_lost_the_lock_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fence, "LockFile", lambda app: LockFile(app, tmp_path))
+    given = parameters(name="shop", lock_generation=1)
+    with (
+        pytest.raises(DeployError, match="does not hold the lock of shop on this host any more"),
+        nginx_config.fenced(given, check=False),
+    ):
+        raise AssertionError
+    with nginx_config.fenced(given, check=True), nginx_config.fenced(parameters(), check=False):
+        pass

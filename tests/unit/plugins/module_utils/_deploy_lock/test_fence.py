@@ -26,7 +26,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
     Unreadable,
     now,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 Take = Callable[..., int]
 
@@ -98,7 +98,11 @@ def test_it_is_not_taken_in_the_middle_of_a_change(taken: Take, file: LockFile) 
             raise AssertionError
         with taking_from(file.read(), mine), taking_from(None, other):
             pass
-    with taking_from(file.read(), other), pytest.raises(Busy), changing("shop", generation):
+    with (
+        taking_from(file.read(), other),
+        pytest.raises(DeployError, match="Another run is working on the releases of shop"),
+        changing("shop", generation),
+    ):
         raise AssertionError
 
 
