@@ -42,6 +42,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.wat
     instances,
     united,
     watched,
+    without,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import reason_of
@@ -168,14 +169,23 @@ class Move:
     def compare_processes(self) -> None:
         configured = watched(self.supervisor.configuration())
         self.loaded = self.supervisor.watching() if self.running else []
-        self.difference = compare(self.loaded, configured, self.names)
+        idle = [name for name in {*self.loaded, *configured} if self.is_idle(name)]
+        self.difference = compare(self.loaded, configured, self.names, idle)
+
+    def is_idle(self, name: str) -> bool:
+        """Whether no release serves by this process: circusd starts it again and again, or is about to."""
+        status = self.supervisor.status(name)
+        return status is None or status.release is None
 
     def drop_strays(self) -> None:
-        """What only a release had that was refused has no say in this, nor is anything lost with it.
+        """What the release does not have has no say in this where nothing is lost with it.
 
-        Of what served until now nothing ends before the release has proven itself.
+        That is what only a refused release had, and what serves nobody: it would start with the release and
+        fail. Of what served until now nothing ends before the release has proven itself.
         """
         if self.difference.strays:
+            text = self.supervisor.configuration()
+            self.supervisor.configure(without(text, self.difference.strays))
             self.supervisor.drop(self.difference.strays)
             self.loaded = watched(self.supervisor.configuration())
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -264,17 +264,24 @@ class Difference:
     kept: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    strays: tuple[str, ...] = ()  # of the removed ones those that the configuration does not name
+    # Of the removed ones those that the configuration does not name, and those that serve nobody.
+    strays: tuple[str, ...] = ()
 
 
-def compare(loaded: Sequence[str], configured: Sequence[str], wanted: Sequence[str]) -> Difference:
+def compare(
+    loaded: Sequence[str],
+    configured: Sequence[str],
+    wanted: Sequence[str],
+    idle: Collection[str] = (),
+) -> Difference:
     """``loaded`` is what circusd runs, ``configured`` what its configuration on the disk names.
 
-    Where there are strays, circusd is going to read that configuration before anything else.
+    ``idle`` are processes by which no release serves. Where there are strays, circusd is going to read
+    the configuration without them before anything else.
     """
     removed = [name for name in loaded if name not in wanted]
-    strays = [name for name in removed if name not in configured]
-    old = configured if strays else loaded
+    strays = [name for name in removed if name not in configured or name in idle]
+    old = [name for name in configured if name not in strays] if strays else loaded
     return Difference(
         kept=tuple(name for name in wanted if name in old),
         added=tuple(name for name in wanted if name not in old),

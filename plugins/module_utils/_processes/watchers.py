@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
     GRACEFUL_TIMEOUT,
@@ -50,6 +50,12 @@ def written(parts: Iterable[str]) -> str:
 def united(one: str, other: str) -> str:
     """The configuration of the processes of both; where they differ, ``other`` is right."""
     return written(text for _name, text in sorted((sections(one) | sections(other)).items()))
+
+
+def without(configuration: str, names: Collection[str]) -> str:
+    """The same configuration, but for these processes."""
+    kept = {name: text for name, text in sections(configuration).items() if name not in names}
+    return configuration if kept == sections(configuration) else written(kept.values())
 
 
 def section(app: str, instance: str) -> str:

@@ -79,6 +79,15 @@ class Run:
         """With one process type more; the next deploy is without it again."""
         self.switch(fault, self.next_release(beat={}), self.formation | {"beat": 1})
 
+    def drop_type(self, fault: Fault) -> None:
+        """A process does not start any more, and goes; the next release has its type, and that fails, too."""
+        flag = self.host.site.flag(f"die-{self.number}")
+        self.switch(
+            Fault(), self.next_release(beat={"DIE_WHEN": flag}), self.formation | {"beat": 1}
+        )
+        flag.touch()
+        self.switch(fault, self.next_release(beat={"EXIT": 3}), self.formation)
+
     def rollback(self, fault: Fault) -> None:
         self.switch(fault, "previous", None)
 
@@ -209,7 +218,7 @@ class Run:
 
 
 OPERATIONS: list[Callable[[Run, Fault], None]] = [
-    Run.deploy, Run.deploy, Run.deploy_broken, Run.deploy_broken, Run.deploy_type, Run.rollback, Run.scale,
+    Run.deploy, Run.deploy, Run.deploy_broken, Run.deploy_broken, Run.deploy_type, Run.drop_type, Run.rollback, Run.scale,
     Run.hup, Run.lose, Run.cut_record,
 ]  # fmt: skip
 

@@ -619,6 +619,25 @@ def test_stray_alone_is_a_reason_to_do_something(left: Any, host: Memory) -> Non
     assert left(A, {"web": 1}).result["changed"] is False
 
 
+def test_what_is_to_go_and_does_not_start_any_more_has_no_say(deploy: Any, host: Memory) -> None:
+    """Its type may be one of the next release, too, and it would be started with that."""
+    deploy(C, {"web": 1, "worker": 1, "beat": 1})
+    del host.runs["beat-1"]
+    done = deploy(A, {"web": 1})
+    assert done.code == 0, done.result["msg"]
+    assert host.did == ["reloadconfig", "hup web-1", "reloadconfig"], "the worker goes last"
+    assert state(host) == (A, {"web-1": A}, ["web-1"])
+
+
+def test_what_was_to_go_comes_back_with_what_served(deploy: Any, host: Memory) -> None:
+    deploy(C, {"web": 1, "beat": 1})
+    del host.runs["beat-1"]
+    host.refused = {A}
+    done = deploy(A, {"web": 1})
+    assert done.result["msg"].endswith(f"Release {C} serves as before.")
+    assert state(host) == (C, {"web-1": C, "beat-1": C}, ["beat-1", "web-1"])
+
+
 def test_any_error_on_the_way_is_a_failure_that_goes_back(deploy: Any, host: Memory) -> None:
     deploy(A)
     begin = host._begin

@@ -242,6 +242,25 @@ def test_what_changes_among_the_processes(
     assert compare(loaded, configured, wanted) == difference
 
 
+@pytest.mark.parametrize(
+    ("idle", "difference"),
+    [
+        pytest.param([], Difference(("web-1",), (), ("beat-1", "worker-1"), ()), id="none"),
+        pytest.param(
+            ["beat-1"], Difference(("web-1",), (), ("beat-1", "worker-1"), ("beat-1",)), id="goes"
+        ),
+        pytest.param(
+            ["web-1"], Difference(("web-1",), (), ("beat-1", "worker-1"), ()), id="is-wanted"
+        ),
+    ],
+)
+def test_what_serves_nobody_is_a_stray_where_it_goes(
+    idle: list[str], difference: Difference
+) -> None:
+    names = ["beat-1", "web-1", "worker-1"]
+    assert compare(names, names, ["web-1"], idle) == difference
+
+
 WEB = {"processes": {"web": {"socket": True, "health": {"path": "/up"}}, "beat": {"socket": False}}}
 
 

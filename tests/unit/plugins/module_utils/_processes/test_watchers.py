@@ -62,6 +62,12 @@ def test_united() -> None:
     assert watchers.united("", new) == watchers.united(new, new) == new
 
 
+def test_without() -> None:
+    both = watchers.watchers("shop", {"beat": 1, "web": 1})
+    assert watchers.without(both, ["beat-1", "gone-1"]) == watchers.watchers("shop", {"web": 1})
+    assert watchers.without("as it was", ["beat-1"]) == "as it was"
+
+
 def test_watched_takes_no_other_section() -> None:
     assert watchers.watched("") == []
     assert watchers.watched("[circus]\n# [watcher:no]\n[watcher:web-1]\n[env:web-1]\n") == ["web-1"]
