@@ -15,18 +15,18 @@ import contextlib
 import io
 import json
 import os
+import pathlib
 import shlex
 import sys
+import tempfile
 import zipfile
-from collections.abc import Callable
-from typing import Any
 
-import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
     format_procfile,
     parse_procfile,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.wheel import (
+    embed,
     read_build,
     read_commit,
 )
@@ -34,7 +34,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import access, events
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.journal import parse_entry
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.distribution import (
+    DistributionError,
     form_fields,
+    read_distribution,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
     format_pins,
@@ -48,6 +50,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sta
     slowest_steps,
     wrote_last,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish.screening import (
+    judge_archive,
+    look_through,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import format_env
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     TYPES,
@@ -55,9 +61,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.recor
     parse_records,
     rollback_targets,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verification import (
+    Recorded,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
+from unit.devpi.test_care import refresh
 from unit.pivot.harness import REPOSITORY, load_pivot
 
 sys.path.insert(
@@ -347,21 +357,26 @@ def test_a_lock_is_refused_or_has_one_reading(text: str) -> None:
     assert not [line for line in lines if line.startswith(("-", "#")) or "://" in line]
 
 
-@fuzz
-@given(
-    st.one_of(
-        st.lists(
-            st.sampled_from(["web: a b", "web", ":", "#", "\n", "release:x", "\x85", "\x1c"])
-        ).map("".join),
-        st.text(),
-    )
+COMMANDS = st.sampled_from(
+    [
+        *("web: a b", "web", "beat", ":", ": ", "#", "\n", "\r", "release:x", "\x85", "\x1c", "\0"),
+        *("A=1 ", "exec ", "-a", "&&", ">", "'", '"', "\\", "$(x)", "`", "\ud800", " "),
+    ]
 )
+
+
+@fuzz
+@given(st.one_of(st.lists(COMMANDS, max_size=14).map("".join), st.text()))
 def test_a_procfile_is_refused_or_has_one_reading(text: str) -> None:
+    """By the deploy; the pivot then starts each command, or says with a ValueError that it is none."""
     try:
         processes = parse_procfile(text)
     except DeployError:
         return
     assert parse_procfile(format_procfile(processes)) == processes
+    for command in processes.values():
+        with contextlib.suppress(ValueError):
+            load_pivot().release.shell_command(command)
 
 
 @fuzz
@@ -395,7 +410,7 @@ def wheel(members: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
@@ -405,12 +420,23 @@ NAMES = st.sampled_from(
         *(f"{METADATA}/{name}" for name in ("METADATA", "RECORD", "WHEEL")),
         *(
             f"{METADATA}/twelvefactor/{name}"
-            for name in ("requirements.txt", "Procfile", "origin.json")
+            for name in ("requirements.txt", "pylock.toml", "Procfile", "origin.json")
         ),
+        *(f"{METADATA}/entry_points.txt", "shop.zip", "shop.tar.gz", "a\\b", "../x", "", "é"),
     ]
 )
-WHOLE = st.fixed_dictionaries({"shop-1.0.dist-info/METADATA": BYTES}, optional={}).flatmap(
-    lambda own: st.dictionaries(NAMES, BYTES, max_size=6).map(lambda more: wheel(own | more))
+SOUND = {
+    f"{METADATA}/METADATA": b"Name: shop\nVersion: 1.0\n",
+    f"{METADATA}/RECORD": b"shop.py,,\n",
+    "shop.py": b"",
+}
+# of which some have another content, or are not there
+WHOLE = st.tuples(
+    st.sets(st.sampled_from(sorted(SOUND)), max_size=1), st.dictionaries(NAMES, BYTES, max_size=6)
+).map(
+    lambda drawn: wheel(
+        {name: data for name, data in SOUND.items() if name not in drawn[0]} | drawn[1]
+    )
 )
 
 
@@ -422,15 +448,67 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-READERS: list[Callable[[io.BytesIO, str], Any]] = [read_build, read_commit]
+FILENAME = "shop-1.0-py3-none-any.whl"
 
 
-@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+def publishes(data: bytes) -> None:
+    """What a checkout has built is read on the controller, searched and made a build of."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory, FILENAME)
+        path.write_bytes(data)
+        with contextlib.suppress(DeployError, DistributionError):
+            read_distribution(path)
+        with contextlib.suppress(DeployError, DistributionError):
+            look_through(path, [])
+        judge_archive("shop.zip", data)
+        with contextlib.suppress(DeployError):
+            embed(path, path.with_name("build.whl"), {"twelvefactor/Procfile": "web: x"}, 1.7e9)
+            read_build(path.with_name("build.whl"), FILENAME)
+
+
 @fuzz
 @given(damaged())
-def test_a_wheel(reader: Callable[[io.BytesIO, str], Any], data: bytes) -> None:
+def test_a_wheel(data: bytes) -> None:
     with contextlib.suppress(DeployError):
-        reader(io.BytesIO(data), "shop-1.0-py3-none-any.whl")
+        read_build(io.BytesIO(data), FILENAME)
+    with contextlib.suppress(DeployError):
+        read_commit(io.BytesIO(data), FILENAME)
+    publishes(data)
+    with contextlib.suppress(*refresh.BROKEN):
+        for name, text in refresh.locks_of(data):
+            list(refresh.requirements_of(name, text))
+
+
+ROWS = st.lists(
+    st.sampled_from(
+        [
+            *("shop.py", "../../../bin/shop", "/etc/passwd", '"a, b"', '"', "\0", "\r", "..", ""),
+            *(
+                ",",
+                ",",
+                "\n",
+                "sha256=",
+                "sha512=",
+                "md5=",
+                "A" * 43,
+                "=",
+                "é",
+                "\ud800",
+                "7",
+                "-1",
+            ),
+            "1" * 5000,
+        ]
+    ),
+    max_size=20,
+).map("".join)
+
+
+@fuzz
+@given(st.one_of(ROWS, st.text(max_size=200)))
+def test_what_a_package_records_of_its_files(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        Recorded().add(text, "lib/python3.13/site-packages")
 
 
 @fuzz

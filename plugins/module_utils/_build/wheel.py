@@ -86,6 +86,16 @@ def read_commit(file: pathlib.Path | BinaryIO, name: str) -> str | None:
     return commit if isinstance(commit, str) and commit.isprintable() and commit else None
 
 
+def _record_rows(archive: zipfile.ZipFile, path: str, name: str) -> list[list[str]]:
+    text = _read(archive, path, name)
+    if text is None:
+        raise DeployError(f"{name} is not a valid wheel: it has no {path}.")
+    try:
+        return [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    except csv.Error as error:
+        raise DeployError(f"{name} is not a valid wheel: {path}: {error}.") from None
+
+
 def _record_line(name: str, data: bytes) -> list[str]:
     digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
     return [name, f"sha256={digest}", str(len(data))]
@@ -110,8 +120,8 @@ def embed(source: pathlib.Path, target: pathlib.Path, files: Mapping[str, str], 
         record_name = f"{info}/RECORD"
         added = {f"{info}/{name}": text.encode() for name, text in files.items()}
         modes = {m.filename: m.external_attr >> 16 for m in archive.infolist() if not m.is_dir()}
-        rows = csv.reader(io.StringIO(archive.read(record_name).decode()))
-        kept = [row for row in rows if row and row[0] not in {*added, record_name}]
+        rows = _record_rows(archive, record_name, source.name)
+        kept = [row for row in rows if row[0] not in {*added, record_name}]
         kept += [_record_line(name, data) for name, data in added.items()]
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([*sorted(kept), [record_name, "", ""]])

@@ -9,6 +9,7 @@ import contextlib
 import email
 import email.message
 import email.policy
+import errno
 import hashlib
 import lzma
 import pathlib
@@ -164,9 +165,10 @@ def opened_wheel(file: pathlib.Path | BinaryIO, name: str) -> Iterator[tuple[zip
     except UNREADABLE as error:
         raise DistributionError(f"{name} is not a valid wheel: {error or repr(error)}.") from None
     except OSError as error:
-        if error.errno is not None:
+        if error.errno not in (None, errno.EINVAL):
             raise
-        raise DistributionError(f"{name} is not a valid wheel: {error}.") from None  # bz2's
+        # bz2's, or a member that begins before the file does
+        raise DistributionError(f"{name} is not a valid wheel: {error}.") from None
 
 
 def _wheel(path: pathlib.Path) -> tuple[str, bytes]:

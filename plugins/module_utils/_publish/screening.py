@@ -8,18 +8,17 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import io
-import lzma
 import pathlib
 import re
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.distribution import (
+    UNREADABLE,
     opened_wheel,
 )
 
@@ -27,11 +26,6 @@ BLOCK = 4 << 20  # bytes that are searched at once
 OVERLAP = 16 << 10  # of two blocks: longer than what a pattern needs to see of a secret
 LARGEST_ARCHIVE = 64 << 20  # bytes of an archive in the wheel that is opened
 LARGEST_CONTENT = 512 << 20  # bytes of it that are searched, unpacked
-# What reading an archive raises that is encrypted, broken, or packed in a way that Python does not know.
-UNREADABLE = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
-    *(OSError, EOFError, RuntimeError, NotImplementedError),
-)
 SHOWN = 5  # findings that a sentence names
 
 
@@ -234,7 +228,7 @@ def members_of(name: str, file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
 def judge_archive(name: str, content: bytes) -> str | None:
     """Which secret is in an archive, None also for one that cannot be read. Archives in it stay closed."""
     left = LARGEST_CONTENT
-    with contextlib.suppress(*UNREADABLE):
+    with contextlib.suppress(*UNREADABLE, tarfile.TarError, OSError):
         for member, file in members_of(name, io.BytesIO(content)):
             part = Bounded(file, left)
             reason = secret_by_name(member.split("/")) or judge_file(part)

@@ -250,10 +250,11 @@ def test_a_package_without_hashes_allows_none(wheels: str) -> None:
     assert list(refresh.requirements_of("pylock.toml", text)) == [("flask", frozenset())]
 
 
-def carrying(lock: bytes) -> bytes:
+def carrying(lock: bytes, more: str = "shop.py") -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("shop-1.0.dist-info/twelvefactor/requirements.txt", lock)
+        archive.writestr(more, b"")
     return made.getvalue()
 
 
@@ -263,15 +264,26 @@ def test_a_lock_that_unpacks_to_too_much_is_none(monkeypatch: pytest.MonkeyPatch
     assert refresh.locks_of(carrying(b"x" * 1001)) == []
 
 
-def test_a_wheel_that_is_none_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refresh, "fetch", lambda _config, _url: b"PK this is none")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK this is none", "File is not a zip file"),
+        # a name that says it is UTF-8
+        (
+            carrying(b"", more="\u00e9").replace("\u00e9".encode(), b"\xc3("),
+            "'utf-8' codec can't decode byte 0xc3 in position 0: invalid continuation byte",
+        ),
+    ],
+)
+def test_a_wheel_that_is_none_does_not_stop_the_rest(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
+) -> None:
+    monkeypatch.setattr(refresh, "fetch", lambda _config, _url: content)
     config = types.SimpleNamespace(url="http://index")
     link = refresh.Link("shop-1.0-py3-none-any.whl", "/x", "")
     broken: list[str] = []
     assert list(refresh.locks_in(config, link, broken)) == []
-    assert broken == [
-        "shop-1.0-py3-none-any.whl, whose lock cannot be read: File is not a zip file"
-    ]
+    assert broken == [f"shop-1.0-py3-none-any.whl, whose lock cannot be read: {message}"]
 
 
 def test_what_a_broken_wheel_needed_stays(

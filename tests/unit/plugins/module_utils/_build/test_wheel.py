@@ -177,6 +177,28 @@ def test_no_archive(tmp_path: pathlib.Path) -> None:
         build_wheel.read_build(path, path.name)
 
 
+def test_a_member_that_begins_before_the_file(make_wheel: Any, tmp_path: pathlib.Path) -> None:
+    path = make_wheel()
+    data = bytearray(path.read_bytes())
+    data[-4] += 1  # the archive's directory is said to stand 64 KiB further on
+    path.write_bytes(data)
+    with pytest.raises(DeployError, match=r"is not a valid wheel: .*Invalid argument"):
+        build_wheel.embed(path, tmp_path / "shop.whl", FILES, WHEN)
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [(None, r"it has no shop-1\.0\.dist-info/RECORD"), ("a" * 140_000, "RECORD: field larger")],
+)
+def test_a_record_that_is_none(record: str | None, words: str, tmp_path: pathlib.Path) -> None:
+    path = broken(tmp_path, "shop-1.0.dist-info/METADATA")
+    if record:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("shop-1.0.dist-info/RECORD", record)
+    with pytest.raises(DeployError, match=rf"x\.whl is not a valid wheel: .*{words}"):
+        build_wheel.embed(path, tmp_path / "shop.whl", FILES, WHEN)
+
+
 def test_lock_that_is_too_large(
     make_wheel: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

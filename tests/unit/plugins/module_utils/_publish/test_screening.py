@@ -212,8 +212,11 @@ def test_one_archive_deep(name: str, how: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"PK\3\4", b"\x1f\x8bnothing", packed("gz", a=KEY)[:60]],
-    ids=["empty", "zip", "gz", "half"],
+    [
+        *(b"", b"PK\3\4", b"\x1f\x8bnothing", packed("gz", a=KEY)[:60]),
+        packed("zip", é=b"").replace("\u00e9".encode(), b"\xc3("),
+    ],
+    ids=["empty", "zip", "gz", "half", "name"],
 )
 def test_an_archive_that_cannot_be_read(content: bytes) -> None:
     assert screening.judge_archive("a.tar.gz", content) is None

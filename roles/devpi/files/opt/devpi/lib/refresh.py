@@ -14,9 +14,11 @@ import base64
 import http.client
 import io
 import json
+import lzma
 import pathlib
 import re
 import socket
+import struct
 import sys
 import tomllib
 import urllib.error
@@ -39,6 +41,11 @@ UNIX = "unix:"
 TIMEOUT = 120  # seconds, for one answer; devpi fetches the file meanwhile
 LARGEST_BUILD = 1 << 30  # bytes
 LARGEST_LOCK = 16 << 20  # bytes, unpacked
+# what reading a wheel from memory raises that is damaged, encrypted, or packed in a way that Python does not know
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(OSError, EOFError, RuntimeError, ValueError),
+)
 
 
 @dataclass(frozen=True)
@@ -231,9 +238,11 @@ def locks_in(config: Config, build: Link, broken: list[str]) -> Iterator[tuple[s
     """Name and text of the lock that a wheel carries in its metadata, where it has one."""
     content = fetch(config, root_of(config) + urllib.parse.quote(build.path, safe="/+%"))
     try:
-        yield from locks_of(content)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        locks = locks_of(content)
+    except BROKEN as error:
         broken.append(f"{build.filename}, whose lock cannot be read: {error}")
+        return
+    yield from locks
 
 
 def locks_of(content: bytes) -> list[tuple[str, str]]:
