@@ -6,6 +6,7 @@
 import collections
 import dataclasses
 import json
+import socket
 import time
 import urllib.parse
 
@@ -292,7 +293,7 @@ def test_services_have_no_privileges(host):
     "unit",
     [
         *("statsd", "carbon-cache", "graphite-web", "app-metrics", "prometheus-node-exporter"),
-        *("log-shipping", "log-shipping-retention"),
+        *("log-shipping", "log-shipping-retention", "carbon-floor"),
     ],
 )
 def test_services_expose_little(host, exposure, unit):
@@ -321,6 +322,31 @@ def test_a_metric_takes_the_disk_that_its_numbers_need(host, served):
     sparse = [size for blocks, size in found if int(blocks) * 512 < int(size)]
     assert found
     assert len(sparse) > len(found) / 2
+
+
+def test_no_metric_is_taken_while_the_disk_is_nearly_full(hosts, addresses, until):
+    def write():
+        """When carbon wrote the metric last on each host, after one more value of it."""
+        for name in hosts:
+            with socket.create_connection((addresses[name], 2003), timeout=60) as carbon:
+                carbon.sendall(f"floor.known 1 {time.time():.0f}\n".encode())
+        time.sleep(3)  # it writes every second
+        command = "stat --format %Y /var/lib/graphite/whisper/floor/known.wsp"
+        return [host.run(command).stdout for host in hosts.values()]
+
+    until(write, all)
+    for host in hosts.values():
+        host.check_output("systemctl stop carbon-floor.timer carbon-floor.service")
+        host.check_output(
+            "runuser -u _graphite -- python3 /usr/local/lib/twelvefactor/graphite/disk_floor.py"
+            " /var/lib/graphite/whisper 99999999999 /run/carbon-floor/blacklist"
+        )
+    try:
+        until(lambda: write() == write())
+    finally:
+        for host in hosts.values():
+            host.check_output("systemctl start carbon-floor.service carbon-floor.timer")
+    until(lambda: not set(write()) & set(write()))
 
 
 def test_names_that_nothing_is_said_of_are_forgotten(host):
