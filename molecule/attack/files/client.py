@@ -12,6 +12,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import http.client
+import io
 import json
 import os
 import pathlib
@@ -217,31 +218,92 @@ def fill_the_access_log() -> None:
 
 
 def spooled() -> int:
-    """MiB that nginx has on the disk of answers. It removes the names of these files at once."""
+    """MiB that nginx has on the disk of the largest answer. It removes the names of these files at once."""
     found = 0
     for handle in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             if os.readlink(handle).startswith(SPOOL):
-                found += handle.stat().st_size
+                found = max(found, handle.stat().st_size)
     return found >> 20
+
+
+def require_little_on_the_disk() -> None:
+    """nginx keeps what clients have not read; of each answer of 300 MiB that may be 16 and one write."""
+    deadline, before, calm = time.monotonic() + 60, 0, 0
+    while calm < 5 and time.monotonic() < deadline:
+        time.sleep(1)
+        now = spooled()
+        calm = calm + 1 if now == before > 0 else 0
+        before = now
+    if not before:
+        raise Unclear("nginx has kept nothing")
+    if before > 16:
+        raise Succeeded(f"{before} MiB of an answer are on the disk")
 
 
 @attempt
 def read_a_large_answer_slowly() -> None:
-    """Fill the disk (H11): nginx keeps what the client has not read; of 300 MiB that may be 16 and one write."""
+    """Fill the disk (H11) with an answer that is not read."""
     with connect() as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: hostile.test\r\n\r\n")
         connection.recv(1)
-        deadline, before, calm = time.monotonic() + 60, 0, 0
-        while calm < 5 and time.monotonic() < deadline:
-            time.sleep(1)
-            now = spooled()
-            calm = calm + 1 if now == before > 0 else 0
-            before = now
-    if not before:
-        raise Unclear("nginx has kept nothing")
-    if before > 16:
-        raise Succeeded(f"{before} MiB are on the disk")
+        require_little_on_the_disk()
+
+
+HEADERS, RESET, SETTINGS, GOAWAY = 1, 3, 4, 7  # RFC 9113, 6
+REFUSED_STREAM = 7
+NO_WINDOW = bytes([0, 4, 0, 0, 0, 0])  # of what the server sends, it may send no body
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    )
+
+
+def request(stream: int, path: str) -> bytes:
+    """A GET that is complete; names by their place in the static table (RFC 7541, Appendix A)."""
+    fields = b"\x82\x87"  # :method GET, :scheme https
+    for name, value in ((4, path), (1, "hostile.test")):  # :path, :authority
+        fields += bytes([name, len(value)]) + value.encode()
+    return frame(HEADERS, 5, stream, fields)
+
+
+def read_frame(stream: io.BufferedReader) -> tuple[int, int, bytes]:
+    """Kind, stream and payload."""
+    head = stream.read(9)
+    if len(head) < 9:
+        raise Unclear("nginx closed the connection")
+    return head[3], int.from_bytes(head[5:], "big"), stream.read(int.from_bytes(head[:3], "big"))
+
+
+@attempt
+def ask_much_in_one_connection() -> None:
+    """Fill the disk (H11) with answers to many requests at a time, by HTTP/2: of 48 it takes 32."""
+    context = ssl._create_unverified_context()
+    context.set_alpn_protocols(["h2"])
+    plain = socket.create_connection((ADDRESS, 443), timeout=60)
+    streams = range(1, 2 * 48, 2)
+    with context.wrap_socket(plain, server_hostname="hostile.test") as connection:
+        if connection.selected_alpn_protocol() != "h2":
+            raise Unclear("no HTTP/2")
+        # four of them large, because each keeps a thread of the app
+        asked = [request(each, "/large" if each < 8 else "/") for each in streams]
+        start = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, NO_WINDOW)
+        connection.sendall(start + b"".join(asked))
+        taken, refused = set(), set()
+        with connection.makefile("rb") as received:
+            while len(taken) + len(refused) < len(streams):
+                kind, stream, payload = read_frame(received)
+                if kind == HEADERS:
+                    taken.add(stream)
+                elif kind == RESET and int.from_bytes(payload, "big") == REFUSED_STREAM:
+                    refused.add(stream)
+                elif kind in (RESET, GOAWAY):
+                    raise Unclear(f"frame {kind} of stream {stream}: {payload!r}")
+            if len(taken) > 32:
+                raise Succeeded(f"{len(taken)} requests are answered at a time")
+            require_little_on_the_disk()
 
 
 @attempt

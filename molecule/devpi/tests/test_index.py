@@ -387,6 +387,22 @@ def test_the_mirror_has_what_the_apps_need_before_it_is_asked_for(
     assert said(client, install(client, "another-tool"), "another_tool") == "from upstream"
 
 
+def test_a_mirror_above_its_limit_is_cut(primary: Host) -> None:
+    """By the service as the timer starts it: with its user, its sandbox and the limit of the inventory."""
+    directory = f"{FILES}/company/upstream/+f/fff/full"
+    primary.check_output(
+        f"runuser --user devpi -- sh -ec 'mkdir --parents {directory}; cd {directory}; "
+        'for days in 2 4 3; do fallocate --length 60M $days.whl; touch --date "$days days ago" $days.whl; done\''
+    )
+    primary.check_output("systemctl start devpi-clean.service")
+    assert primary.check_output(f"ls {directory}") == "2.whl"
+    logged = primary.check_output("journalctl --unit=devpi-clean --output=cat --no-pager")
+    assert re.search(
+        r"clean: \d+ mirrored files of \d+ MiB, limit 100 MiB: [23] of 1\d\d MiB removed", logged
+    )
+    primary.check_output(f"rm -r {directory}")
+
+
 def test_the_timers_wait_for_their_time(primary: Host) -> None:
     listed = primary.check_output("systemctl list-timers --no-legend 'devpi-*'")
     assert "devpi-backup.timer" in listed
@@ -395,7 +411,6 @@ def test_the_timers_wait_for_their_time(primary: Host) -> None:
     assert "devpi-clean.timer" in listed
     shown = primary.check_output("systemctl show --property TimersCalendar devpi-clean.timer")
     assert "OnCalendar=*-*-* *:*:00" in shown
-    primary.check_output("systemctl start devpi-clean.service")
 
 
 # --- what is lost and what goes on ---------------------------------------------------------------
