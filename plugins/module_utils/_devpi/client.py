@@ -15,7 +15,6 @@ import http.client
 import ipaddress
 import json
 import ssl
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -31,7 +30,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.tokens import is_token
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import (
     CHUNK,
-    UnixHandler,
+    handlers,
     read_body,
     why_not,
 )
@@ -176,12 +175,11 @@ class Client:
     def __init__(self, server: Server) -> None:
         self.server = server
         self._token: str | None = None
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        special: list[urllib.request.BaseHandler] = [_NoRedirect()]
         parts = urllib.parse.urlsplit(server.root)
         if is_loopback(parts.hostname or ""):
-            handlers.append(urllib.request.ProxyHandler({}))
-        if server.socket is not None:
-            handlers.append(UnixHandler(server.socket))
+            special.append(urllib.request.ProxyHandler({}))
+        context = None
         if parts.scheme == "https":
             try:
                 context = ssl.create_default_context(cafile=server.ca_path)
@@ -189,8 +187,7 @@ class Client:
                 raise DevpiError(
                     f"No certificate authorities can be read from {server.ca_path}: {error}."
                 ) from error
-            handlers.append(urllib.request.HTTPSHandler(context=context))
-        self._opener = urllib.request.build_opener(*handlers)
+        self._opener = urllib.request.build_opener(*special, *handlers(context, unix=server.socket))
 
     def login(self) -> None:
         """Log in as the server's user. Raises LoginRefusedError when the password is wrong.
@@ -231,11 +228,9 @@ class Client:
         size = len(head) + upload.size + len(tail)
         seconds = self.server.timeout + size / UPLOAD_BYTES_PER_SECOND
 
-        def body(deadline: float) -> Iterator[bytes]:
+        def body() -> Iterator[bytes]:
             yield head
             while chunk := upload.content.read(CHUNK):
-                if time.monotonic() > deadline:
-                    raise TimeoutError
                 yield chunk
             yield tail
 
@@ -243,7 +238,7 @@ class Client:
             what,
             "POST",
             path,
-            body(time.monotonic() + seconds),
+            body(),
             {
                 "Content-Type": f"multipart/form-data; boundary={boundary}",
                 "Content-Length": str(size),
@@ -310,14 +305,13 @@ class Client:
         if authenticated and self._token is not None:
             credentials = f"{self.server.user}:{self._token}".encode()
             request.add_header("X-Devpi-Auth", base64.b64encode(credentials).decode())
-        deadline = time.monotonic() + seconds
         try:
             try:
-                response = self._opener.open(request, timeout=self.server.timeout)
+                response = self._opener.open(request, timeout=seconds)
             except urllib.error.HTTPError as error:
                 response = error
             with response:
-                body = read_body(response, deadline, LARGEST_ANSWER)
+                body = read_body(response, LARGEST_ANSWER)
                 return read_answer(response.status, response.reason, body)
         except (OSError, http.client.HTTPException) as error:
             raise DevpiError(

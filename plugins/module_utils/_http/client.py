@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
+import io
 import re
 import socket
 import ssl
@@ -15,13 +17,78 @@ import urllib.request
 from typing import Any
 
 CHUNK = 256 << 10  # bytes
+SENT = 16 << 10  # bytes that are sent at a time: TLS waits anew for each of its records
 # how uv, and how pip and git say that a certificate is not trusted
 UNTRUSTED = re.compile(r"invalid peer certificate|certificate[_ ]verify[_ ]failed", re.IGNORECASE)
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, host: str, timeout: float) -> None:
-        super().__init__(host, timeout=timeout)
+class _Clock:
+    """How long the next read or write may wait: ``timeout``, and until ``deadline`` (monotonic)."""
+
+    def __init__(self, timeout: float, seconds: float | None) -> None:
+        self._timeout = timeout
+        self._deadline = time.monotonic() + (timeout if seconds is None else seconds)
+
+    def set(self, sock: socket.socket) -> None:
+        """Raises TimeoutError when no time is left."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        sock.settimeout(min(self._timeout, left))
+
+
+class _TimedReads(io.RawIOBase):
+    """What comes from a socket, by its clock."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, clock: _Clock) -> None:
+        self._raw, self._sock, self._clock = raw, sock, clock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        self._clock.set(self._sock)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, clock: _Clock, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_TimedReads(self.fp.detach(), sock, clock))
+
+
+class _Connection(http.client.HTTPConnection):
+    """One with a deadline for all of an exchange, also with a server that trickles.
+
+    The timeout of a socket is for one read. ``seconds``: for all of it; without it, that is ``timeout``, too.
+    """
+
+    def __init__(
+        self, host: str, *, timeout: float, seconds: float | None = None, **options: Any
+    ) -> None:
+        super().__init__(host, timeout=timeout, **options)
+        self._clock = _Clock(timeout, seconds)
+        self.response_class = functools.partial(_Response, clock=self._clock)  # type: ignore[assignment]
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        for start in range(0, len(data), SENT):
+            self._clock.set(self.sock)
+            super().send(data[start : start + SENT])
+
+
+class _SecureConnection(_Connection, http.client.HTTPSConnection):
+    pass
+
+
+class _UnixConnection(_Connection):
+    def __init__(self, host: str, *, path: str, **options: Any) -> None:
+        super().__init__(host, **options)
         self._path = path
 
     def connect(self) -> None:
@@ -35,33 +102,49 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = connection
 
 
-class UnixHandler(urllib.request.HTTPHandler):
-    """Sends every request for an http:// URL to the Unix socket at ``path``."""
-
-    def __init__(self, path: str) -> None:
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, connection: Any) -> None:
         super().__init__()
-        self.path = path
+        self._connection = connection
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        def connection(host: str, /, *, timeout: float = 0, **_: Any) -> _UnixConnection:
-            return _UnixConnection(self.path, host, timeout)
-
-        return self.do_open(connection, req)
+        return self.do_open(self._connection, req)
 
 
-def read_body(response: Any, deadline: float, largest: int) -> bytes:
-    """The body. The socket's own timeout is for one read, not for a server that trickles.
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext | None, seconds: float | None) -> None:
+        super().__init__(context=context)
+        self._tls = context
+        self._seconds = seconds
 
-    ``deadline`` is in seconds of the monotonic clock, ``largest`` in bytes. Raises TimeoutError
-    and HTTPException.
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        connection: Any = functools.partial(_SecureConnection, seconds=self._seconds)
+        return self.do_open(connection, req, context=self._tls)
+
+
+def handlers(
+    context: ssl.SSLContext | None = None, *, unix: str | None = None, seconds: float | None = None
+) -> list[urllib.request.BaseHandler]:
+    """What ``urllib.request.build_opener`` needs for exchanges that end in time.
+
+    All of an exchange may take ``seconds``, without that the ``timeout`` of ``open``, which is for each read
+    then. ``unix``: the socket to which every request for an http:// URL goes.
     """
+    plain: Any = (
+        functools.partial(_Connection, seconds=seconds)
+        if unix is None
+        else functools.partial(_UnixConnection, path=unix, seconds=seconds)
+    )
+    return [_Http(plain), _Https(context, seconds)]
+
+
+def read_body(response: Any, largest: int) -> bytes:
+    """The body, of ``largest`` bytes at most. Raises TimeoutError and HTTPException."""
     chunks: list[bytes] = []
     size = 0
     while chunk := response.read1(CHUNK):
         chunks.append(chunk)
         size += len(chunk)
-        if time.monotonic() > deadline:
-            raise TimeoutError
         if size > largest:
             raise http.client.HTTPException(f"an answer of more than {largest} bytes")
     return b"".join(chunks)

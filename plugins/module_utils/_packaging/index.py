@@ -18,11 +18,13 @@ from html.parser import HTMLParser
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import handlers
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     canonical_name,
 )
 
-TIMEOUT = 30.0  # seconds for one answer of the index
+TIMEOUT = 30.0  # seconds without a byte from the index
+LONGEST = 900.0  # seconds for one answer, as large as it may be
 LARGEST_WHEEL = 1 << 30  # bytes
 ATTEMPTS = 3
 HTML = "text/html, */*;q=0.1"
@@ -127,7 +129,7 @@ class Index:
             ) from None
         except OSError as error:
             raise DeployError(f"The CA certificates {ca_path} cannot be read: {error}.") from None
-        opener: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
+        opener = handlers(context, seconds=LONGEST)
         if parts.username:
             passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
             passwords.add_password(

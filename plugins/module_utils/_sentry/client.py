@@ -8,13 +8,13 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import (
+    handlers,
     read_body,
     why_not,
 )
@@ -49,7 +49,7 @@ class Receiver:
         self._token = token
         self._secrets = secrets + ((token,) if token else ())
         self._timeout = timeout
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        context = None
         if url.startswith("https:"):
             try:
                 context = ssl.create_default_context(cafile=ca_path)
@@ -57,8 +57,7 @@ class Receiver:
                 raise SentryError(
                     f"No certificate authorities can be read from {ca_path}: {error}."
                 ) from error
-            handlers.append(urllib.request.HTTPSHandler(context=context))
-        self._opener = urllib.request.build_opener(*handlers)
+        self._opener = urllib.request.build_opener(_NoRedirect(), *handlers(context))
 
     def get(self, what: str, path: str) -> Document:
         return self.accepted(what, self.ask(Request(what, "GET", path))).document
@@ -74,14 +73,13 @@ class Receiver:
         )
         if self._token:
             wanted.add_header("Authorization", f"Bearer {self._token}")
-        deadline = time.monotonic() + self._timeout
         try:
             try:
                 response = self._opener.open(wanted, timeout=self._timeout)
             except urllib.error.HTTPError as error:
                 response = error
             with response:
-                return self._read(response, deadline)
+                return self._read(response)
         except (OSError, http.client.HTTPException) as error:
             raise SentryError(
                 f"Cannot {request.what}: {why_not(self.url, error, self._timeout)}"
@@ -104,8 +102,8 @@ class Receiver:
             f"Cannot {what}: {self.url} answered {answer.status}{said}. {hint}".rstrip()
         )
 
-    def _read(self, response: Any, deadline: float) -> Answer:
-        body = read_body(response, deadline, LARGEST_ANSWER)
+    def _read(self, response: Any) -> Answer:
+        body = read_body(response, LARGEST_ANSWER)
         try:
             document = json.loads(body)
         except ValueError:

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import UnixHandler
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import handlers
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 LOCK = REPOSITORY / "roles" / "devpi" / "files" / "requirements.txt"
@@ -53,7 +53,7 @@ class Devpi:
     root = "http://localhost"  # what its URLs begin with
 
     def open(self, request: str | urllib.request.Request) -> Any:
-        opener = urllib.request.build_opener(UnixHandler(self.url.removeprefix("unix:")))
+        opener = urllib.request.build_opener(*handlers(unix=self.url.removeprefix("unix:")))
         return opener.open(request, timeout=60)
 
     def run(self, module: str, *, check: bool = False, **params: Any) -> Outcome:

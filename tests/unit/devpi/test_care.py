@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -24,6 +25,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from unit.devpi.conftest import PASSWORD, Devpi
+from unit.trickling import TRICKLES, trickling
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 LIBRARY = REPOSITORY / "roles" / "devpi" / "files" / "opt" / "devpi" / "lib"
@@ -262,6 +264,21 @@ def test_a_lock_that_unpacks_to_too_much_is_none(monkeypatch: pytest.MonkeyPatch
     assert refresh.locks_of(carrying(b"flask==1\xff")) == [("requirements.txt", "flask==1\ufffd")]
     monkeypatch.setattr(refresh, "LARGEST_LOCK", 1000)
     assert refresh.locks_of(carrying(b"x" * 1001)) == []
+
+
+@pytest.mark.parametrize(("at_once", "letter"), TRICKLES.values(), ids=TRICKLES)
+def test_a_server_that_trickles(
+    monkeypatch: pytest.MonkeyPatch, at_once: bytes, letter: bytes
+) -> None:
+    monkeypatch.setattr(refresh, "LONGEST", 0.5)
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    config = types.SimpleNamespace(url=url, login={})
+    with (
+        trickling(listening, at_once, letter),
+        pytest.raises(OSError, match=r"not done within 0\.5 s"),
+    ):
+        refresh.fetch(config, f"{url}/x")
 
 
 @pytest.mark.parametrize(

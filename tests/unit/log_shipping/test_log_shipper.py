@@ -21,9 +21,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import log_files
+import log_receivers
 import log_shipper
 import pytest
 from log_receivers import Line, LogstashHttp, LogstashTcp, Outcome, Receiver, Refused, Unavailable
+from unit.trickling import TRICKLES, trickling
 
 
 def message(line: Line) -> str:
@@ -585,3 +587,23 @@ def test_the_saved_objects_of_kibana_are_whole() -> None:
 
 def ids_of(references: list[dict[str, str]]) -> set[tuple[str, str]]:
     return {(found["type"], found["id"]) for found in references}
+
+
+@pytest.mark.parametrize(
+    ("receiver", "kind"),
+    [*((LogstashHttp, kind) for kind in TRICKLES), (LogstashTcp, "body")],
+    ids=[*TRICKLES, "tcp"],
+)
+def test_a_receiver_that_trickles(
+    receiver: type[Receiver], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_receivers, "LONGEST", 0.5)
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    config = {"url": url, "ca_file": "", "authorization_file": ""}
+    line = Line("a", "a", 0, 1, b"{}", "1", "2026.11.29", b"{}")
+    with (
+        trickling(listening, *TRICKLES[kind]),
+        pytest.raises(Unavailable, match=r"not done within"),
+    ):
+        receiver(config).send([line])

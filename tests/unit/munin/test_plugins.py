@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from unit.trickling import TRICKLES, trickling
 
 LIBRARY = (
     pathlib.Path(__file__).resolve().parents[3]
@@ -109,6 +110,16 @@ def test_a_devpi_that_answers(run: Run, index: str) -> None:
     [seconds] = run("devpi", "devpi_time", URL=f"{index}/")
     assert 0 < float(seconds.removeprefix("seconds.value ")) < 10
     assert run("devpi", "devpi_time", "autoconf", URL=index) == ["yes"]
+
+
+@pytest.mark.parametrize("kind", ["body", "headers"])
+def test_a_devpi_that_trickles(run: Run, tmp_path: pathlib.Path, kind: str) -> None:
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(tmp_path / "socket"))
+    listening.listen()
+    with trickling(listening, *TRICKLES[kind]):
+        url = f"unix:{tmp_path}/socket"
+        assert run("devpi", "devpi_alive", URL=url) == ["alive.value 0"]
 
 
 @pytest.mark.parametrize(("path", "alive"), [("/+api", 1), ("/other", 0)])

@@ -11,12 +11,14 @@ the Pythons asked for. What is needed is left in a file, for clean.py to spare.
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import io
 import json
 import lzma
 import pathlib
 import re
+import signal
 import socket
 import struct
 import sys
@@ -38,7 +40,8 @@ from packaging.version import InvalidVersion, Version
 LOCKS = ("requirements.txt", "pylock.toml")
 SIMPLE = "application/vnd.pypi.simple.v1+json"
 UNIX = "unix:"
-TIMEOUT = 120  # seconds, for one answer; devpi fetches the file meanwhile
+TIMEOUT = 120  # seconds without a byte of an answer; devpi fetches the file meanwhile
+LONGEST = 1800  # seconds, for all of it
 LARGEST_BUILD = 1 << 30  # bytes
 LARGEST_LOCK = 16 << 20  # bytes, unpacked
 # what reading a wheel from memory raises that is damaged, encrypted, or packed in a way that Python does not know
@@ -185,6 +188,22 @@ class UnixHandler(urllib.request.HTTPHandler):
         return self.do_open(self.connection, req)
 
 
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError when what is done here takes longer. The timeout of a socket is for one read only."""
+
+    def late(*_signal: Any) -> None:
+        raise TimeoutError(f"not done within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def root_of(config: Config) -> str:
     """What the URLs of the server begin with."""
     return "http://localhost" if config.url.startswith(UNIX) else config.url
@@ -200,7 +219,7 @@ def fetch(config: Config, url: str, accept: str = "*/*", body: bytes | None = No
         # nor by a proxy of the environment
         no_proxy = urllib.request.ProxyHandler({})
         opener = urllib.request.build_opener(UnixHandler(config.url.removeprefix(UNIX)), no_proxy)
-    with opener.open(request, timeout=TIMEOUT) as response:
+    with within(LONGEST), opener.open(request, timeout=TIMEOUT) as response:
         content: bytes = response.read(LARGEST_BUILD)
     return content
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import signal
 import socket
 import ssl
 import urllib.parse
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from log_lines import verdict
 
 TIMEOUT = 60.0  # seconds without a byte from the receiver
+LONGEST = 120.0  # seconds, for all of a request and its answer
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
 
@@ -48,6 +51,22 @@ class Outcome(NamedTuple):
 
 
 DONE = Outcome("done", "")
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError when what is done here takes longer. The timeout of a socket is for one read only."""
+
+    def late(*_signal: Any) -> None:
+        raise TimeoutError(f"not done within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Receiver:
@@ -88,9 +107,10 @@ class Receiver:
             if self.config["authorization_file"]:
                 with open(self.config["authorization_file"]) as file:
                     headers["Authorization"] = file.read().strip()
-            connection.request(method, self.url.path.rstrip("/") + path, body or None, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            with within(LONGEST):
+                connection.request(method, self.url.path.rstrip("/") + path, body or None, headers)
+                answer = connection.getresponse()
+                return answer.status, answer.read()
         # ValueError: of what a header or an address may hold; it is not for a line to answer for
         except (OSError, http.client.HTTPException, ValueError) as error:
             said = str(error) or type(error).__name__
@@ -168,7 +188,7 @@ class LogstashTcp(Receiver):
         body = b"".join(line.document + b"\n" for line in lines)
         host, port = self.url.hostname or "", self.url.port or 0
         try:
-            with socket.create_connection((host, port), TIMEOUT) as plain:
+            with within(LONGEST), socket.create_connection((host, port), TIMEOUT) as plain:
                 if self.url.scheme == "tls":
                     with self.tls().wrap_socket(plain, server_hostname=host) as secure:
                         secure.sendall(body)

@@ -6,16 +6,18 @@
 devpi.py PLUGIN [config|autoconf]
 """
 
+import contextlib
 import http.client
 import os
 import pathlib
+import signal
 import socket
 import sys
 import time
 import urllib.error
 import urllib.request
 
-TIMEOUT = 10  # seconds
+TIMEOUT = 10  # seconds, for all of an answer
 GRAPHS = {
     "devpi_alive": ("devpi answers", "1: it does", "alive", "--base 1000 -l 0"),
     "devpi_time": ("Time that devpi takes to answer", "seconds", "seconds", "--base 1000 -l 0"),
@@ -34,6 +36,22 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self.path)
+
+
+@contextlib.contextmanager
+def within(seconds):
+    """Raise TimeoutError when what is done here takes longer. The timeout of a socket is for one read only."""
+
+    def late(*_signal):
+        raise TimeoutError(f"not done within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def read(url):
@@ -57,7 +75,8 @@ def ask(url):
     """Seconds until devpi has said that it is alive; None when it does not."""
     began = time.monotonic()
     try:
-        read(url)
+        with within(TIMEOUT):
+            read(url)
     except (OSError, ValueError, http.client.HTTPException):
         return None
     return time.monotonic() - began
