@@ -50,6 +50,13 @@ options:
       - Everybody can read the files, and only the user who runs the module can change them.
       - Required if O(state=present).
     type: dict
+  python:
+    description:
+      - Interpreter that runs the program. It compiles the files whose names end in C(.py), so that a program
+        whose user cannot write into the directory is not compiled at every start.
+      - Bytecode names its source by a hash, and is compiled again when the interpreter's version changes.
+      - Without it, no bytecode is kept.
+    type: path
   state:
     description:
       - V(present) keeps the program.
@@ -68,6 +75,7 @@ EXAMPLES = r"""
     files:
       __main__.py: "{{ lookup('ansible.builtin.file', 'tool/__main__.py', rstrip=false) }}"
       words.py: "{{ lookup('ansible.builtin.file', 'tool/words.py', rstrip=false) }}"
+    python: /usr/bin/python3
 
 - name: Remove it
   twelvefactor.deploy.program_directory:
@@ -106,12 +114,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True},
     # Not secret, but too much for the host's log, where Ansible writes all other parameters.
     "files": {"type": "dict", "no_log": True},
+    "python": {"type": "path"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
 
 def keep(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    request = make_request(params["path"], params["files"])
+    request = make_request(params["path"], params["files"], params["python"] or "")
     plan = make_plan(request)
     if plan.changed and not check:
         plan = apply(request)

@@ -16,6 +16,7 @@ import stat
 from collections.abc import Iterator, Mapping
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     make_directory,
     sync_directory,
@@ -26,12 +27,16 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock im
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 FILE_MODE, DIRECTORY_MODE = 0o644, 0o755
 TIMEOUT = 60.0  # seconds that another run is waited for
+BYTECODE = "__pycache__"
+COMPILE_TIMEOUT = 120.0  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
     path: pathlib.Path  # of the link
     files: Mapping[str, str]  # content by name
+    python: str = ""  # whose bytecode is kept beside the files; empty: none
+    tag: str = ""  # how that Python names its bytecode
 
     @property
     def directory(self) -> pathlib.Path:
@@ -47,6 +52,10 @@ class Request:
         for name, content in self.files.items():
             digest = hashlib.sha256(content.encode()).hexdigest()
             found[name] = f"{FILE_MODE:04o} {owner} sha256:{digest}"
+        if self.python:
+            stems = [name.removesuffix(".py") for name in self.files if name.endswith(".py")]
+            compiled = " ".join(sorted(f"{stem}.{self.tag}.pyc" for stem in stems))
+            found[BYTECODE] = f"{DIRECTORY_MODE:04o} {owner} {compiled}"
         return found
 
 
@@ -79,7 +88,7 @@ def check_path(path: str) -> pathlib.Path:
     return pathlib.Path(path)
 
 
-def make_request(path: str, files: Mapping[str, object]) -> Request:
+def make_request(path: str, files: Mapping[str, object], python: str = "") -> Request:
     """The module's parameters, or DeployError for what cannot be meant."""
     link = check_path(path)
     if not files:
@@ -92,7 +101,16 @@ def make_request(path: str, files: Mapping[str, object]) -> Request:
             )
         if not isinstance(content, str):
             raise DeployError(f"The content of {name} in files must be text.")
-    return Request(link, {name: str(content) for name, content in files.items()})
+    texts = {name: str(content) for name, content in files.items()}
+    return Request(link, texts, python, _cache_tag(python) if python else "")
+
+
+def _cache_tag(python: str) -> str:
+    show = "import sys; print(sys.implementation.cache_tag)"
+    code, output = run([python, "-I", "-c", show], f"ask {python} for its version", TIMEOUT)
+    if code:
+        raise DeployError(f"Could not ask {python} for its version: {output.strip()[-300:]}")
+    return output.strip()
 
 
 def make_plan(request: Request) -> Plan:
@@ -163,9 +181,21 @@ def states(directory: pathlib.Path) -> dict[str, str]:
         if stat.S_ISREG(seen.st_mode):
             words.append(f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}")
         elif path != directory:
-            words.append("no file")
+            words.append(_bytecode(path, seen) if path.name == BYTECODE else "no file")
         found["." if path == directory else path.name] = " ".join(words)
     return found
+
+
+def _bytecode(path: pathlib.Path, directory: os.stat_result) -> str:
+    """Names of what is in a directory of bytecode, where nobody else has made or can change it."""
+    if not stat.S_ISDIR(directory.st_mode):
+        return "no file"
+    for each in path.iterdir():
+        seen = each.lstat()
+        regular = stat.S_ISREG(seen.st_mode) and stat.S_IMODE(seen.st_mode) == FILE_MODE
+        if not regular or seen.st_uid != directory.st_uid:
+            return "no file"
+    return " ".join(sorted(os.listdir(path)))
 
 
 def _lines(found: Mapping[str, str]) -> str:
@@ -195,13 +225,36 @@ def _fill(plan: Plan) -> None:
     os.chown(directory, uid, gid)
     directory.chmod(DIRECTORY_MODE)
     for name, wanted in request.states.items():
-        if name != "." and plan.made.get(name) != wanted:
+        if name in request.files and plan.made.get(name) != wanted:
             if plan.made.get(name, "").endswith("no file"):
                 _remove(directory / name)
             write_atomically(directory / name, request.files[name], FILE_MODE, gid)
     for name in sorted(plan.made.keys() - request.states.keys()):
         _remove(directory / name)
+    if request.python and plan.made.get(BYTECODE) != request.states[BYTECODE]:
+        _compile(request)
     sync_directory(directory)
+
+
+def _compile(request: Request) -> None:
+    """Bytecode that names the source by its hash: the same on every host, and none of another source counts."""
+    directory = request.directory
+    _remove(directory / BYTECODE)
+    code, output = run(
+        [*(request.python, "-I", "-m", "compileall", "-q", "-l"),
+         *("--invalidation-mode=checked-hash", str(directory))],
+        f"compile {directory}",
+        COMPILE_TIMEOUT,
+    )  # fmt: skip
+    if code:
+        raise DeployError(f"{request.python} cannot compile {directory}: {output.strip()[-1000:]}")
+    for path in (directory / BYTECODE).iterdir():
+        path.chmod(FILE_MODE)
+        # half of it after a crash would not be taken for none, as half of a source is not
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    (directory / BYTECODE).chmod(DIRECTORY_MODE)
+    sync_directory(directory / BYTECODE)
 
 
 def _flip(request: Request) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,9 +26,11 @@ class Program:
 
     def __init__(self, path: pathlib.Path, call: Callable[..., Any]) -> None:
         self.path, self._call = path, call
+        self.options: dict[str, Any] = {}
 
     def keep(self, files: dict[str, Any], *, check: bool = False) -> Any:
-        return self._call(program_directory.main, check=check, path=str(self.path), files=files)
+        given = {"path": str(self.path), "files": files} | self.options
+        return self._call(program_directory.main, check=check, **given)
 
     def change(self, files: dict[str, Any]) -> dict[str, Any]:
         """Run the module. Check mode says beforehand what it returns, and changes nothing."""
@@ -256,3 +260,71 @@ def test_absent_removes_nothing_else(program: Program, call: Callable[..., Any])
 def test_a_program_has_files(program: Program, call: Callable[..., Any]) -> None:
     refused = call(program_directory.main, path=str(program.path))
     assert "state is present but all of the following are missing: files" in refused.result["msg"]
+
+
+# --- bytecode ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compiled(program: Program) -> Program:
+    program.options["python"] = sys.executable
+    return program
+
+
+def bytecode(program: Program) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (program.path / "__pycache__").iterdir()}
+
+
+@pytest.mark.usefixtures("strict_umask")
+def test_it_is_compiled_and_everybody_may_read_that(compiled: Program) -> None:
+    compiled.change(FIRST)
+    tag = sys.implementation.cache_tag
+    assert sorted(bytecode(compiled)) == [f"__main__.{tag}.pyc", f"words.{tag}.pyc"]
+    # checked by the hash of the source, not by its time (PEP 552)
+    assert {content[4:8] for content in bytecode(compiled).values()} == {b"\3\0\0\0"}
+    cache = compiled.path / "__pycache__"
+    modes = {path.stat().st_mode & 0o7777 for path in cache.iterdir()}
+    assert (cache.stat().st_mode & 0o7777, modes) == (0o755, {0o644})
+
+
+def test_the_same_files_have_the_same_bytecode(compiled: Program) -> None:
+    compiled.change(FIRST)
+    before = bytecode(compiled)
+    shutil.rmtree(compiled.path.resolve())
+    compiled.change(FIRST)
+    assert bytecode(compiled) == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        shutil.rmtree,
+        lambda cache: next(cache.iterdir()).unlink(),
+        lambda cache: (cache / "words.cpython-30.pyc").touch(0o644),
+        lambda cache: next(cache.iterdir()).chmod(0o666),
+        lambda cache: cache.chmod(0o777),
+        lambda cache: (shutil.rmtree(cache), cache.write_text("")),
+        lambda cache: (shutil.rmtree(cache), cache.symlink_to("/etc")),
+    ],
+    ids=["none", "less", "other Python", "mode", "directory mode", "file", "link"],
+)
+def test_bytecode_is_mended(damage: Callable[[pathlib.Path], Any], compiled: Program) -> None:
+    compiled.change(FIRST)
+    before = bytecode(compiled)
+    damage(compiled.path / "__pycache__")
+    assert compiled.change(FIRST)["changed"]
+    assert bytecode(compiled) == before
+
+
+def test_what_cannot_be_compiled_is_not_started(compiled: Program) -> None:
+    before = compiled.change(FIRST)["directory"]
+    failed = compiled.keep(FIRST | {"words.py": "WORD = (\n"})
+    assert f"{sys.executable} cannot compile {compiled.path}-" in failed.result["msg"]
+    assert str(compiled.path.resolve()) == before
+
+
+def test_bytecode_that_nobody_asked_for_is_removed(compiled: Program) -> None:
+    compiled.change(FIRST)
+    compiled.options.clear()
+    assert compiled.change(FIRST)["changed"]
+    assert sorted(path.name for path in compiled.path.iterdir()) == sorted(FIRST)
