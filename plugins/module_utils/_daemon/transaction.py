@@ -182,13 +182,14 @@ class Transaction:
             self._store.switch(plan.changes)
             if plan.daemon_reload:
                 self._systemd.daemon_reload()
+            loaded = self._systemd.status(s.unit for s in plan.steps if s.action == RESTART)
             for step in plan.steps:
                 if step.dropped:
                     # systemd would keep a failed unit, as one without a file
                     self._systemd.reset_failed(step.unit)
                 elif not step.idle:
                     touched.append(step)
-                    self._do(step)
+                    self._do(self._unless_restarted(step, loaded))
             proven = [step.unit for step in plan.steps if step.action in PROVEN]
             if proven:
                 allowed = {
@@ -205,6 +206,18 @@ class Transaction:
                 f"Could not change the daemon {request.name!r}: {_reason(error)} "
                 + (trouble or "Everything is as it was before.")
             ) from error
+
+    def _unless_restarted(self, step: Step, loaded: Mapping[str, Status]) -> Step:
+        """A start instead of a restart of what has stopped or was restarted since its files are in place.
+
+        systemd does that with each unit that requires one which is restarted.
+        """
+        if step.action != RESTART or not loaded[step.unit].active:
+            return step
+        now = self._systemd.status([step.unit])[step.unit]
+        if now.active and now.invocation == loaded[step.unit].invocation:
+            return step
+        return dataclasses.replace(step, action=START)
 
     def _do(self, step: Step) -> None:
         """One unit: enabled or not, and then what its action says."""

@@ -67,6 +67,10 @@ start|restart)
     echo "Job for $1 failed."
     exit 1
   fi
+  [ $verb = start ] || for path in $(grep -ls "Requires=$1" ../units/*); do
+    other=${path##*/}
+    if grep -qs ^active "$other.state"; then say "$other" > "$other.used"; date +%s%N > "$other.invocation"; fi
+  done
   echo active > "$1.state" ;;
 esac
 exit 0
@@ -308,6 +312,22 @@ def test_what_systemd_stopped_along_with_it_runs_again(host: Host) -> None:
         "restart d.service",
         "restart e.service",
     ]
+
+
+def test_what_systemd_restarted_along_with_it_is_not_restarted_again(host: Host) -> None:
+    def units(description: str) -> list[dict[str, Any]]:
+        return [
+            {"name": "d.service", "content": f"[Unit]\nDescription={description}\n[Install]\n"},
+            {
+                "name": "e.service",
+                "content": f"[Unit]\nRequires=d.service\n#{description}\n[Install]\n",
+            },
+        ]
+
+    host.keep(units=units("one"))
+    assert host.log
+    assert host.keep(units=units("two"))["changed"]
+    assert host.log == ["daemon-reload", "restart d.service", "start e.service"]
 
 
 def test_a_reload_that_fails_is_put_back_by_another(host: Host) -> None:
