@@ -1,0 +1,235 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx's configuration on a disk: what is there, who owns it, and a change of it that can be taken back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
+    sync_directory,
+    sync_filesystem,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
+    Change,
+    File,
+    Found,
+    Link,
+    NginxError,
+    Request,
+)
+
+LOCK_SECONDS = 120.0
+
+
+class Store:
+    """One configuration directory `root`, with the record of who owns what in `state`.
+
+    state/sets/<name>.json   the paths that a set owns
+    state/undo/              while a switch is under way: how to go back. Found at the start of a
+                             run, it means that an earlier one was cut off.
+    """
+
+    def __init__(self, root: Path, state: Path) -> None:
+        self.root = root
+        self.state = state
+        self._sets = state / "sets"
+        self._undo = state / "undo"
+
+    # -- what is there
+
+    @property
+    def switching(self) -> bool:
+        """Whether a switch is under way, or was cut off."""
+        return self._undo.exists()
+
+    def managed(self) -> dict[str, frozenset[str]]:
+        if not self._sets.is_dir():
+            return {}
+        return {
+            manifest.stem: frozenset(json.loads(manifest.read_text("utf-8"))["paths"])
+            for manifest in self._sets.glob("*.json")
+        }
+
+    def find(self, path: str) -> Found:
+        parent = self.root
+        for part in PurePosixPath(path).parts[:-1]:
+            parent /= part
+            if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
+                raise NginxError(f"Cannot write {path!r}: {parent} is not a directory.")
+        live = self.root / path
+        try:
+            status = live.lstat()
+        except FileNotFoundError:
+            return None
+        if stat.S_ISLNK(status.st_mode):
+            return Link(os.readlink(live))
+        if not stat.S_ISREG(status.st_mode):
+            raise NginxError(f"{live} is neither a file nor a link: it cannot be replaced.")
+        mode = stat.S_IMODE(status.st_mode)
+        return File(live.read_bytes(), mode, (status.st_uid, status.st_gid))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One transaction at a time on a host."""
+        _make_parents(self.state.parent)
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        try:
+            with flocked(self.state, LOCK_SECONDS):
+                yield
+        except Busy:
+            raise NginxError(
+                f"Another change of {self.root} has been under way for {LOCK_SECONDS:.0f} s; "
+                f"`fuser {self.state}` on the host says whose. Try again later."
+            ) from None
+
+    # -- switching
+
+    def switch(self, changes: Sequence[Change]) -> None:
+        """Put the changes into the live tree: all that can fail first, then only renames."""
+        created: list[Path] = []
+        ready: list[tuple[Path, Path]] = []
+        try:
+            for change in changes:
+                if change.after is None:
+                    continue
+                live = self.root / change.path
+                created.extend(_make_parents(live.parent))
+                ready.append((_write_beside(live, change.after), live))
+            self._write_undo(changes, created)
+        except BaseException:
+            _remove(candidate for candidate, live in ready)
+            for directory in reversed(created):
+                directory.rmdir()
+            raise
+        try:
+            for candidate, live in ready:
+                candidate.rename(live)
+            for change in changes:
+                if change.after is None:
+                    (self.root / change.path).unlink(missing_ok=True)
+        except BaseException:
+            _remove(candidate for candidate, live in ready)
+            self.restore()
+            raise
+
+    def _write_undo(self, changes: Sequence[Change], created: Sequence[Path]) -> None:
+        unready = self.state / "undo.unready"
+        if unready.exists():
+            shutil.rmtree(unready)
+        unready.mkdir(mode=0o700)
+        record: dict[str, list[str]] = {"back": [], "gone": [], "directories": []}
+        for change in changes:
+            if change.before is None:
+                record["gone"].append(change.path)
+            else:
+                _copy(self.root / change.path, unready / str(len(record["back"])))
+                record["back"].append(change.path)
+        record["directories"] = [str(path.relative_to(self.root)) for path in created]
+        _write_synced(unready / "undo.json", json.dumps(record).encode())
+        # A power cut must not leave a record whose files are empty, nor files that were switched
+        # and no record.
+        sync_filesystem(unready)
+        unready.rename(self._undo)
+        sync_directory(self.state)
+
+    def restore(self) -> None:
+        """Make the live tree what it was, whatever part of the switch was done."""
+        record = json.loads((self._undo / "undo.json").read_text("utf-8"))
+        for number, path in enumerate(record["back"]):
+            live = self.root / path
+            _make_parents(live.parent)
+            beside = live.with_name(f".{live.name}.previous")
+            beside.unlink(missing_ok=True)
+            _copy(self._undo / str(number), beside)
+            beside.rename(live)
+        for path in record["gone"]:
+            (self.root / path).unlink(missing_ok=True)
+            _candidate(self.root / path).unlink(missing_ok=True)
+        for path in record["back"]:
+            _candidate(self.root / path).unlink(missing_ok=True)
+        for path in reversed(record["directories"]):
+            directory = self.root / path
+            if directory.is_dir() and not any(directory.iterdir()):
+                directory.rmdir()
+        self.forget_undo()
+
+    def forget_undo(self) -> None:
+        if self._undo.exists():
+            sync_filesystem(self.root)  # what it would undo, or has undone, is as it is to stay
+            # Renamed first: half of a record must never be found by the next run.
+            done = self.state / "undo.done"
+            if done.exists():
+                shutil.rmtree(done)
+            self._undo.rename(done)
+            shutil.rmtree(done)
+
+    def write_manifest(self, request: Request) -> None:
+        manifest = self._sets / f"{request.name}.json"
+        content = json.dumps({"paths": sorted(request.wanted)}, indent=1).encode() + b"\n"
+        if not request.wanted:
+            manifest.unlink(missing_ok=True)
+        elif not manifest.exists() or manifest.read_bytes() != content:
+            self._sets.mkdir(exist_ok=True)
+            beside = manifest.with_name(f".{manifest.name}")
+            _write_synced(beside, content)
+            beside.rename(manifest)
+
+
+def _candidate(live: Path) -> Path:
+    # A name that no include pattern of nginx matches.
+    return live.with_name(f".{live.name}.candidate")
+
+
+def _remove(candidates: Iterable[Path]) -> None:
+    for candidate in candidates:
+        candidate.unlink(missing_ok=True)
+
+
+def _make_parents(directory: Path) -> list[Path]:
+    """Create what is missing of `directory`; the ones created, outermost first."""
+    if directory.is_dir():
+        return []
+    created = _make_parents(directory.parent)
+    directory.mkdir(mode=0o755)
+    directory.chmod(0o755)
+    return [*created, directory]
+
+
+def _write_beside(live: Path, wanted: File) -> Path:
+    candidate = _candidate(live)
+    candidate.unlink(missing_ok=True)
+    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(wanted.content or b"")
+            stream.flush()
+            os.fchown(descriptor, *wanted.owner)
+            os.fchmod(descriptor, wanted.mode)
+            os.fsync(descriptor)
+    except BaseException:
+        candidate.unlink(missing_ok=True)
+        raise
+    return candidate
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a link with its mode, times and owner."""
+    status = source.lstat()
+    shutil.copy2(source, target, follow_symlinks=False)
+    os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
