@@ -468,7 +468,7 @@ def test_a_trouble_is_said_once_and_so_is_its_end(
     host: Host, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for trouble in ("no route", "no route", "no route", "", ""):
-        host.shipper.report("the receiver", trouble)
+        host.shipper.troubles.report("the receiver", trouble)
     first, last = capfd.readouterr().err.splitlines()
     assert first.startswith("<4>no route; trying again")
     assert last == "<5>the receiver: works again after 0 s"

@@ -32,12 +32,12 @@ from typing import Any
 from log_files import IDLE, Log, Parked, Source, open_log, paths
 from log_lines import document, index_day, line_id
 from log_receivers import RECEIVERS, Line, Outcome, Refused, Unavailable
+from log_reports import Troubles, notify, say
 
 POLL = 1.0  # seconds between two looks at the files, and between two attempts at first
 LINES = 2000  # in a request: short ones take far more memory than they are long
 FILES = 1024  # of a source that are open at a time
 RESERVE = 32  # descriptors for everything but logs
-REMIND = 600.0  # seconds after which a trouble that lasts is said again
 
 
 class Shipper:
@@ -46,7 +46,7 @@ class Shipper:
         self.receiver = RECEIVERS[config["output"]](config)
         self.host = socket.gethostname()
         self.stop = threading.Event()
-        self.troubles: dict[str, tuple[str, float, float]] = {}
+        self.troubles = Troubles()
         self.sources = [
             Source(tuple(found["paths"]), found["fields"], found.get("fixed", False))
             for found in config["files"]
@@ -69,24 +69,12 @@ class Shipper:
 
     # --- what is said ----------------------------------------------------------------------------
 
-    def report(self, of: str, trouble: str) -> None:
-        """Say what is wrong with something once, again after a while, and when it is over."""
-        now = time.monotonic()
-        before, since, said = self.troubles.pop(of, ("", now, -REMIND))
-        if trouble:
-            if now - said >= (REMIND if trouble == before else POLL * 30):
-                say(4, f"{trouble}; trying again, nothing is lost while the log files are there")
-                said = now
-            self.troubles[of] = trouble, since, said
-        elif before:
-            say(5, f"{of}: works again after {now - since:.0f} s")
-
     def status(self) -> None:
         waiting = sum(log.size - log.offset for log in self.logs.values())
         counts = "{shipped} lines shipped, {dead} dead, {lost_bytes} bytes lost".format(
             **self.counts
         )
-        troubles = "".join(f"; {trouble}" for trouble, *_times in self.troubles.values())
+        troubles = "".join(f"; {trouble}" for trouble in self.troubles.texts())
         notify(f"READY=1\nWATCHDOG=1\nSTATUS={counts}, {waiting} bytes to go{troubles}")
 
     def lose(self, path: str, size: int, why: str) -> None:
@@ -165,7 +153,7 @@ class Shipper:
                 self.meet(path, source)
             except OSError as error:
                 trouble = f"cannot open {path}: {error.strerror}"
-        self.report(f"opening {source.name}", trouble)
+        self.troubles.report(f"opening {source.name}", trouble)
         return listed
 
     def park(self, source: Source, number: int) -> int:
@@ -221,9 +209,9 @@ class Shipper:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(f"{self.state_file}.new", self.state_file)
-            self.report("the state", "")
+            self.troubles.report("the state", "")
         except OSError as error:  # after a restart more is sent again, under the same ids
-            self.report("the state", f"cannot write {self.state_file}: {error}")
+            self.troubles.report("the state", f"cannot write {self.state_file}: {error}")
 
     # --- lines -----------------------------------------------------------------------------------
 
@@ -339,7 +327,7 @@ class Shipper:
                     self.bury(line, outcome.reason)
                 else:
                     self.counts["shipped"] += 1
-            self.report("the receiver", trouble)
+            self.troubles.report("the receiver", trouble)
             self.status()
             if again:
                 pause = self.wait(pause if len(again) == len(lines) else POLL)
@@ -386,7 +374,7 @@ class Shipper:
                 self.receiver.prepare()
                 break
             except Unavailable as error:
-                self.report("the receiver", str(error))
+                self.troubles.report("the receiver", str(error))
             pause = self.wait(pause)
         self.deliver(self.interrupted())
         while not self.stop.is_set():
@@ -396,20 +384,6 @@ class Shipper:
             self.status()
             if not batch:
                 self.stop.wait(POLL)
-
-
-def say(level: int, text: str) -> None:
-    """Into the journal, with syslog's level."""
-    # a name of a file may hold a line of its own
-    print(f"<{level}>{' '.join(text.splitlines())}", file=sys.stderr, flush=True)
-
-
-def notify(text: str) -> None:
-    """Tell systemd, as in sd_notify(3)."""
-    if address := os.environ.get("NOTIFY_SOCKET"):
-        address = "\0" + address[1:] if address.startswith("@") else address
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way:
-            way.sendto(text.encode("utf-8", "backslashreplace"), address)
 
 
 def main(path: str) -> None:
