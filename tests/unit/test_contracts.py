@@ -137,6 +137,7 @@ def test_a_state_that_is_spelled_is_found() -> None:
 
 # --- the status file ---------------------------------------------------------------------------------
 
+COUNTED = ("restarts", "replacements")
 SAMPLES: dict[type | None, Any] = {str: "x-1", int: 7, float: 1.5, bool: True, list: ["x"]}
 
 
@@ -150,8 +151,8 @@ def sample(contract: Mapping[str, Any]) -> dict[str, Any]:
     seconds = {step: number + 0.5 for number, step in enumerate(steps)}
     move = made(contract["MOVE"]) | {"seconds": seconds, "instead_of": None}
     move |= {"outcome": contract["DONE"], "step": contract["STEPS"][-1]}
-    later = made(contract["STATUS_LATER"])
-    return made(contract["STATUS"]) | {"state": contract["SERVING"]} | later | {"move": move}
+    later = made(contract["STATUS_LATER"]) | {"move": move, "replacement": move}
+    return made(contract["STATUS"]) | {"state": contract["SERVING"]} | later
 
 
 def without(contract: Mapping[str, Any], table: str, key: str) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def misread_by_plugins(contract: Mapping[str, Any]) -> list[str]:
         status = Status.parse(json.dumps(document).encode())
     except ValueError as error:
         return [str(error)]
-    read = ("instance", "pid", "state", "release", "child", "hups", "generation", "restarts")
+    read = ("instance", "pid", "state", "release", "child", "hups", "generation", *COUNTED)
     of_move = ("hups", "to", "outcome", "step", "reason", "overruled", "stragglers", "output")
     return [
         *differing(read, document, vars(status)),
@@ -190,7 +191,7 @@ def misread_by_app_metrics(contract: Mapping[str, Any]) -> list[str]:
         return [str(error)]
     read = vars(status) | {"pid": status.pivot}
     return [
-        *differing(("pid", "child", "release", "counter", "restarts"), document, read),
+        *differing(("pid", "child", "release", "counter", *COUNTED), document, read),
         *differing(("seconds",), document["move"], read),
     ]
 
@@ -206,7 +207,7 @@ def test_a_status_file_with_all_that_the_contract_has_is_one() -> None:
     [
         *(
             ("STATUS", key)
-            for key in ("instance", "pid", "state", "release", "child", "hups", "restarts")
+            for key in ("instance", "pid", "state", "release", "child", "hups", *COUNTED)
         ),
         ("STATUS_LATER", "exit_code"),
         ("STATUS_LATER", "output"),
@@ -221,7 +222,7 @@ def test_plugins_misread_a_key_that_has_changed(table: str, key: str) -> None:
         assert misread_by_plugins(altered) != []
 
 
-@pytest.mark.parametrize("key", ["pid", "child", "release", "counter", "restarts"])
+@pytest.mark.parametrize("key", ["pid", "child", "release", "counter", *COUNTED])
 def test_app_metrics_misreads_a_key_that_has_changed(key: str) -> None:
     assert misread_by_app_metrics(without(CONTRACT, "STATUS", key)) != []
 
@@ -238,6 +239,7 @@ def test_app_metrics_must_know_every_step(name: str) -> None:
         ({"new": 1}, "new is not in the contract"),
         ({"pid": "7"}, "pid is '7'"),
         ({"state": "new"}, "there is no state 'new'"),
+        ({"replacement": {"outcome": "new"}}, "replacement.outcome is 'new'"),
         ({"move": {"outcome": "done", "new": 1}}, "move.new is not in the contract"),
         ({"move": {"outcome": "new"}}, "move.outcome is 'new'"),
         (
@@ -294,6 +296,10 @@ FORGERIES: list[dict[str, Any] | str] = [
     {"counter": 10**17},
     {"restarts": {}},
     {"restarts": -1},
+    {"replacements": "1"},
+    {"replacement": "x"},
+    {"replacement": {"to": {}}},
+    {"replacement": {"instead_of": {"seconds": {"gate": -1}}}},
     {"updated": float("nan")},
     {"generation": 1.5},
     {"output": [1]},
@@ -323,6 +329,7 @@ UNUSUAL: list[dict[str, Any]] = [
     {"state": "new_step"},
     {"release": None, "child": None, "generation": None},
     {"move": None},
+    {"replacement": None},
     {"move": {"seconds": {"new_step": 1}, "new": "x"}},
     {"move": {"instead_of": {"to": "1.0-aaaaaaaa", "seconds": {"gate": 0}}}},
     {"output": ["\x1b[31mred\x1b[0m", ""]},

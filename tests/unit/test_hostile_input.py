@@ -226,6 +226,8 @@ STATUSES = st.fixed_dictionaries(
     optional={
         "move": VALUES,
         "restarts": SCALARS,
+        "replacements": SCALARS,
+        "replacement": VALUES,
         "exit_code": SCALARS,
         "output": VALUES,
         "generation": SCALARS,

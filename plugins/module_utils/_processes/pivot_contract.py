@@ -47,10 +47,12 @@ STATUS: dict[str, tuple[type | None, ...]] = {
     "hups": (int,),
     "counter": (int,),
     "restarts": (int,),
+    "replacements": (int,),
     "updated": (int, float),
 }
 STATUS_LATER: dict[str, tuple[type | None, ...]] = {
     "move": (dict, None),
+    "replacement": (dict, None),
     "exit_code": (int,),
     "output": (list,),
 }
@@ -78,6 +80,7 @@ SPEC: dict[str, Any] = {
     "command": "",
     "socket": False,
     "health": {"path": "", "host": "localhost", "count": 1},
+    "liveness": config.LIVENESS,
     **config.PROCESS_OPTIONS,
     **config.LOG_DEFAULTS,
 }

@@ -71,6 +71,7 @@ class Status:
     move: Mapping[str, Any] = field(default_factory=dict)
     end: Mapping[str, Any] = field(default_factory=dict)  # how the process that served ended
     restarts: int | None = None  # None: a pivot from before they were counted
+    replacements: int | None = None  # the same, for want of answers to its health check
 
     @classmethod
     def parse(cls, data: bytes) -> Status:
@@ -91,9 +92,11 @@ class Status:
         missing = [key for key in REQUIRED if key not in told]
         if missing:
             raise ValueError(f"{', '.join(missing)} is missing")
+        move_of(told.get("replacement") or {})  # checked as the rest is
         return cls(
             **{key: told[key] for key in REQUIRED},
             restarts=told.get("restarts"),
+            replacements=told.get("replacements"),
             move=move_of(told.get("move") or {}),
             end={key: told[key] for key in ("exit_code", "output") if key in told},
         )

@@ -31,6 +31,8 @@ PROCESS_OPTIONS: dict[str, Any] = {
     "drain_timeout": 60.0,
     "stop_timeout": 30.0,
 }
+# When a process counts as hung; of older releases, too.
+LIVENESS: dict[str, Any] = {"interval": 2.0, "failures": 2, "timeout": 5.0}
 LOG_DEFAULTS = {"log_format": "text", "log_destination": "file"}  # of older releases, too
 
 

@@ -111,15 +111,16 @@ def breaches(status: dict[str, Any], contract: ModuleType = CONTRACT) -> list[st
     found += of(status, contract.STATUS | contract.STATUS_LATER, "")
     if status.get("state") not in contract.STATES:
         found.append(f"there is no state {status.get('state')!r}")
-    move, where = status.get("move"), "move."
-    while isinstance(move, dict):
-        found += of(move, contract.MOVE, where)
-        if move.get("outcome") not in contract.OUTCOMES:
-            found.append(f"{where}outcome is {move.get('outcome')!r}")
-        steps = {move.get("step", contract.TOTAL), *move.get("seconds", {})}
-        for step in sorted(steps - {*contract.STEPS, contract.TOTAL}):
-            found.append(f"{where}there is no step {step!r}")
-        move, where = move.get("instead_of"), f"{where}instead_of."
+    for key in ("move", "replacement"):
+        move, where = status.get(key), f"{key}."
+        while isinstance(move, dict):
+            found += of(move, contract.MOVE, where)
+            if move.get("outcome") not in contract.OUTCOMES:
+                found.append(f"{where}outcome is {move.get('outcome')!r}")
+            steps = {move.get("step", contract.TOTAL), *move.get("seconds", {})}
+            for step in sorted(steps - {*contract.STEPS, contract.TOTAL}):
+                found.append(f"{where}there is no step {step!r}")
+            move, where = move.get("instead_of"), f"{where}instead_of."
     return found
 
 

@@ -16,6 +16,7 @@ HEALTH         the status line that the health check gets, instead of 200 OK
 HEALTH_WHEN    the health check gets 503 until this file exists
 HEALTH_UNTIL   the health check gets 503 once this file exists
 HEALTH_SILENT  the health check gets no answer
+HEALTH_SILENT_WHILE  the same, while this file exists
 SLOW_UNTIL     /slow is answered once this file exists, instead of after 2 s
 TERM           ignore it
 TERM_WHEN      heed TERM only once this file exists
@@ -117,7 +118,7 @@ class App:
                         else:
                             time.sleep(2)
                     elif path == b"/healthz":
-                        if "HEALTH_SILENT" in ENV:
+                        if "HEALTH_SILENT" in ENV or has("HEALTH_SILENT_WHILE"):
                             continue
                         status = ENV.get("HEALTH", status)
                         if "HEALTH_WHEN" in ENV and not has("HEALTH_WHEN"):

@@ -17,6 +17,10 @@ HUP   starts the release that ``current`` names now next to the old one (a new *
       them are through the gate, or not at all. They read of each other in the status files.
 TERM  stops every generation and exits 0.
 
+A serving process that does not answer its health check several times in a row is hung. Another
+one of the same release is started next to it, and takes its place once that one answers well;
+never more than one a minute.
+
 When the serving process dies the pivot exits with its code, so that the supervisor restarts it.
 A start that nobody asked for, after a crash or at boot, may find ``current`` at a release whose
 deploy was cut off. ``/srv/APP/releases.jsonl`` says so, and then the release that served last by
@@ -29,6 +33,9 @@ command        shell command (str)
 socket         whether it listens on a unix socket (bool)
 health         {"path": "/healthz", "host": "example.org", "count": 2}; no path: accepting a
                connection is enough
+liveness       {"interval": 2, "failures": 2, "timeout": 5}: the serving process is asked every so many
+               seconds, and hung when so many answers in a row have not come within so many seconds;
+               an interval of 0: it is not asked
 overlap        false: stop the old process before the new one starts (bool)
 ready_after    seconds a process must stay up, and with a socket go on answering well, to count as
                ready; one that has nothing to take over from gets its socket's requests before that
@@ -43,7 +50,8 @@ Durations are measured with the monotonic clock; only timestamps in the status f
 
 ``move`` has the order of what happens on HUP and is the place to begin; ``life`` has what is before and
 after. Both act on an ``instance``, which has ``generation`` after ``generation``. ``gate`` and ``peers``
-decide whether one may serve, and ``drain`` how long the one before it goes on. ``loop`` is where all of them wait, and passes on ``output`` meanwhile.
+decide whether one may serve, ``drain`` how long the one before it goes on, and ``liveness`` whether
+one still does. ``loop`` is where all of them wait, and passes on ``output`` meanwhile.
 ``release``, ``status`` and ``kernel`` read what is outside, ``removal`` clears it away, and ``contract``
 is what others rely on.
 """

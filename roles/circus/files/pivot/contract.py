@@ -47,10 +47,14 @@ STATUS: dict[str, tuple[type | None, ...]] = {  # always there
     "hups": (int,),  # HUPs seen
     "counter": (int,),  # processes started since the host booted, for whatever reason
     "restarts": (int,),  # pivots of the instance since then that ended although no TERM had come
+    "replacements": (
+        int,
+    ),  # processes since then that did not answer any more, and had to make room
     "updated": (int, float),  # wall time
 }
 STATUS_LATER: dict[str, tuple[type | None, ...]] = {
     "move": (dict, None),  # the last one, from when it begins
+    "replacement": (dict, None),  # the last one for want of answers; keys as those of ``move``
     "exit_code": (int,),  # of the serving process that ended by itself, with its last lines
     "output": (list,),
 }
@@ -78,6 +82,7 @@ SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and
     "command": "",
     "socket": False,
     "health": {"path": "", "host": "localhost", "count": 1},
+    "liveness": {"interval": 2.0, "failures": 2, "timeout": 5.0},
     "overlap": True,
     "ready_after": 5.0,
     "ready_timeout": 60.0,

@@ -9,7 +9,7 @@ import contextlib
 import re
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
 
 from .generation import Generation
 from .instance import Instance
@@ -47,14 +47,14 @@ class Gate:
             self._wait_for_its_time()
         if self.new.status is not None:
             raise Refused(f"ended with exit code {self.new.exit_code} while starting")
-        if self._is_over():
+        if self.is_over():
             raise Overruled(OVERTAKEN)
 
     def _has_spare(self) -> bool:
         """Whether the old one serves still, so that nothing hurries."""
         return self._spare is not None and self._spare.status is None
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
         return self.new.status is not None or (self._has_spare() and self._peers.overtaken())
 
     def _is_ready(self) -> bool:
@@ -63,14 +63,14 @@ class Gate:
 
     def _wait_for_its_time(self) -> None:
         """What has no socket proves itself by staying up."""
-        self._instance.loop.until(self._is_over, self.new.spec["ready_after"], PROBE_PAUSE)
-        if self._has_spare() and not self._is_over():
-            self._peers.agree(lambda: self._is_over() or not self._has_spare())
+        self._instance.loop.until(self.is_over, self.new.spec["ready_after"], PROBE_PAUSE)
+        if self._has_spare() and not self.is_over():
+            self._peers.agree(lambda: self.is_over() or not self._has_spare())
 
     def _wait_for_answers(self) -> None:
         deadline = time.monotonic() + self.new.spec["ready_timeout"]
         pause, answer = PROBE_INTERVAL, "nothing was asked yet"
-        while not self._is_over():
+        while not self.is_over():
             now, was_ready = time.monotonic(), self._is_ready()
             if not was_ready and now >= deadline:
                 raise self._late(answer)
@@ -92,11 +92,11 @@ class Gate:
 
     def _wait(self, seconds: float, spare: bool) -> None:
         """Until it is over, or things stand otherwise with the old one, at most so long."""
-        self._instance.loop.until(lambda: self._is_over() or self._has_spare() != spare, seconds)
+        self._instance.loop.until(lambda: self.is_over() or self._has_spare() != spare, seconds)
 
     def _ask(self, deadline: float) -> tuple[bool, str]:
         """One health check, and what it means for the whole."""
-        move: dict[str, Any] = self._instance.state["move"]
+        move = self._peers.move
         good, answer = probe(self.new, self._instance.loop, deadline)
         move["health"] = answer
         if not self._healthy:
@@ -112,8 +112,13 @@ class Gate:
         return Refused(f"not ready within {limit:g} s; {asked} on its own socket: {answer}")
 
 
-def probe(new: Generation, loop: Loop, deadline: float) -> tuple[bool, str]:
-    """One health check of ``new`` on its own socket: whether it is well, and what it said."""
+def probe(
+    new: Generation, loop: Loop, deadline: float, over: Callable[[], bool] = lambda: False
+) -> tuple[bool, str]:
+    """One health check of ``new`` on its own socket: whether it is well, and what it said.
+
+    Nobody but this process listens there, so that no other one can answer in its place.
+    """
     health, received = new.spec["health"], b""
     request = (
         f"GET {health['path']} HTTP/1.1\r\nHost: {health['host']}\r\n"
@@ -129,7 +134,7 @@ def probe(new: Generation, loop: Loop, deadline: float) -> tuple[bool, str]:
             sock.send(request.encode())
             while b"\r\n" not in received and len(received) < 4096:
                 left = deadline - time.monotonic()
-                if left <= 0 or new.status is not None:
+                if left <= 0 or new.status is not None or over():
                     return False, "no answer in time"
                 loop.wait(left, also=sock.fileno())
                 with contextlib.suppress(BlockingIOError):

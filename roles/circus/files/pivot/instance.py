@@ -38,7 +38,7 @@ class Instance:
         self.base = str(run_dir / name)
         self.link = f"{self.base}.sock"
         self.serving: Generation | None = None
-        self.state: dict[str, Any] = {"counter": 0, "restarts": 0}
+        self.state: dict[str, Any] = {"counter": 0, "restarts": 0, "replacements": 0}
         self.output = Output(self.app, name, journal)
         self.loop = Loop(self.output)
         self._file = StatusFile(f"{self.base}.json", self.output)

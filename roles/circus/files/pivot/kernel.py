@@ -10,6 +10,7 @@ import ctypes
 import os
 import pathlib
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -86,6 +87,16 @@ def marks(prefix: str) -> dict[int, str]:
                 if match := mark.search(environment_of(int(entry.name))):
                     found[int(entry.name)] = os.fsdecode(match[1])
     return found
+
+
+def is_stopped(pids: Iterable[int]) -> bool:
+    """Whether SIGSTOP has stopped all of these processes; those that have ended do not count."""
+    states = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            text = pathlib.Path(f"/proc/{pid}/stat").read_text("latin-1")
+            states.add(text.rpartition(")")[2].split()[0])
+    return states == {"T"}
 
 
 def environment_of(pid: int) -> bytes:

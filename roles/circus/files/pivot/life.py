@@ -12,6 +12,7 @@ from .contract import FAILED, STOPPED, STOPPING
 from .generation import Generation
 from .instance import Instance
 from .kernel import PR_SET_CHILD_SUBREAPER, prctl
+from .liveness import Liveness
 from .loop import Terminated
 from .move import Move
 from .refusal import Refused
@@ -47,6 +48,7 @@ class Pivot:
     def _live(self) -> int:
         instance = self.instance
         instance.state["restarts"] = self._restarts()
+        instance.state["replacements"] = read_status(f"{instance.base}.json").get("replacements", 0)
         instance.state["counter"] = self._last_number()
         try:
             self._begin()
@@ -55,6 +57,7 @@ class Pivot:
             instance.remove_link()
             instance.loop.until(lambda: False, RESPAWN_PAUSE)
             return 1
+        liveness = Liveness(instance)
         while True:
             serving = instance.serving
             if serving is None or serving.status is not None:
@@ -63,7 +66,7 @@ class Pivot:
                 with contextlib.suppress(Refused):
                     Move(instance, instance.root / "current").run()
             else:
-                instance.loop.wait()
+                liveness.wait(serving)
 
     def _begin(self) -> None:
         """Bring the first release into service, or raise Refused."""

@@ -45,6 +45,8 @@ class Move:
     ``more`` goes into what the status file says of the move.
     """
 
+    KEY = "move"  # where the status file says it
+
     def __init__(self, instance: Instance, path: pathlib.Path, **more: Any) -> None:
         self.began = time.monotonic()
         self.instance = instance
@@ -53,8 +55,7 @@ class Move:
         self.release = path
         self.spec: dict[str, Any] = {}
         self.overlaps = True
-        # whoever asked until here gets what `current` names from here on
-        instance.loop.hup = False
+        self.heed()
         self.seconds: dict[str, float] = {}
         self.document: dict[str, Any] = {
             "began": self.began,
@@ -63,7 +64,7 @@ class Move:
             "outcome": PENDING,
             "seconds": self.seconds,
         } | more
-        instance.state["move"] = self.document
+        instance.state[self.KEY] = self.document
         self.peers = Peers(instance, self.document)
 
     def run(self) -> None:
@@ -89,6 +90,10 @@ class Move:
             self.stop_old(self.spare)
         self.finish(new)
 
+    def heed(self) -> None:
+        """Whoever asked until here gets what `current` names from here on."""
+        self.instance.loop.hup = False
+
     @property
     def spare(self) -> Generation | None:
         """The old one, where it may serve until the new one does."""
@@ -99,12 +104,15 @@ class Move:
         """Tell of a step while it lasts, and how long it took."""
         since = time.monotonic()
         self.document["step"] = name
-        self.instance.tell(state=name)
+        self.announce(name)
         try:
             yield
         finally:
             self.seconds[name] = round(time.monotonic() - since, 3)
             self.seconds[TOTAL] = round(time.monotonic() - self.began, 3)
+
+    def announce(self, step: str) -> None:
+        self.instance.tell(state=step)
 
     # -- the steps
 
@@ -133,9 +141,12 @@ class Move:
         with self.step(GATE):
             self.new = new = self.instance.start(self.release, self.spec)
             self.document["child"] = new.pid
-            Gate(self.instance, self.peers, new, self.spare).wait()
+            self.gate(new).wait()
             self.document["proven"] = True
         return new
+
+    def gate(self, new: Generation) -> Gate:
+        return Gate(self.instance, self.peers, new, self.spare)
 
     def switch_to(self, new: Generation) -> None:
         with self.step(SWITCH):

@@ -58,7 +58,7 @@ class Peers:
         self.release = ""
         self.patience = 0.0  # seconds that each wait for them may take
         self._instance = instance
-        self._move = move  # what the status file says of it
+        self.move = move  # what the status file says of it
         self._kinds: set[str] = set()
 
     def expect(self, release: str, specs: dict[str, dict[str, Any]]) -> None:
@@ -87,7 +87,7 @@ class Peers:
 
     def agreed(self, stopping: bool = False) -> bool:
         """Whether no other process of the app has yet to prove itself; Overruled if one cannot."""
-        move = self._move
+        move = self.move
         if not stopping and not move.get("proven"):
             move["proven"] = True
             self._instance.tell()
@@ -101,7 +101,7 @@ class Peers:
 
     def votes(self, stopping: bool) -> dict[str, str]:
         """What each peer says; those of a process type that the release does not have say nothing."""
-        since = self._move["began"] - PEERS_PAUSE
+        since = self.move["began"] - PEERS_PAUSE
         return {
             peer["instance"]: vote(peer, self.release, since, stopping)
             for peer in peers_of(self._instance.run_dir, self._instance.name)

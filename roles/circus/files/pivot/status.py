@@ -18,9 +18,8 @@ from .removal import remove
 
 # What is read of the other pivots' status files. The directory belongs to the app, which may have
 # put anything there: nothing of that may stop a move, or a start.
-TOLD = {key: STATUS[key] for key in ("instance", "pid", "state", "counter", "restarts")} | {
-    "move": STATUS_LATER["move"]
-}
+TOLD_KEYS = ("instance", "pid", "state", "counter", "restarts", "replacements")
+TOLD = {key: STATUS[key] for key in TOLD_KEYS} | {"move": STATUS_LATER["move"]}
 TOLD_OF_MOVE = {key: MOVE[key] for key in ("to", "outcome", "proven", "ended")}
 
 

@@ -212,6 +212,7 @@ def test_status_of_what_a_pivot_wrote() -> None:
     ended = Status.of({**DOCUMENT, "exit_code": 3, "output": ["a"]})
     assert ended.end == {"exit_code": 3, "output": ["a"]}
     assert (expected.restarts, Status.of({**DOCUMENT, "restarts": 2}).restarts) == (None, 2)
+    assert Status.of({**DOCUMENT, "replacements": 2}).replacements == 2
     starting = {**DOCUMENT, "release": None, "child": None, "generation": None, "move": None}
     assert Status.of(starting) == Status("web-1", 10, "serving", None, None, 1)
 

@@ -28,10 +28,12 @@ STATUS: dict[str, tuple[type | None, ...]] = {
     "hups": (int,),
     "counter": (int,),
     "restarts": (int,),
+    "replacements": (int,),
     "updated": (int, float),
 }
 STATUS_LATER: dict[str, tuple[type | None, ...]] = {
     "move": (dict, None),
+    "replacement": (dict, None),
     "exit_code": (int,),
     "output": (list,),
 }
@@ -75,6 +77,7 @@ class Status:
     release: str | None
     counter: int
     restarts: int | None  # None: a pivot from before they were counted
+    replacements: int | None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -92,8 +95,9 @@ class Status:
         missing = [key for key in REQUIRED if key not in told]
         if missing:
             raise ValueError(f"no status of a pivot ({', '.join(missing)} is missing)")
-        move = typed(told.get("move") or {}, MOVE)
-        typed(move.get("instead_of") or {}, MOVE)
+        move, replacement = (typed(told.get(key) or {}, MOVE) for key in ("move", "replacement"))
+        for each in (move, replacement):
+            typed(each.get("instead_of") or {}, MOVE)
         seconds = move.get("seconds", {})
         return cls(
             pivot=told["pid"],
@@ -101,6 +105,7 @@ class Status:
             release=told["release"],
             counter=told["counter"],
             restarts=told.get("restarts"),
+            replacements=told.get("replacements"),
             seconds={step: float(seconds[step]) for step in STEPS if step in seconds},
         )
 
