@@ -115,7 +115,8 @@ processes:
       and C(answer) how it answered its health check. C(state) is V(null) for one that should run and
       does not.
     - C(restarts) is how often its process ended by itself and was started anew since the host has
-      booted. C(memory) is what the process and all that it has started take up in bytes, where what
+      booted, C(replacements) how often another one took its place since then because it did not answer
+      its health check any more. C(memory) is what the process and all that it has started take up in bytes, where what
       several share is divided between them (C(Pss) in V(/proc/PID/smaps_rollup)); V(null) without
       O(details).
   returned: success
@@ -129,6 +130,7 @@ processes:
       generation: 7
       since: "2026-01-02T03:04:05Z"
       restarts: 0
+      replacements: 0
       memory: 73400320
       serves: true
       healthy: true

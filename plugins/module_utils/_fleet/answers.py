@@ -20,7 +20,7 @@ NO_COUNT = (int, type(None))
 NUMBER = (int, float)
 PROCESS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("state", "release", "since", "answer"), NO_TEXT),
-    **dict.fromkeys(("pid", "pivot", "generation", "restarts", "memory"), NO_COUNT),
+    **dict.fromkeys(("pid", "pivot", "generation", "restarts", "replacements", "memory"), NO_COUNT),
     "serves": (bool,),
     "healthy": (bool, type(None)),
 }

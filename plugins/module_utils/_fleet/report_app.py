@@ -128,7 +128,7 @@ def deploy(
 def process_rows(host: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, process in told["processes"].items():
         well = process["serves"] and process["release"] == told["current"]
-        restarts = process.get("restarts")
+        restarts, replacements = process.get("restarts"), process.get("replacements")
         yield {
             "host": host,
             "name": name,
@@ -138,6 +138,7 @@ def process_rows(host: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]
             "since": clock(seconds_of(process["since"])),
             "memory": size(process.get("memory")),
             "restarts": NOTHING if restarts is None else str(restarts),
+            "replacements": replacements or 0,
             "answer": line(process["answer"]) or NOTHING,
         }
 

@@ -16,7 +16,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_
     NOTHING,
     amount,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import line
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import hung, line
 
 # A state of an app on a host, in three: what is to be done about it.
 GRADES = {"serving": "good", "moving": "note", "empty": "note", "absent": "note"}
@@ -103,6 +103,9 @@ def restarted(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for row in app["processes"]:
         if row["restarts"] not in ("0", NOTHING):
             text = f"{row['name']} was restarted {row['restarts']} times since the host booted"
+            yield trouble("note", f"{row['host']} {app['name']}", text)
+        if row["replacements"]:
+            text = hung(row["name"], row["replacements"])
             yield trouble("note", f"{row['host']} {app['name']}", text)
 
 

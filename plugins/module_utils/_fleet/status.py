@@ -168,6 +168,7 @@ def table(fleet: Mapping[str, Any]) -> list[str]:
         for host, told in whole["hosts"].items():
             rows.append([line(cell) for cell in row(host, app, told, whole)])
             notes += [f"{host} {app}: {trouble}" for trouble in (*told["drift"], *told["unwell"])]
+            notes += [f"{host} {app}: {count}" for count in replacement_notes(told)]
             notes += [f"{host} {app}: {trouble}" for trouble in last_notes(told)]
             if told["lock"]:
                 notes.append(f"{host} {app}: {lock_note(told['lock'])}")
@@ -190,6 +191,19 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
         for cells in rows
     ]
+
+
+def replacement_notes(told: Mapping[str, Any]) -> list[str]:
+    """Which processes have hung, so that another one took their place."""
+    return [
+        hung(name, count)
+        for name, process in told["processes"].items()
+        if (count := process.get("replacements"))
+    ]
+
+
+def hung(name: str, count: int) -> str:
+    return f"{name} did not answer and was replaced ({count} since the host booted)"
 
 
 def last_notes(told: Mapping[str, Any]) -> list[str]:

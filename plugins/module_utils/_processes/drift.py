@@ -31,6 +31,7 @@ class Seen:
     generation: int | None = None
     since: str | None = None  # UTC, when the process began
     restarts: int | None = None  # since the boot; None: its pivot does not count them
+    replacements: int | None = None  # the same, for want of answers to its health check
     memory: int | None = None  # bytes, with all that it has started; None: nobody looked
     serves: bool = False  # the kernel agrees that it runs the release
     healthy: bool | None = None  # None: it listens nowhere, or was not asked
@@ -45,6 +46,7 @@ class Seen:
             "generation": self.generation,
             "since": self.since,
             "restarts": self.restarts,
+            "replacements": self.replacements,
             "memory": self.memory,
             "serves": self.serves,
             "healthy": self.healthy,

@@ -215,6 +215,7 @@ def look(supervisor: Supervisor, name: str) -> Seen:
         pivot=status.pid,
         generation=status.generation,
         restarts=status.restarts,
+        replacements=status.replacements,
         since=began(status.child) if status.child else None,
         serves=supervisor.serves(status, status.release or ""),
     )

@@ -276,6 +276,12 @@ def test_restarts_are_what_the_pivot_counts(shop: Host) -> None:
     assert (one(look, "process_starts_total"), one(look, "process_restarts_total")) == (4, 1)
 
 
+def test_replacements_are_what_the_pivot_counts(shop: Host) -> None:
+    assert values(shop.look(), "process_replacements_total") == {}
+    shop.says("web-1", replacements=2)
+    assert one(shop.look(), "process_replacements_total") == 2
+
+
 def test_the_count_of_restarts_outlives_a_pivot(shop: Host) -> None:
     (shop.root / "proc/20/stat").unlink()
     shop.says("web-1", restarts=3)

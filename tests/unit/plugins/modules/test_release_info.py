@@ -308,9 +308,10 @@ def test_details(look: Any, host: Host, process: subprocess.Popen[bytes]) -> Non
 def test_restarts(look: Any, host: Host, process: subprocess.Popen[bytes]) -> None:
     serve(host, process.pid)
     path = host.run_directory / "worker-1.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"restarts": 3}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"restarts": 3, "replacements": 4}))
     told = look(probe=False)["processes"]
     assert (told["worker-1"]["restarts"], told["web-1"]["restarts"]) == (3, None)
+    assert (told["worker-1"]["replacements"], told["web-1"]["replacements"]) == (4, None)
 
 
 def test_drift(look: Any, host: Host, process: subprocess.Popen[bytes]) -> None:

@@ -103,6 +103,12 @@ def test_a_good_day(found: dict[str, Any]) -> None:
     assert told(found)["verdict"] == {"grade": "note", "text": "Serving; 1 thing to know"}
 
 
+def test_a_process_that_hung(found: dict[str, Any]) -> None:
+    found["status"]["apps"]["shop"]["hosts"]["app2"]["processes"]["web-2"]["replacements"] = 1
+    text = "web-2 did not answer and was replaced (1 since the host booted)"
+    assert ("note", "app2 shop", text) in troubles(found)
+
+
 def test_a_bad_day(found: dict[str, Any]) -> None:
     status, logs = found["status"], found["logs"]
     status["unreachable"] = logs["unreachable"] = {"app9": "Connection refused"}

@@ -131,7 +131,10 @@ def test_table_of_a_fleet_in_trouble() -> None:
         since=None,
         state="degraded",
         formation={"web": 1, "worker": 1},
-        processes={"web-1": {"state": "serving", "release": A, "serves": True}, "worker-1": down},
+        processes={
+            "web-1": {"state": "serving", "release": A, "serves": True, "replacements": 2},
+            "worker-1": down,
+        },
         records=[
             {"at": "T", "event": "deploy", "release": B, "outcome": "bad", "reason": "web-1 exit 3"}
         ],
@@ -151,6 +154,7 @@ def test_table_of_a_fleet_in_trouble() -> None:
         "*shop: hosts have different formations: web 1, worker 2 on app1; web 1, worker 1 on app2",
         "app2 shop: worker-1 does not run",
         "app2 shop: web-1: GET /: 500 ?[31mOops",
+        "app2 shop: web-1 did not answer and was replaced (2 since the host booted)",
         f"app2 shop: deploy of {B} at T: web-1 exit 3",
         (
             "app2 shop: locked by joe@build1 (run 4711x) since 2026-01-02T03:04:05Z, for 'deploy 2.0'; "

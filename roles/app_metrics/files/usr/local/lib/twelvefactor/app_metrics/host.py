@@ -141,6 +141,8 @@ class Inspection:
         labels = {"app": app, "type": name.rpartition("-")[0], "process": name}
         if status and status.restarts is not None:
             self.add("process_restarts_total", status.restarts, **labels)
+        if status and status.replacements is not None:
+            self.add("process_replacements_total", status.replacements, **labels)
         pivot = self.processes.get(status.pivot) if status else None
         if not status or not pivot or name not in self.words(status.pivot):
             self.add("process_up", 0, **labels)

@@ -32,6 +32,10 @@ METRICS = {
         "counter",
         "How often it ended by itself and was started anew, since boot.",
     ),
+    "process_replacements_total": (
+        "counter",
+        "How often it did not answer its health check any more and was replaced, since boot.",
+    ),
     "process_move_seconds": ("gauge", "How long each step of the last move took."),
     "certificate_expiry_time_seconds": ("gauge", "When a certificate of nginx ends."),
     "metrics_problems": ("gauge", "What could not be read in the last run."),
