@@ -140,6 +140,27 @@ options:
         description: How many good answers in a row are needed.
         type: int
         default: 2
+  liveness:
+    description:
+      - When a web process that serves counts as hung. Another process of the same release is then started
+        next to it. Once that one is well it gets the requests, and the hung one is ended. If it does not get
+        well, it is ended instead, and the next attempt follows after a longer pause.
+      - Any answer to the health check will do, an error too. No process is replaced more than once a minute.
+      - A process type whose V(overlap) is V(false) is not watched, nor is one without a health path.
+    type: dict
+    suboptions:
+      interval:
+        description: Seconds from one health check to the next; V(0) to watch no process.
+        type: float
+        default: 2
+      failures:
+        description: How many in a row must have no answer.
+        type: int
+        default: 2
+      timeout:
+        description: Seconds that an answer may take.
+        type: float
+        default: 5
   process_options:
     description:
       - Per process type, how it is started and stopped.
@@ -296,6 +317,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
             "path": {"type": "str", "default": "/"},
             "host": {"type": "str", "default": "localhost"},
             "count": {"type": "int", "default": 2},
+        },
+    },
+    "liveness": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {
+            "interval": {"type": "float", "default": 2},
+            "failures": {"type": "int", "default": 2},
+            "timeout": {"type": "float", "default": 5},
         },
     },
     "process_options": {"type": "dict", "default": {}},

@@ -514,6 +514,16 @@ def other_defaults(module: Mapping[str, Any], app: Mapping[str, Any]) -> list[st
         or module[name]["choices"] != app[name]["choices"]
         or spec[name] not in app[name]["choices"]
     ]
+    liveness = module["liveness"]["suboptions"]
+    taken = release.ARGUMENTS["liveness"]["options"]
+    for options in (liveness, taken):
+        if {name: option["default"] for name, option in options.items()} != spec["liveness"]:
+            found.append("liveness")
+    if set(app["liveness"]["options"]) != set(spec["liveness"]) or not all(
+        f" ({word(spec['liveness'][name])})" in option["description"]
+        for name, option in app["liveness"]["options"].items()
+    ):
+        found.append("liveness of the role app")
     health = module["health"]["suboptions"]
     if set(health) != set(spec["health"]):
         found.append("health")
@@ -534,6 +544,16 @@ def test_another_default_of_the_role_app_is_found(name: str) -> None:
     app = app_settings()
     altered = {**app, name: {**app[name], "default": "other"}}
     assert other_defaults(DOCUMENTED, altered) == [name.replace("_path", ".path")]
+
+
+def test_another_default_of_liveness_is_found() -> None:
+    shown = DOCUMENTED["liveness"]["suboptions"]
+    altered = {**shown, "timeout": {**shown["timeout"], "default": 6}}
+    module = {**DOCUMENTED, "liveness": {"suboptions": altered}}
+    assert other_defaults(module, app_settings()) == ["liveness"]
+    app = app_settings()
+    app["liveness"]["options"]["timeout"]["description"] = "Seconds (6)."
+    assert other_defaults(DOCUMENTED, app) == ["liveness of the role app"]
 
 
 def test_another_default_of_the_module_release_is_found() -> None:

@@ -179,6 +179,29 @@ SETTINGS: Mapping[str, Setting] = {
     "health_path": Setting(
         meaning=("Path that answers 2xx when the app works.",), readers=("app",), default="/"
     ),
+    "liveness": Setting(
+        meaning=(
+            (
+                "When a web process counts as hung, so that another one takes its place, see "
+                "O(twelvefactor.deploy.release#module:liveness)."
+            ),
+        ),
+        readers=("app",),
+        type="dict",
+        default={},
+        options={
+            "interval": Setting(
+                meaning=(
+                    "Seconds from one health check to the next (2); V(0) to watch no process.",
+                ),
+                type="float",
+            ),
+            "failures": Setting(
+                meaning=("How many in a row must have no answer (2).",), type="int"
+            ),
+            "timeout": Setting(meaning=("Seconds that an answer may take (5).",), type="float"),
+        },
+    ),
     "python": Setting(
         meaning=("The interpreter, as a path on the host.",),
         readers=("app",),

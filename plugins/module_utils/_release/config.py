@@ -44,6 +44,7 @@ class Config:
     python: str = "/usr/bin/python3"
     health: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    liveness: Mapping[str, Any] = field(default_factory=lambda: dict(LIVENESS))
     log_format: str = "text"
     log_destination: str = "file"
 
@@ -88,6 +89,17 @@ def check_options(options: Mapping[str, Any], health: Mapping[str, Any]) -> None
         raise DeployError(f"health.count is {health['count']}; at least one answer is needed.")
 
 
+def complete_liveness(given: Mapping[str, Any]) -> dict[str, Any]:
+    """With what is not given. Raises DeployError for what would call every process hung."""
+    liveness = LIVENESS | {key: value for key, value in given.items() if value is not None}
+    for key, least in (("interval", 0), ("failures", 1), ("timeout", 0.1)):
+        if not least <= liveness[key] <= LONGEST:
+            raise DeployError(
+                f"liveness.{key} is {liveness[key]!r}; write a number from {least} to {LONGEST}."
+            )
+    return liveness
+
+
 def _check_option(kind: str, option: str, value: Any) -> None:
     if option in ("socket", "overlap"):
         if not isinstance(value, bool):
@@ -125,5 +137,6 @@ def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[st
         spec |= {key: getattr(config, key) for key in LOG_DEFAULTS}
         if spec["socket"]:
             spec["health"] = dict(config.health)
+            spec["liveness"] = dict(config.liveness)
         specs[kind] = spec
     return specs

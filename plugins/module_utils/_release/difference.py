@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
+    LIVENESS,
     LOG_DEFAULTS,
 )
 
@@ -77,6 +78,10 @@ def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     """How a process is run, without its command: ``health path`` and the like in one level."""
     if not spec:
         return {}
-    known = {name: value for name, value in spec.items() if name not in ("command", "health")}
+    known = {
+        name: value for name, value in spec.items() if name not in ("command", "health", "liveness")
+    }
     flat: dict[str, Any] = LOG_DEFAULTS | known
+    if "health" in spec:
+        flat |= {f"liveness {key}": value for key, value in spec.get("liveness", LIVENESS).items()}
     return flat | {f"health {name}": value for name, value in spec.get("health", {}).items()}

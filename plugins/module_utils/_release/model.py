@@ -23,6 +23,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
     parse_lock,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
+    LIVENESS,
     LOG_DEFAULTS,
     Config,
 )
@@ -101,9 +102,10 @@ def release_id(build: Build, config: Config, python: str | None = None) -> str:
         "health": dict(config.health),
         "options": {kind: dict(options) for kind, options in config.options.items()},
     }
-    logs = {key: getattr(config, key) for key in LOG_DEFAULTS}
     # else the id is as it was before there was a choice
-    inputs |= {key: value for key, value in logs.items() if value != LOG_DEFAULTS[key]}
+    for key, default in (LOG_DEFAULTS | {"liveness": LIVENESS}).items():
+        if (chosen := getattr(config, key)) != default:
+            inputs[key] = chosen
     if python:
         inputs["python_version"] = python
     text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))

@@ -47,6 +47,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.whe
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
     Config,
     check_options,
+    complete_liveness,
     env_values,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
@@ -81,6 +82,7 @@ class InstallRequest:
             python=params["python"],
             health=params["health"],
             options=params["process_options"],
+            liveness=complete_liveness(params["liveness"]),
             log_format=params["log_format"],
             log_destination=params["log_destination"],
         )

@@ -357,6 +357,7 @@ def test_whatever_makes_another_release_is_in_the_diff(
         ({"health": {"path": "/up"}}, "process web, health path: / -> /up"),
         ({"health": {"host": "x"}}, "process web, health host: localhost -> x"),
         ({"process_options": {"web": {"stop_timeout": 9}}}, "process web, stop_timeout: 30.0 -> 9"),
+        ({"liveness": {"interval": 0}}, "process web, liveness interval: 2.0 -> 0.0"),
         (
             {"process_options": {"worker": {"socket": True}}},
             "process worker, socket: False -> True",

@@ -147,13 +147,13 @@ def test_run_specs() -> None:
         "log_format": "json",
         "log_destination": "journal",
     }
-    health = {"path": "/up", "host": "h", "count": 2}
+    listening = {"socket": True, "health": config.health, "liveness": release_config.LIVENESS}
     assert specs == {
-        "web": {"command": "w", "socket": True, "health": health, **defaults},
+        "web": {"command": "w", **listening, **defaults},
         "worker": {
             "command": "k", "socket": False, **defaults, "overlap": False, "stop_timeout": 240
         },
-        "admin": {"command": "a", "socket": True, "health": health, **defaults},
+        "admin": {"command": "a", **listening, **defaults},
     }  # fmt: skip
 
 
@@ -182,3 +182,38 @@ def test_process_options_are_refused(options: dict[str, Any], words: str) -> Non
 def test_health_needs_an_answer() -> None:
     with pytest.raises(DeployError, match=r"health\.count is 0"):
         release_config.run_specs({"web": "x"}, Config(health={"count": 0}))
+
+
+@pytest.mark.parametrize(
+    ("given", "liveness"),
+    [
+        pytest.param({}, {"interval": 2.0, "failures": 2, "timeout": 5.0}, id="nothing"),
+        pytest.param(
+            {"interval": 0, "failures": None},
+            {"interval": 0, "failures": 2, "timeout": 5.0},
+            id="off",
+        ),
+        pytest.param(
+            {"interval": 9.5, "failures": 3, "timeout": 0.1},
+            {"interval": 9.5, "failures": 3, "timeout": 0.1},
+            id="all",
+        ),
+    ],
+)
+def test_liveness(given: dict[str, Any], liveness: dict[str, Any]) -> None:
+    assert release_config.complete_liveness(given) == liveness
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"interval": -1.0}, "liveness.interval is -1.0; write a number from 0 to 86400"),
+        ({"interval": float("nan")}, "liveness.interval is nan"),
+        ({"failures": 0}, "liveness.failures is 0; write a number from 1"),
+        ({"timeout": 0.0}, "liveness.timeout is 0.0; write a number from 0.1"),
+        ({"timeout": 1e9}, "liveness.timeout is 1000000000.0"),
+    ],
+)
+def test_liveness_that_calls_every_process_hung(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(DeployError, match=words):
+        release_config.complete_liveness(given)

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
     difference,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import LIVENESS
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
     Contents,
 )
@@ -65,6 +66,15 @@ OLD = Contents(
             {"specs": {"web": WEB | {"stop_timeout": 5, "health": {"path": "/up", "count": 2}}}},
             ["process web, health path: / -> /up", "process web, stop_timeout: 30 -> 5"],
             id="how-a-process-is-run",
+        ),
+        pytest.param(
+            OLD, {"specs": {"web": WEB | {"liveness": LIVENESS}}}, [], id="older-than-liveness"
+        ),
+        pytest.param(
+            OLD,
+            {"specs": {"web": WEB | {"liveness": LIVENESS | {"timeout": 9.0}}}},
+            ["process web, liveness timeout: 5.0 -> 9.0"],
+            id="liveness",
         ),
         pytest.param(
             OLD, {"specs": {"web": WEB, "w": WEB}}, [], id="how-a-new-process-is-run-is-no-change"

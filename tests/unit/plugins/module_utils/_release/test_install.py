@@ -109,6 +109,7 @@ PARAMS: dict[str, Any] = {
     "formation": {},
     "health": {},
     "process_options": {},
+    "liveness": {},
     "log_format": "text",
     "log_destination": "file",
     "python": "/usr/bin/python3",
@@ -127,6 +128,7 @@ LOCK = f"shop==1.0 --hash=sha256:{'0' * 64}\n"
         ({"processes": {"release": "x"}}, "No process type to run"),
         ({"env": {"A": True}}, "env A is True"),
         ({"process_options": {"web": {"overlap": 1}}}, "overlap of web is 1"),
+        ({"liveness": {"timeout": 0}}, "liveness.timeout is 0"),
     ],
 )
 def test_request_that_no_host_could_install(changes: dict[str, Any], words: str) -> None:

@@ -202,6 +202,7 @@ def test_id_does_not_depend_on(build: Build, config: Config) -> None:
             dataclasses.replace(CONFIG, options={"web": {"overlap": False}}),
             id="process-options",
         ),
+        pytest.param(LOCKED, dataclasses.replace(CONFIG, liveness={"interval": 0}), id="liveness"),
         pytest.param(LOCKED, dataclasses.replace(CONFIG, log_format="json"), id="log-format"),
         pytest.param(LOCKED, dataclasses.replace(CONFIG, log_destination="journal"), id="journal"),
     ],
