@@ -186,6 +186,32 @@ def test_a_process_that_was_killed_comes_back(host, victim):
     assert answer(host)
 
 
+def test_a_process_that_hangs_is_replaced(host):
+    """Under load, within 15 s; nobody's request goes to it from then on."""
+    before = status(host)
+    ask = f'timeout 30 /usr/bin/python3 -c "{ASK}" || true'
+    host.check_output(
+        f"""touch /run/ringing; for client in 1 2 3; do
+        (while test -e /run/ringing; do {ask}; done) > /run/rung.$client 2>&1 < /dev/null & done"""
+    )
+    until(lambda: host.check_output("cat /run/rung.* | grep -c '^HTTP' || test $? = 1") != "0")
+    began = time.monotonic()
+    host.check_output(f"kill -STOP {before['child']}")
+    told = until(lambda: (now := status(host))["child"] != before["child"] and now)
+    took = time.monotonic() - began
+    assert answer(host)
+    told = until(lambda: (now := status(host))["replacements"] > before["replacements"] and now)
+    host.check_output("rm /run/ringing")
+    print(f"hung, and another one served after {took:.1f} s")
+    assert took < 15
+    assert (told["state"], told["pid"]) == ("serving", before["pid"])
+    assert told["replacements"] == before["replacements"] + 1
+    assert told["replacement"]["outcome"] == "done"
+    assert host.run(f"test -e /proc/{before['child']}").rc == 1
+    until(lambda: host.run("pgrep --full '^timeout 30 /usr/bin/python3'").rc == 1)
+    host.check_output("rm /run/rung.*")
+
+
 def test_nobody_else_reaches_the_control_socket(host):
     directory = host.file("/run/circus-bell")
     assert (directory.user, directory.mode) == ("bell", 0o700)
