@@ -5,11 +5,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
 # What a site says of itself is its location /, unless that stands among its locations.
 LOCATION_KEYS = ("root", "try_files", "cache_control", "redirect", "redirect_code")
+
+# Of nginx's times, in milliseconds: a month has 30 days, a year 365.
+UNITS = {
+    "ms": 1,
+    "s": 1000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+    "M": 2_592_000_000,
+    "y": 31_536_000_000,
+}
 
 Site = dict[str, Any]
 
@@ -45,6 +60,23 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Site:
     return made
 
 
+def nginx_milliseconds(time: str | int) -> int:
+    """A time as nginx reads it: ``90``, ``90s`` and ``1m 30s`` are the same.
+
+    Raises AnsibleFilterError for anything else.
+    """
+    text = str(time).strip()
+    if not re.fullmatch(r"(\d+(ms|[smhdwMy])\s*)*(\d+)?", text, re.ASCII) or not text:
+        raise AnsibleFilterError(
+            f"Invalid time {text!r}: write it as nginx reads it, for example 30s or 1m 30s."
+        )
+    parts = re.findall(r"(\d+)(ms|[smhdwMy])?", text)
+    return sum(int(number) * UNITS[unit or "s"] for number, unit in parts)
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"nginx_complete_sites": nginx_complete_sites}
+        return {
+            "nginx_complete_sites": nginx_complete_sites,
+            "nginx_milliseconds": nginx_milliseconds,
+        }

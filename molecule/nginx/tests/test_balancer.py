@@ -73,7 +73,7 @@ def test_when_all_refuse_the_answer_is_the_apps(site: Any) -> None:
 
 
 def back(site: Any) -> None:
-    """Wait until nginx has found out that both are there again, which takes about a second."""
+    """Wait until nginx has found out that both are there again, which takes about five seconds."""
     deadline = time.monotonic() + 120
     while set(served_by(site, 8)) != {APP1, APP2}:
         assert time.monotonic() < deadline

@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.twelvefactor.deploy.plugins.filter.nginx import nginx_complete_sites
+from ansible.errors import AnsibleFilterError
+from ansible_collections.twelvefactor.deploy.plugins.filter.nginx import (
+    nginx_complete_sites,
+    nginx_milliseconds,
+)
 
 ROLE = pathlib.Path(__file__).parents[4] / "roles" / "nginx"
 VARIABLES = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
@@ -71,3 +75,29 @@ def test_upstreams_are_complete_each() -> None:
 )
 def test_what_answers_for_the_whole_site(said: dict[str, Any], expected: list[Any]) -> None:
     assert complete(name="shop", domains=["shop.test"], **said)["locations"] == expected
+
+
+@pytest.mark.parametrize(
+    ("time", "milliseconds"),
+    [
+        (90, 90_000),
+        ("90", 90_000),
+        ("90s", 90_000),
+        ("1m 30s", 90_000),
+        ("1m30", 90_000),
+        ("1h", 3_600_000),
+        ("1500ms", 1500),
+        ("1s500ms", 1500),
+        ("0", 0),
+        ("1d", 86_400_000),
+        ("1M", 30 * 86_400_000),
+    ],
+)
+def test_a_time_is_read_as_nginx_does(time: str | int, milliseconds: int) -> None:
+    assert nginx_milliseconds(time) == milliseconds
+
+
+@pytest.mark.parametrize("time", ["", "s", "1.5s", "-1s", "1 day", "$timeout", "1s;"])
+def test_another_time_is_refused(time: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="Invalid time"):
+        nginx_milliseconds(time)
