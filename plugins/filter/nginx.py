@@ -60,6 +60,16 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Site:
     return made
 
 
+def nginx_hosts(servers: Iterable[str | Mapping[str, Any]]) -> list[str]:
+    """Addresses of the servers of an upstream that are on other hosts and get requests."""
+    said = [{"address": each} if isinstance(each, str) else each for each in servers]
+    return [
+        each["address"]
+        for each in said
+        if not each["address"].startswith("unix:") and not each.get("down")
+    ]
+
+
 def nginx_milliseconds(time: str | int) -> int:
     """A time as nginx reads it: ``90``, ``90s`` and ``1m 30s`` are the same.
 
@@ -78,5 +88,6 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "nginx_complete_sites": nginx_complete_sites,
+            "nginx_hosts": nginx_hosts,
             "nginx_milliseconds": nginx_milliseconds,
         }

@@ -61,7 +61,7 @@ class Maps:
         self.maps: dict[str, tuple[str, list[tuple[str, str]]]] = {}
         for text in texts:
             plain = re.sub(r"(?m)^\s*#.*$", "", text)
-            pattern = rf"(?m)^\s*map ({TOKEN}) \$(\w+) \{{((?:\s*(?:{TOKEN}) (?:{TOKEN});)+)\s*\}}"
+            pattern = rf"(?m)^\s*map ({TOKEN}) \$(\w+) \{{(?:\s*volatile;)?((?:\s*(?:{TOKEN}) (?:{TOKEN});)+)\s*\}}"
             for source, name, body in re.findall(pattern, plain):
                 entries = re.findall(rf"({TOKEN}) ({TOKEN});", body)
                 self.maps[name] = (

@@ -170,6 +170,110 @@ def test_another_host_is_asked_as_often_as_there_is_one_that_always_answers(
         assert len(re.findall(r"server [^;]*max_fails=0[^;]*;", pool)) >= tries
 
 
+def own_pool(text: str, name: str) -> str:
+    return text.partition(f"upstream {name} {{")[2].partition("\n}")[0]
+
+
+BEHIND = {"servers": TWO, "behind_nginx": True}
+
+
+@pytest.mark.parametrize(
+    ("upstream", "location", "tells"),
+    [
+        (BEHIND, {}, "@next.shop.1"),
+        # nginx has not kept the body, or cannot repeat the snippet
+        (BEHIND, {"request_buffering": False}, "-"),
+        (BEHIND, {"snippet": "location /api/admin/ { deny all; }"}, "-"),
+        ({**BEHIND, "servers": TWO[:1]}, {}, None),
+        ({**BEHIND, "servers": [TWO[0], {"address": TWO[1], "down": True}]}, {}, None),
+        ({"servers": TWO}, {}, None),
+    ],
+)
+def test_a_host_is_told_that_there_is_another_one(
+    upstream: dict[str, Any], location: dict[str, Any], tells: str | None
+) -> None:
+    text = site(upstream=upstream, locations=[{"path": "/api/", **location}])
+    told = text.partition("location /api/ {")[2].partition("\n    }")[0]
+    assert re.findall(r"X-Next-Host (\S+);", told) == [tells] * (tells is not None)
+    assert ("location @next.shop.1 {" in text) == (tells == "@next.shop.1")
+    if tells is not None:
+        # an app's own 503 is final
+        assert "proxy_next_upstream error timeout;" in told
+
+
+def test_the_second_host_is_asked_as_the_first_one_and_told_of_no_other() -> None:
+    limits = {"limit_req": {"rate": "1r/s"}, "auth_basic": "Staff"}
+    location = {"path": "/api/", "read_timeout": "5m", "buffering": False}
+    text = site(upstream=BEHIND, locations=[location | limits])
+    again = text.partition("location @next.shop.1 {")[2].partition("\n    }")[0]
+    assert "proxy_read_timeout 5m;" in again
+    assert "proxy_buffering off;" in again
+    assert "auth_basic off;" in again
+    assert "limit_req" not in again
+    assert "X-Next-Host" not in again
+    assert "proxy_pass http://$shop_next_pool;" in again
+
+
+@pytest.mark.parametrize(
+    ("asked", "others"),
+    [
+        ("10.0.0.1:443", ["10.0.0.2:443", "10.0.0.3:443"]),
+        ("10.0.0.2:443", ["10.0.0.1:443", "10.0.0.3:443"]),
+        # the first one could not be reached
+        ("10.0.0.1:443, 10.0.0.3:443", ["10.0.0.1:443", "10.0.0.2:443"]),
+        ("10.0.0.1:443 : 10.0.0.2:443", ["10.0.0.1:443", "10.0.0.3:443"]),
+        ("110.0.0.1:443", ["10.0.0.1:443", "10.0.0.2:443", "10.0.0.3:443"]),
+    ],
+)
+def test_the_second_host_is_another_one(asked: str, others: list[str]) -> None:
+    servers = [TWO[0], {"address": TWO[1], "weight": 2}, "10.0.0.3:443"]
+    text = site(upstream={"servers": servers, "behind_nginx": True})
+    pool = own_pool(text, Maps(text).value("shop_next_pool", {"upstream_addr": asked}))
+    assert re.findall(r"server (\S+) (?!.*backup)", pool) == others
+
+
+@pytest.mark.parametrize(
+    ("next_host", "status", "method", "connected", "page"),
+    [
+        ("", "502", "GET", "-", "/.error/error.html"),
+        ("", "502", "POST", "-", "/.error/error.html"),
+        # the app was never connected to
+        ("@next.shop.1", "502", "POST", "-", "@unreached"),
+        ("@next.shop.1", "502", "PATCH", "-, -", "@unreached"),
+        ("@next.shop.1", "502", "LOCK", "", "@unreached"),
+        # it may have got the request
+        ("@next.shop.1", "502", "POST", "0.000", "@broken_off"),
+        ("@next.shop.1", "504", "POST", "-, 0.001", "@broken_off"),
+        ("@next.shop.1", "504", "GET", "0.000", "@broken_off"),
+        ("@next.shop.1", "502", "GET", "-", "@broken_off"),
+        ("-", "502", "POST", "-", "@broken_off"),
+        ("-", "502", "GET", "-", "@broken_off"),
+        # maintenance
+        ("@next.shop.1", "503", "GET", "", "@unreached"),
+        ("@next.shop.1", "503", "POST", "", "@unreached"),
+        ("-", "503", "GET", "", "/.error/error.html"),
+        ("", "503", "GET", "", "/.error/error.html"),
+        # no location of that kind
+        ("@admin", "502", "POST", "-", "@broken_off"),
+        ("@next.shop.1, @next.shop.2", "503", "POST", "", "/.error/error.html"),
+    ],
+)
+def test_a_host_says_that_it_has_no_answer_of_the_app(
+    maps: Maps, next_host: str, status: str, method: str, connected: str, page: str
+) -> None:
+    request = {
+        "http_x_next_host": next_host,
+        "status": status,
+        "request_method": method,
+        "upstream_connect_time": connected,
+    }
+    assert maps.value("unserved_page", request) == page
+
+
+def test_no_app_gets_the_word_between_proxies() -> None:
+    assert 'X-Next-Host "";' in template("nginx", "etc/nginx/includes/forwarded.conf")
+
+
 @pytest.mark.parametrize(
     ("address", "counted_as"),
     [

@@ -14,6 +14,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.twelvefactor.deploy.plugins.filter.nginx import (
     nginx_complete_sites,
+    nginx_hosts,
     nginx_milliseconds,
 )
 
@@ -75,6 +76,21 @@ def test_upstreams_are_complete_each() -> None:
 )
 def test_what_answers_for_the_whole_site(said: dict[str, Any], expected: list[Any]) -> None:
     assert complete(name="shop", domains=["shop.test"], **said)["locations"] == expected
+
+
+@pytest.mark.parametrize(
+    ("servers", "hosts"),
+    [
+        ([], []),
+        (["unix:/run/shop/web-1.sock"], []),
+        (["10.0.0.2:443", "10.0.0.1:443"], ["10.0.0.2:443", "10.0.0.1:443"]),
+        ([{"address": "10.0.0.1:443", "down": True}, "10.0.0.2:443"], ["10.0.0.2:443"]),
+        ([{"address": "10.0.0.1:443", "down": False}], ["10.0.0.1:443"]),
+        ([{"address": "10.0.0.1:443", "backup": True}], ["10.0.0.1:443"]),
+    ],
+)
+def test_hosts_are_what_is_not_here_and_not_down(servers: list[Any], hosts: list[str]) -> None:
+    assert nginx_hosts(servers) == hosts
 
 
 @pytest.mark.parametrize(
