@@ -1,0 +1,59 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The servers that a proxy sends requests to: addresses, so that its nginx starts without a resolver."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+TASKS = pathlib.Path(__file__).resolve().parents[3] / "playbooks" / "tasks" / "proxy_app.yml"
+HOSTS = {
+    "app1": {"ansible_host": "192.0.2.11"},
+    "app2": {"ansible_host": "2001:db8::12"},
+    "app3": {"ansible_host": "app3.internal"},
+    "app4.example.org": {},
+}
+
+
+def evaluate(name: str, what: str, **given: Any) -> Any:
+    """The loop of the task `name`, or one of its variables."""
+    loader = DataLoader()
+    tasks = loader.load_from_file(str(TASKS), trusted_as_template=True)
+    [task] = [task for task in tasks if task["name"] == name]
+    known = {**task["vars"], "__app_hosts": list(HOSTS), "hostvars": HOSTS, **given}
+    return Templar(loader, variables=known).template((task | known)[what])
+
+
+def test_names_are_resolved_and_addresses_are_not() -> None:
+    assert evaluate("Resolve the names of the app's hosts", "loop") == [
+        "app3.internal",
+        "app4.example.org",
+    ]
+
+
+def test_servers_are_addresses() -> None:
+    answer = "192.0.2.13     STREAM app3.internal\n2001:db8::13    STREAM"
+    resolved = {
+        "results": [
+            {"item": "app3.internal", "rc": 0, "stdout": answer},
+            {"item": "app4.example.org", "rc": 2, "stdout": ""},
+        ]
+    }
+    servers = evaluate(
+        "Balance the app over its hosts",
+        "__servers",
+        __proxy_resolved=resolved,
+        __proxy_drained=["app2"],
+    )
+    assert servers == [
+        {"address": "192.0.2.11:443", "down": False},
+        {"address": "[2001:db8::12]:443", "down": True},
+        {"address": "192.0.2.13:443", "down": False},
+        # nginx says that this one does not resolve
+        {"address": "app4.example.org:443", "down": False},
+    ]
