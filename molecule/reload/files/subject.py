@@ -69,6 +69,8 @@ def application(environ, start_response):
             status, answer = "500 Internal Server Error", {"error": "no database"}
         elif FAULT == "slow":
             time.sleep(LONG)
+    elif path == "/unavailable":
+        status, answer = "503 Service Unavailable", {"error": "no database"}
     elif path == "/echo":
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         answer["sha256"] = hashlib.sha256(body).hexdigest()
