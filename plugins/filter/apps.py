@@ -9,18 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import settings as judge
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import validation
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
     Groups,
     Settings,
     apps_on,
     hosts_of,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
-    SETTINGS,
-    argument_spec,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import SETTINGS
 
 
 def app_complete(settings: Settings, app: str, keys: Iterable[str] | None = None) -> dict[str, Any]:
@@ -48,22 +45,30 @@ def app_settings_problems(
     settings: Settings, app: str, prefix: str = "", keys: list[str] | None = None
 ) -> list[str]:
     """What is wrong with the settings of one app; only the values of ``keys`` are read, if given."""
-    problems = judge.settings_problems(settings, app, keys=keys, prefix=prefix)
-    if keys is None and not problems:
-        # types, choices and what is required, in Ansible's own words
-        result = ArgumentSpecValidator(argument_spec(SETTINGS)).validate(plain(settings))
-        problems = [f"{prefix or 'apps.' + app}: {text}." for text in result.error_messages]
-    return judge.app_name_problems(settings, app) + problems
+    read = {name: settings[name] for name in settings if keys is None or name in keys}
+    known = SETTINGS if keys is None else {key: SETTINGS[key] for key in keys}
+    found = [*validation.settings_problems(read, app, prefix, known)]
+    if keys is not None:
+        found += validation.key_problems(settings, app)
+    return [str(problem) for problem in found]
 
 
 def app_key_problems(apps: Mapping[str, Settings], names: Iterable[str] | None = None) -> list[str]:
-    return judge.key_problems(require_mapping(apps), names)
+    return [
+        str(problem)
+        for app in (require_mapping(apps) if names is None else names)
+        for problem in validation.key_problems(apps[app], app)
+    ]
 
 
 def app_placement_problems(
     apps: Mapping[str, Settings], groups: Groups, names: Iterable[str] | None = None
 ) -> list[str]:
-    return judge.placement_problems(require_mapping(apps), groups, names)
+    return [
+        str(problem)
+        for app in (require_mapping(apps) if names is None else names)
+        for problem in validation.placement_problem(app, apps[app], groups)
+    ]
 
 
 def require_mapping(apps: Mapping[str, Settings]) -> Mapping[str, Settings]:
@@ -74,15 +79,6 @@ def require_mapping(apps: Mapping[str, Settings]) -> Mapping[str, Settings]:
             "apps must be a dictionary: names of apps, each with its settings."
         )
     return apps
-
-
-def plain(value: Any) -> Any:
-    """The same without Ansible's templates in between."""
-    if isinstance(value, Mapping):
-        return {key: plain(value[key]) for key in value}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return value
 
 
 class FilterModule:

@@ -236,6 +236,7 @@ FILES = {
     "playbooks/publish.yml": {"publish"},
     "playbooks/tasks/proxy_app.yml": {"proxy"},
     "playbooks/tasks/require_app.yml": {"all"},
+    "playbooks/tasks/validate.yml": {"all"},
     "playbooks/vars/apps.yml": {"all"},
     "playbooks/vars/index.yml": {"index"},
     "playbooks/vars/release.yml": {"platform", "rollout"},
@@ -480,6 +481,8 @@ def test_a_playbook_that_takes_apps_refuses_unknown_keys_first(playbook: str) ->
         tasks = [task for play in plays for task in play["tasks"]]
         names = [task["name"] for task in tasks]
         assert names.index("Validate the apps' settings") < len(tasks) - 1
+    elif playbook == "validate":
+        assert plays[0]["tasks"][-1]["ansible.builtin.import_tasks"] == "tasks/validate.yml"
     elif playbook == "preflight":
         assert "tasks/require_app.yml" in [
             task.get("ansible.builtin.import_tasks") for task in plays[0]["tasks"]

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import specification
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import access
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
@@ -32,6 +33,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.dri
     state,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import Status
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import config
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.config import (
     check_options,
 )
@@ -444,6 +446,17 @@ def test_watchers_give_a_pivot_its_time() -> None:
     for text in (watchers.section("shop", "web-1"), *texts):
         found = settings(r"^graceful_timeout = (\d+)$", text)
         assert found == [CONTRACT["GRACEFUL_TIMEOUT"]] * text.count("[watcher:")
+
+
+def test_an_inventory_may_say_of_processes_what_a_release_takes() -> None:
+    options = specification.PROCESS_OPTIONS
+    assert options.keys() == {"socket", *config.PROCESS_OPTIONS}
+    for name, default in config.PROCESS_OPTIONS.items():
+        assert options[name].default == default
+        if options[name].type == "float":
+            check_options({"web": {name: options[name].maximum}}, {})
+            with pytest.raises(DeployError, match="at most"):
+                check_options({"web": {name: options[name].maximum + 1}}, {})
 
 
 def test_no_release_may_take_longer_to_stop() -> None:

@@ -19,6 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "_errors": set(),
     "_module": {"_errors"},
     "_app": set(),
+    "_inventory": {"_app"},
     "_host": {"_errors"},
     "_http": {"_errors"},
     "_packaging": {"_errors", "_host", "_http"},

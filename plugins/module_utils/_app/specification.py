@@ -40,6 +40,12 @@ class Setting:
     empty_is_unset: bool = False
     # whether it may hold a secret, so that messages do not repeat it
     secret: bool = False
+    # of a number
+    minimum: float | None = None
+    maximum: float | None = None
+    # of a text, or of each text of a list: a regular expression for all of it, and what that means
+    pattern: str = ""
+    form: str = ""
     # keys of a dictionary, or of each dictionary of a list
     options: Mapping[str, Setting] = field(default_factory=dict)
     # what a dictionary has under whatever key
@@ -51,7 +57,45 @@ TEXT = Setting(meaning=("Any text.",), default="")
 HOOK = {
     "command": Setting(meaning=("Shell command, which runs as the app.",), required=True),
     "once": Setting(meaning=("Whether only the first host runs it.",), type="bool", default=False),
-    "timeout": Setting(meaning=("Seconds that it may take.",), type="int", default=600),
+    "timeout": Setting(meaning=("Seconds that it may take.",), type="int", default=600, minimum=1),
+}
+
+SIZE = r"\d+[kKmMgG]?"
+SIZE_FORM = "a size as nginx reads it, as in 10m"
+DURATION = r"\d+(ms|[smhdwMy])?(\s*\d+(ms|[smhdwMy]))*"
+DURATION_FORM = "a time as nginx reads it, as in 60s"
+# of the role circus
+BYTES = r"[1-9][0-9]*[KMGT]?"
+BYTES_FORM = "bytes, as in 512M or 4G"
+MEMORY = rf"{BYTES}|[1-9][0-9]?%|infinity"
+MEMORY_FORM = "bytes (512M, 4G), a part of the host's memory (50%) or infinity"
+DOMAIN = r"~.+|[^\s/]+"
+DOMAIN_FORM = "a host's name without https:// and without a path, as in shop.example.org"
+URL = r"https?://[^\s/]+\S*"
+URL_FORM = "a URL, as in https://index.example.org"
+
+# roles/circus/files/pivot/contract.py and _release.config have the same limits (tests/unit/test_contracts.py)
+LONGEST = 86_400
+LONGEST_STOP = 240
+
+
+def seconds(meaning: str, default: float, maximum: int = LONGEST) -> Setting:
+    return Setting(meaning=(meaning,), type="float", default=default, minimum=0, maximum=maximum)
+
+
+PROCESS_OPTIONS: Mapping[str, Setting] = {
+    "socket": Setting(
+        meaning=("Whether it listens on a socket; by default the type V(web) only.",), type="bool"
+    ),
+    "overlap": Setting(
+        meaning=("Whether the new process starts before the old one is stopped.",),
+        type="bool",
+        default=True,
+    ),
+    "ready_after": seconds("Seconds that a process must stay up before it takes over.", 5.0),
+    "ready_timeout": seconds("Seconds that starting may take.", 60.0),
+    "drain_timeout": seconds("Seconds that draining may take.", 60.0),
+    "stop_timeout": seconds("Seconds that stopping may take.", 30.0, LONGEST_STOP),
 }
 
 
@@ -82,6 +126,8 @@ SETTINGS: Mapping[str, Setting] = {
         ),
         readers=("app",),
         default="",
+        pattern=r"[0-9a-f]{64}",
+        form="64 hexadecimal digits in lower case",
     ),
     "package": Setting(
         meaning=("Name of the distribution on the index. The app's name where it is not given.",),
@@ -131,7 +177,7 @@ SETTINGS: Mapping[str, Setting] = {
         readers=("app", "proxy", "rollout", "scale"),
         type="dict",
         default={"web": 1},
-        values=Setting(meaning=("How many.",), type="int", default=0),
+        values=Setting(meaning=("How many.",), type="int", default=0, minimum=0),
     ),
     "process_options": Setting(
         meaning=(
@@ -143,6 +189,7 @@ SETTINGS: Mapping[str, Setting] = {
         readers=("app",),
         type="dict",
         default={},
+        values=Setting(meaning=("Options of a type.",), type="dict", options=PROCESS_OPTIONS),
     ),
     "limits": Setting(
         meaning=(
@@ -161,23 +208,35 @@ SETTINGS: Mapping[str, Setting] = {
                         "Memory in bytes (V(512M), V(4G)) or as a part of the host's (V(50%)). The "
                         "kernel ends a process that takes more. V(infinity) for no limit."
                     ),
-                )
+                ),
+                pattern=MEMORY,
+                form=MEMORY_FORM,
             ),
-            "tasks": Setting(meaning=("Processes and threads.",), type="int"),
+            "tasks": Setting(meaning=("Processes and threads.",), type="int", minimum=1),
             "cpu_weight": Setting(
                 meaning=("Share of a busy CPU, 1 to 10000. Other services of the host have 100.",),
                 type="int",
+                minimum=1,
+                maximum=10_000,
             ),
             "shared_memory": Setting(
-                meaning=("Size of the app's own C(/dev/shm). It counts as memory, too.",)
+                meaning=("Size of the app's own C(/dev/shm). It counts as memory, too.",),
+                pattern=BYTES,
+                form=BYTES_FORM,
             ),
             "journal": Setting(
-                meaning=("Disk space of the app's own journal, whose oldest entries go then.",)
+                meaning=("Disk space of the app's own journal, whose oldest entries go then.",),
+                pattern=BYTES,
+                form=BYTES_FORM,
             ),
         },
     ),
     "health_path": Setting(
-        meaning=("Path that answers 2xx when the app works.",), readers=("app",), default="/"
+        meaning=("Path that answers 2xx when the app works.",),
+        readers=("app",),
+        default="/",
+        pattern=r"/\S*",
+        form="a path that begins with /, as in /healthz",
     ),
     "liveness": Setting(
         meaning=(
@@ -207,9 +266,15 @@ SETTINGS: Mapping[str, Setting] = {
         readers=("app",),
         type="path",
         default="/usr/bin/python3",
+        pattern=r"/.+",
+        form="an absolute path, as in /usr/bin/python3",
     ),
     "keep": Setting(
-        meaning=("How many releases stay on the host.",), readers=("app",), type="int", default=5
+        meaning=("How many releases stay on the host.",),
+        readers=("app",),
+        type="int",
+        default=5,
+        minimum=0,
     ),
     "domains": Setting(
         meaning=(
@@ -223,6 +288,8 @@ SETTINGS: Mapping[str, Setting] = {
         elements="str",
         from_name=lambda app: [app],
         empty_is_unset=True,
+        pattern=DOMAIN,
+        form=DOMAIN_FORM,
     ),
     "nginx": Setting(
         meaning=("Whether nginx on this host serves the app. A switch is proven through it.",),
@@ -242,12 +309,18 @@ SETTINGS: Mapping[str, Setting] = {
         secret=True,
     ),
     "client_max_body_size": Setting(
-        meaning=("Largest body of a request.",), readers=("app", "proxy"), default="10m"
+        meaning=("Largest body of a request.",),
+        readers=("app", "proxy"),
+        default="10m",
+        pattern=SIZE,
+        form=SIZE_FORM,
     ),
     "read_timeout": Setting(
         meaning=("How long the app may be silent before nginx gives up on a request.",),
         readers=("app", "proxy"),
         default="60s",
+        pattern=DURATION,
+        form=DURATION_FORM,
     ),
     "nginx_snippet": Setting(
         meaning=("Directives for the app's server in nginx.",), readers=("app",), default=""
@@ -279,6 +352,7 @@ SETTINGS: Mapping[str, Setting] = {
         readers=("app", "proxy"),
         type="dict",
         default={},
+        values=TEXT,
     ),
     "log_format": Setting(
         meaning=(
@@ -309,12 +383,14 @@ SETTINGS: Mapping[str, Setting] = {
         readers=("app",),
         type="int",
         default=14,
+        minimum=0,
     ),
     "migrate_timeout": Setting(
         meaning=("Seconds that the process type V(release) may take.",),
         readers=("app", "rollout"),
         type="int",
         default=600,
+        minimum=1,
     ),
     "migrate_hosts": Setting(
         meaning=(
@@ -385,7 +461,10 @@ SETTINGS: Mapping[str, Setting] = {
                 default="",
             ),
             "timeout": Setting(
-                meaning=("Seconds that one request may take.",), type="int", default=10
+                meaning=("Seconds that one request may take.",),
+                type="int",
+                default=10,
+                minimum=1,
             ),
             "told_from": Setting(
                 meaning=("Host that sends the announcement.",), default="localhost"
@@ -417,6 +496,8 @@ SETTINGS: Mapping[str, Setting] = {
             ),
         ),
         readers=("platform", "rollout"),
+        pattern=URL,
+        form=URL_FORM,
     ),
     "source": Setting(
         meaning=(

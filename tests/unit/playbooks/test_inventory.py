@@ -122,8 +122,8 @@ def test_an_app_that_would_run_nowhere_is_an_error(
     assert done.returncode == 2, done.stdout + done.stderr
     known = ", ".join(groups or ["app", "proxy"])
     assert (
-        "apps.shop.hosts is 'shop_server', neither a group nor a host of this inventory. "
-        f"Its groups are {known}."
+        "apps.shop.hosts is 'shop_server', neither a group nor a host of this inventory; "
+        f"its groups are {known}."
     ) in words(done)
     assert unreached(done), done.stdout
 
@@ -139,11 +139,41 @@ def test_settings_that_cannot_be_meant_stop_before_a_host_is_asked(
     done = judge(playbook, inventory(apps))
     assert done.returncode == 2, done.stdout + done.stderr
     said = words(done)
-    assert "apps.shop: unknown key 'heath_path'; did you mean 'health_path'?" in said
+    assert "apps.shop.heath_path is unknown; did you mean 'health_path'?" in said
     assert 'version: "1.1" or "1.10".' in said
-    assert "apps.shop.env.DEBUG is true or false; write the text that is meant, in quotes" in said
-    assert "apps.wiki: value of log_format must be one of: text, json, got: xml." in said
+    assert "apps.shop.env.DEBUG is true or false; write the text in quotes" in said
+    assert "apps.wiki.log_format is 'xml'; write one of text, json." in said
     assert unreached(done), done.stdout
+
+
+def test_validate_lists_all_that_cannot_be_meant(judge: Judge) -> None:
+    tree = inventory({"shop": {"version": 1.1, "heath_path": "/"}, "wiki": {"version": "1"}})
+    tree["all"]["vars"]["nginx_sitse"] = []
+    tree["all"]["children"]["proxy"]["hosts"]["p1"]["nginx_log_days"] = "many"
+    done = judge("validate", tree)
+    assert done.returncode == 2, done.stdout + done.stderr
+    said = words(done)
+    assert "4 problems in the inventory. Nothing was changed." in said
+    assert "- apps.shop.heath_path is unknown; did you mean 'health_path'?" in said
+    assert 'version: "1.1" or "1.10".' in said
+    assert "did you mean 'nginx_sites'?" in said
+    assert (
+        "nginx_log_days is the text 'many'; write a whole number: nginx_log_days: 14. (on p1)"
+        in said
+    )
+    assert unreached(done), done.stdout
+
+
+def test_validate_ends_well_where_nothing_is_wrong(judge: Judge) -> None:
+    done = judge("validate", inventory({"shop": {"version": "1.1"}}))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert unreached(done), done.stdout
+
+
+def test_an_inventory_without_hosts_is_not_valid(judge: Judge) -> None:
+    done = judge("validate", {"all": {"vars": {"apps": {}}}})
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "The inventory has no hosts; name it with -i" in words(done)
 
 
 @pytest.mark.parametrize("playbook", ["index", "monitoring", "proxy", "status", "unlock"])
@@ -156,7 +186,7 @@ def test_an_unknown_key_is_refused_by_every_playbook_that_takes_apps(
         playbook, inventory(apps, app=["a1"], index=["i1"], munin=["m1"]), "-e", "app=shop"
     )
     assert done.returncode == 2, done.stdout + done.stderr
-    assert ("apps.shop: unknown key 'heath_path'; did you mean 'health_path'?") in words(done)
+    assert ("apps.shop.heath_path is unknown; did you mean 'health_path'?") in words(done)
     assert unreached(done), done.stdout
 
 

@@ -1,25 +1,20 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Defaults of an app, where it runs, and what is refused."""
+"""Defaults of an app, and where it runs."""
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
-    app_name_problems,
     apps_on,
     complete,
     has_site,
     hosts_of,
-    key_problems,
-    placement_problems,
     setting,
-    settings_problems,
 )
 
 GROUPS = {
@@ -82,8 +77,6 @@ def test_no_more_is_read_than_was_asked_for() -> None:
     assert complete(said, "shop", ["domains"]) == {"domains": ["a"]}
     assert has_site(said)
     assert apps_on({"shop": said}, "a1", GROUPS) == ["shop"]
-    assert placement_problems({"shop": said}, GROUPS) == []
-    assert len(settings_problems(said, "shop", keys=["version"])) == 1
 
 
 @pytest.mark.parametrize(
@@ -191,185 +184,3 @@ def test_apps_of_a_host() -> None:
     assert apps_on(apps, "a1", GROUPS) == ["shop", "cron"]
     assert apps_on(apps, "a2", GROUPS) == ["wiki", "shop"]
     assert apps_on(apps, "p1", GROUPS) == []
-
-
-@pytest.mark.parametrize(
-    ("said", "groups", "problem"),
-    [
-        ({}, GROUPS, ""),
-        ({"hosts": "a1"}, GROUPS, ""),
-        (
-            {"hosts": "wiki_server"},
-            GROUPS,
-            (
-                "apps.shop.hosts is 'wiki_server', neither a group nor a host of this inventory; "
-                "did you mean 'wiki_servers'? Its groups are app, wiki_servers, web, mixed, empty."
-            ),
-        ),
-        (
-            {"hosts": "xyz"},
-            GROUPS,
-            "neither a group nor a host of this inventory. Its groups are app,",
-        ),
-        ({"hosts": "empty"}, GROUPS, "apps.shop.hosts is 'empty', a group without hosts of this"),
-        (
-            {"hosts": "web"},
-            GROUPS,
-            (
-                "apps.shop.hosts is 'web', but w1 is not in the group 'app', which holds every host that "
-                "runs an app: make web a child of it."
-            ),
-        ),
-        ({"hosts": "mixed"}, GROUPS, "but w1 is not in the group 'app'"),
-        (
-            {"hosts": "p1"},
-            GROUPS,
-            "but p1 is not in the group 'app', which holds every host that runs",
-        ),
-        (
-            {},
-            {"all": ["w1"], "ungrouped": [], "apps": ["w1"]},
-            (
-                "apps.shop has no `hosts`, so it runs on the group 'app', neither a group nor a host of "
-                "this inventory; did you mean 'apps'? Its groups are apps."
-            ),
-        ),
-    ],
-)
-def test_where_an_app_runs_nowhere(
-    said: dict[str, Any], groups: dict[str, list[str]], problem: str
-) -> None:
-    found = placement_problems(
-        {"fine": {"hosts": groups["all"][0]}, "shop": said}, groups, ["shop"]
-    )
-    assert bool(found) is bool(problem)
-    assert problem in " ".join(found)
-
-
-def test_only_the_apps_that_a_run_is_about_are_judged() -> None:
-    apps = {"shop": {"hosts": "typo"}, "wiki": {}}
-    assert placement_problems(apps, GROUPS, ["wiki"]) == []
-    assert len(placement_problems(apps, GROUPS)) == 1
-
-
-@pytest.mark.parametrize(
-    ("said", "problem"),
-    [
-        ({"version": "1.10"}, ""),
-        ({"version": 2}, ""),
-        (
-            {"version": 1.1},
-            (
-                "apps.shop.version is a number with a fraction, which would lose zeros at "
-                'its end; write the text that is meant, in quotes: version: "1.1" or "1.10".'
-            ),
-        ),
-        (
-            {"version": datetime.date(2026, 1, 2)},
-            'is a date; write the text that is meant, in quotes: version: "2026-01-02".',
-        ),
-        ({"version": True}, "apps.shop.version is true or false; write"),
-        ({"version": ["1.0"]}, "apps.shop.version is a list; one text is needed."),
-        ({"wheelhouse": {"a": 1}}, "apps.shop.wheelhouse is a dictionary; one text is needed."),
-        ({"domains": ["shop.test"]}, ""),
-        ({"domains": ["shop.test", 1.5]}, "an entry of apps.shop.domains is a number"),
-        ({"env": {"WORKERS": 2, "NAME": "on"}}, ""),
-        ({"env": {"RATE": 1.25}}, "apps.shop.env.RATE is a number with a fraction, which would"),
-        (
-            {"env": {"DEBUG": False}},
-            (
-                "apps.shop.env.DEBUG is true or false; write the text that is "
-                'meant, in quotes: DEBUG: "true".'
-            ),
-        ),
-        ({"env": {"EMPTY": None}}, 'apps.shop.env.EMPTY is without a value; write EMPTY: "" for'),
-        ({"env": {"DAY": datetime.date(2026, 1, 3)}}, "apps.shop.env.DAY is a date"),
-        ({"env": {"HOSTS": ["a"]}}, "apps.shop.env.HOSTS is a list; one text is needed."),
-        ({"processes": {"web": True}}, "apps.shop.processes.web is true or false"),
-        # these are read as what they are
-        ({"process_options": {"web": {"ready_after": 0.5}}, "keep": 3, "nginx": False}, ""),
-        ({"health_path": None}, ""),
-        ({"heath_path": "/"}, "apps.shop: unknown key 'heath_path'; did you mean 'health_path'?"),
-        (
-            {"xyz": 1},
-            "apps.shop: unknown key 'xyz'; the README of the role app lists the known ones.",
-        ),
-    ],
-)
-def test_what_cannot_be_meant(said: dict[str, Any], problem: str) -> None:
-    found = settings_problems(said, "shop")
-    assert len(found) == (1 if problem else 0)
-    assert problem in " ".join(found)
-
-
-def test_unknown_keys_are_found_without_reading_values() -> None:
-    apps = {"shop": Unresolvable(heath_path=1, version=1.1), "wiki": {"kep": 1}}
-    found = [
-        "apps.shop: unknown key 'heath_path'; did you mean 'health_path'?",
-        "apps.wiki: unknown key 'kep'; did you mean 'keep'?",
-    ]
-    assert key_problems(apps) == found
-    assert key_problems(apps, ["wiki"]) == found[1:]
-
-
-@pytest.mark.parametrize(
-    ("said", "problem"),
-    [
-        ({"hooks": {"after_deploy": [{"command": "x", "once": True}]}}, ""),
-        (
-            {"hooks": {"after_deplo": []}},
-            "apps.shop.hooks: unknown key 'after_deplo'; did you mean 'after_deploy'?",
-        ),
-        (
-            {"hooks": {"after_deploy": [{"commands": "x"}]}},
-            "an entry of apps.shop.hooks.after_deploy: unknown key 'commands'; did you mean 'command'?",
-        ),
-        (
-            {"hooks": {"after_deploy": [{"command": True}]}},
-            "an entry of apps.shop.hooks.after_deploy.command is true or false;",
-        ),
-        (
-            {"sentry": {"environment": "production"}},
-            (
-                "apps.shop.sentry: unknown key 'environment'; known are dsn, api, url, token, "
-                "organization, project, ca_path, timeout, told_from."
-            ),
-        ),
-        # of these the argument spec says more
-        ({"hooks": ["x"], "sentry": "x"}, ""),
-        ({"hooks": {"after_deploy": ["x"]}}, ""),
-    ],
-)
-def test_settings_within_settings_that_cannot_be_meant(said: dict[str, Any], problem: str) -> None:
-    found = settings_problems(said, "shop")
-    assert len(found) == (1 if problem else 0)
-    assert problem in " ".join(found)
-
-
-def test_no_secret_is_repeated() -> None:
-    said = {
-        "env": {"PIN": 47.11, "DAY": datetime.date(2031, 4, 5)},
-        "build_environment": {"PIN": 47.11},
-        "certificate_key": 47.11,
-        "sentry": {"token": 47.11},
-    }
-    told = " ".join(settings_problems(said, "shop"))
-    assert told.count(" is a ") == 5
-    assert "47.1" not in told
-    assert "2031" not in told
-
-
-@pytest.mark.parametrize(
-    ("app", "said", "problem"),
-    [
-        ("shop", {}, ""),
-        ("my_shop", {}, "names of its sites have no '_'. Use '-' instead."),
-        ("my_bot", {"nginx": False}, ""),
-        ("my_bot", {"formation": {"worker": 1}}, ""),
-        ("backup", {}, "Invalid app name 'backup': the operating system"),
-        ("Shop", {}, "use only lower-case letters"),
-    ],
-)
-def test_names_of_apps(app: str, said: dict[str, Any], problem: str) -> None:
-    assert problem in " ".join(app_name_problems(said, app))
-    assert bool(app_name_problems(said, app)) is bool(problem)

@@ -1,0 +1,256 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every variable that an inventory can give the roles and playbooks of this collection. Pure.
+
+Of the roles, what their argument specs say, and what those cannot say: ranges and forms. Of the
+playbooks, what no role has.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
+    BYTES,
+    BYTES_FORM,
+    DOMAIN,
+    DOMAIN_FORM,
+    DURATION,
+    DURATION_FORM,
+    SETTINGS,
+    SIZE,
+    SIZE_FORM,
+    URL,
+    URL_FORM,
+    Setting,
+)
+
+Variables = Mapping[str, Setting]
+
+# What argument specs cannot say of numbers: the variables whose names match, least and greatest.
+RANGES: tuple[tuple[str, float | None, float | None], ...] = (
+    (r"\w+_port", 1, 65_535),
+    (r"redirect_code", 300, 399),
+    (r"\w+_percentiles", None, 100),
+    (r"\w+_(days|keep|bake|quarantine|free_mb|clock_skew|canaries|timeout)", 0, None),
+    (
+        r"\w+_(workers|threads|interval|worker_connections|memory|megabytes|open_files|steps)",
+        1,
+        None,
+    ),
+    (r"(keepalive|burst|limit_conn)", 0, None),
+)
+# … and of texts, or of each text of a list: a regular expression for all of it, and its meaning.
+FORMS: tuple[tuple[str, str, str], ...] = (
+    (r"(\w+_)?(domains?)", DOMAIN, DOMAIN_FORM),
+    (r"client_max_body_size|cache_size|\w+_(upload|cache)_size", SIZE, SIZE_FORM),
+    (r"(read|connect)_timeout|nginx_worker_shutdown_timeout", DURATION, DURATION_FORM),
+    (r"shared_memory|journal", BYTES, BYTES_FORM),
+    (r"(?!munin_devpi)\w+_url", URL, URL_FORM),
+)
+
+USER = {
+    "user": Setting(meaning=("Name of the devpi user.",), required=True),
+    "password": Setting(meaning=("Password of the user.",), required=True, secret=True),
+}
+
+
+def _url(meaning: str) -> Setting:
+    return Setting(meaning=(meaning,), pattern=URL, form=URL_FORM)
+
+
+# What the playbooks read of an inventory beside the inputs of roles (tests/unit/test_declarations.py).
+PLAYBOOKS: Variables = {
+    "apps": Setting(
+        meaning=("The apps: names, each with its settings.",),
+        type="dict",
+        values=Setting(meaning=("Settings of an app.",), type="dict", options=SETTINGS),
+    ),
+    "index_url": _url("URL of the package index, for hosts and controller."),
+    "index_name": Setting(
+        meaning=("devpi's user/index that releases are installed from.",),
+        pattern=r"[^/\s]+/[^/\s]+",
+        form="devpi's user and index, as in company/prod",
+    ),
+    "index_domains": Setting(
+        meaning=("Names that the index answers to.",),
+        type="list",
+        elements="str",
+        pattern=DOMAIN,
+        form=DOMAIN_FORM,
+    ),
+    "index_addresses": Setting(
+        meaning=("IP addresses that the index answers to.",), type="list", elements="str"
+    ),
+    "index_certificate": Setting(
+        meaning=("Certificate of the index with its chain, PEM.",), default=""
+    ),
+    "index_certificate_key": Setting(
+        meaning=("Private key of the certificate, PEM.",), default="", secret=True
+    ),
+    "index_ca_file": Setting(
+        meaning=("CA of the index on the controller, relative to the inventory.",), type="path"
+    ),
+    "index_publisher": Setting(
+        meaning=("devpi user that uploads packages.",), type="dict", options=USER
+    ),
+    "index_reader": Setting(
+        meaning=("User that reads an index which others run.",), type="dict", options=USER
+    ),
+    "index_reserved": Setting(
+        meaning=("Further names of packages that nobody but the company uploads.",),
+        type="list",
+        elements="str",
+    ),
+    "index_tools_url": _url("Simple pages that tools are installed from."),
+    "index_publish_url": _url("URL of the index for the controller, where that is another one."),
+    "index_primary_url": _url("URL of the first index host for its replicas."),
+    "index_replicas": Setting(meaning=("Addresses of the replicas.",), type="list", elements="str"),
+    "deploy_canaries": Setting(
+        meaning=("How many hosts go first, alone.",), type="int", default=1, minimum=0
+    ),
+    "deploy_bake": Setting(
+        meaning=("Seconds that they serve before the others follow.",),
+        type="int",
+        default=0,
+        minimum=0,
+    ),
+    "deploy_batch": Setting(
+        meaning=("How many of the others go at once, a number or a percentage.",),
+        default="100%",
+        pattern=r"[1-9]\d*|([1-9]\d?|100)%",
+        form="a number of at least 1 or a percentage up to 100%",
+    ),
+    "deploy_unreachable": Setting(
+        meaning=("What is done when a host cannot be reached.",),
+        choices=("stop", "go_on"),
+        default="stop",
+    ),
+    "deploy_clock_skew": Setting(
+        meaning=("Seconds by which a host's clock may be wrong.",),
+        type="int",
+        default=30,
+        minimum=0,
+    ),
+    "deploy_free_mb": Setting(
+        meaning=("MiB that must be free below /srv.",), type="int", default=512, minimum=0
+    ),
+    "deploy_webhook": Setting(
+        meaning=("URL that gets the result of every deploy.",),
+        secret=True,
+        pattern=URL,
+        form=URL_FORM,
+    ),
+    "deploy_graphite_url": _url("Graphite that gets deploys as events."),
+    "deploy_graphite_user": Setting(meaning=("User of Graphite.",)),
+    "deploy_graphite_password": Setting(meaning=("Password of that user.",), secret=True),
+    "deploy_graphite_ca": Setting(
+        meaning=("CA of Graphite on the controller, relative to the inventory.",), type="path"
+    ),
+    "deploy_own_variables": Setting(
+        meaning=("Variables of yours that begin like those of a role of this collection.",),
+        type="list",
+        elements="str",
+        default=[],
+    ),
+}
+# On the command line only, or left behind by tasks: known, and nothing that an inventory says.
+OTHERS = frozenset(
+    [
+        "app_command_result",
+        "app_formation",
+        "app_release",
+        "app_switch",
+        "devpi_initialised",
+        "index_host",
+        "index_token",
+        "index_trust",
+        "index_trust_url",
+    ]
+)
+# Groups of the playbooks to the variables that their hosts need.
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "index": ("index_url", "index_name", "index_domains", "devpi_root_password", "devpi_secret"),
+    "app": ("index_url", "index_name", "apps"),
+    "proxy": ("apps",),
+    "graphite": ("graphite_domain", "graphite_users", "graphite_secret_key"),
+    "munin": ("munin_domain", "munin_users"),
+    "bugsink": (
+        "bugsink_domain",
+        "bugsink_secret_key",
+        "bugsink_administrator",
+        "bugsink_password",
+    ),
+}
+GROUPS = tuple(REQUIRED)
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """``variables``: all of them; ``roles``: the names of roles, which variables begin with."""
+
+    variables: Variables
+    roles: tuple[str, ...]
+
+    @property
+    def apps(self) -> Variables:
+        """Settings of an app, with what its sites may have."""
+        site = dataclasses.replace(
+            SETTINGS["nginx_site"], options=optional(self.variables["nginx_sites"].options)
+        )
+        return {**SETTINGS, "nginx_site": site, "proxy_site": site}
+
+    def owner(self, name: str) -> str:
+        """What a variable seems to belong to by its name: a role, ``index`` or ``deploy``; or nothing."""
+        owners = [
+            owner for owner in (*self.roles, "index", "deploy") if name.startswith(f"{owner}_")
+        ]
+        return max(owners, key=len, default="")
+
+
+def optional(options: Variables) -> Variables:
+    return {name: dataclasses.replace(known, required=False) for name, known in options.items()}
+
+
+def declare(specs: Mapping[str, Mapping[str, Any]]) -> Declarations:
+    """``specs``: roles to the content of their meta/argument_specs.yml."""
+    variables: dict[str, Setting] = {}
+    for spec in specs.values():
+        for entry in spec["argument_specs"].values():
+            for name, option in (entry.get("options") or {}).items():
+                variables.setdefault(name, of_option(name, option))
+    return Declarations({**variables, **PLAYBOOKS}, tuple(specs))
+
+
+def of_option(name: str, option: Mapping[str, Any]) -> Setting:
+    """An option of an argument spec."""
+    kind = str(option.get("type", "str"))
+    least, greatest = next(
+        (limits for pattern, *limits in RANGES if re.fullmatch(pattern, name)), (None, None)
+    )
+    pattern, form = next((form for names, *form in FORMS if re.fullmatch(names, name)), ("", ""))
+    is_number = kind in ("int", "float") or option.get("elements") in ("int", "float")
+    return Setting(
+        meaning=tuple(_texts(option.get("description", ()))),
+        type=kind,
+        elements=str(option.get("elements", "")),
+        choices=tuple(map(str, option.get("choices", ()))),
+        required=bool(option.get("required")),
+        default=option.get("default"),
+        secret=bool(option.get("no_log")),
+        minimum=least if is_number else None,
+        maximum=greatest if is_number else None,
+        pattern="" if is_number else pattern,
+        form="" if is_number else form,
+        options={key: of_option(key, each) for key, each in (option.get("options") or {}).items()},
+    )
+
+
+def _texts(description: str | Iterable[str]) -> Iterator[str]:
+    for text in [description] if isinstance(description, str) else description:
+        yield " ".join(text.split())

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an inventory can say is what roles declare and what playbooks read."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+import pytest
+import yaml
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values import problems
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._inventory.declarations import (
+    FORMS,
+    OTHERS,
+    PLAYBOOKS,
+    RANGES,
+    REQUIRED,
+    declare,
+)
+
+ROOT = pathlib.Path(__file__).resolve().parents[5]
+KNOWN = declare(
+    {
+        path.parents[1].name: yaml.safe_load(path.read_text("utf-8"))
+        for path in ROOT.glob("roles/*/meta/argument_specs.yml")
+    }
+)
+TEXTS = {
+    str(path.relative_to(ROOT)): re.sub(r"(?m)^\s*#.*$", "", path.read_text("utf-8"))
+    for place in ("playbooks", "roles")
+    for path in (ROOT / place).rglob("*.yml")
+    if path.parent.name != "meta"
+}
+
+
+@pytest.mark.parametrize("name", KNOWN.variables)
+def test_defaults_of_roles_and_playbooks_can_be_meant(name: str) -> None:
+    known = KNOWN.variables[name]
+    if "{{" in str(known.default):
+        pytest.skip("follows from other variables")
+    assert [str(each) for each in problems(known, name, known.default)] == []
+
+
+def test_what_playbooks_read_is_declared() -> None:
+    """Names of index and deploy, but for files, tasks, modules and keys of that name."""
+    read = {
+        name
+        for file, text in TEXTS.items()
+        if file.startswith("playbooks/")
+        for name in re.findall(r"(?<![\w./'-])(?:index|deploy)_\w+\b(?!\.yml|:$)", text)
+    }
+    assert read - PLAYBOOKS.keys() - OTHERS == set()
+
+
+def test_what_is_declared_is_read() -> None:
+    used = "\n".join(text for file, text in TEXTS.items() if file.startswith("playbooks/"))
+    own = {"deploy_own_variables"}  # which the validation itself reads
+    assert {name for name in PLAYBOOKS if not re.search(rf"\b{name}\b", used)} == own
+
+
+def test_what_tasks_leave_behind_is_no_variable_of_the_inventory() -> None:
+    left = {
+        name
+        for text in TEXTS.values()
+        for name in re.findall(r"(?m)^\s+register: ([a-z]\w*)$", text)
+        if KNOWN.owner(name) and name not in KNOWN.variables
+    }
+    assert left - OTHERS == set()
+    assert not OTHERS & KNOWN.variables.keys()
+
+
+def test_what_hosts_need_is_declared() -> None:
+    assert {name for names in REQUIRED.values() for name in names} <= KNOWN.variables.keys()
+
+
+@pytest.mark.parametrize("pattern", [pattern for pattern, *_ in (*RANGES, *FORMS)])
+def test_every_range_and_form_is_for_something(pattern: str) -> None:
+    names = set(KNOWN.variables)
+    left = [known.options for known in KNOWN.variables.values()]
+    while left:
+        options = left.pop()
+        names |= options.keys()
+        left += [known.options for known in options.values()]
+    assert any(re.fullmatch(pattern, name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("nginx_sitse", "nginx"),
+        ("app_user_grups", "app_user"),
+        ("app_metrics_x", "app_metrics"),
+        ("app_x", "app"),
+        ("index_x", "index"),
+        ("deploy_x", "deploy"),
+        ("nginx", ""),
+        ("ansible_user", ""),
+        ("vault_nginx_password", ""),
+    ],
+)
+def test_whose_a_name_seems_to_be(name: str, owner: str) -> None:
+    assert KNOWN.owner(name) == owner
