@@ -47,7 +47,7 @@ NONE: frozenset[str] = frozenset()
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is not typed
     _supports_async = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("app", "version", "values"))
+    _VALID_ARGS = frozenset(("app", "version", "values", "hosts"))
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -59,11 +59,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is not typ
                 # as the command line has it: a number has lost what it was
                 "version": {"type": "raw"},
                 "values": {"type": "bool", "default": True},
+                "hosts": {"type": "bool", "default": True},
             }
         )
         reader = Reader(self._loader, task_vars or {})
         if options["values"]:
-            found = findings(reader.inventory(options["app"], options["version"]), reader.known)
+            inventory = reader.inventory(options["app"], options["version"])
+            found = findings(inventory, reader.known, places=options["hosts"])
         else:
             found = reader.brief(options["app"])
         if found:

@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import settings as judge
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import validation
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
-    Groups,
     Settings,
     apps_on,
     hosts_of,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import SETTINGS
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.validation import (
+    settings_problems,
+)
 
 
 def app_complete(settings: Settings, app: str, keys: Iterable[str] | None = None) -> dict[str, Any]:
@@ -41,44 +41,8 @@ def app_with_version(settings: dict[str, Any], version: Any) -> dict[str, Any]:
     return made
 
 
-def app_settings_problems(
-    settings: Settings, app: str, prefix: str = "", keys: list[str] | None = None
-) -> list[str]:
-    """What is wrong with the settings of one app; only the values of ``keys`` are read, if given."""
-    read = {name: settings[name] for name in settings if keys is None or name in keys}
-    known = SETTINGS if keys is None else {key: SETTINGS[key] for key in keys}
-    found = [*validation.settings_problems(read, app, prefix, known)]
-    if keys is not None:
-        found += validation.key_problems(settings, app)
-    return [str(problem) for problem in found]
-
-
-def app_key_problems(apps: Mapping[str, Settings], names: Iterable[str] | None = None) -> list[str]:
-    return [
-        str(problem)
-        for app in (require_mapping(apps) if names is None else names)
-        for problem in validation.key_problems(apps[app], app)
-    ]
-
-
-def app_placement_problems(
-    apps: Mapping[str, Settings], groups: Groups, names: Iterable[str] | None = None
-) -> list[str]:
-    return [
-        str(problem)
-        for app in (require_mapping(apps) if names is None else names)
-        for problem in validation.placement_problem(app, apps[app], groups)
-    ]
-
-
-def require_mapping(apps: Mapping[str, Settings]) -> Mapping[str, Settings]:
-    if not isinstance(apps, Mapping) or not all(
-        isinstance(each, Mapping) for each in apps.values()
-    ):
-        raise AnsibleFilterError(
-            "apps must be a dictionary: names of apps, each with its settings."
-        )
-    return apps
+def app_settings_problems(settings: Settings, app: str, prefix: str = "") -> list[str]:
+    return [str(problem) for problem in settings_problems(settings, app, prefix)]
 
 
 class FilterModule:
@@ -87,8 +51,6 @@ class FilterModule:
             "app_complete": app_complete,
             "app_has_site": judge.has_site,
             "app_hosts": hosts_of,
-            "app_key_problems": app_key_problems,
-            "app_placement_problems": app_placement_problems,
             "app_setting": app_setting,
             "app_settings_problems": app_settings_problems,
             "app_with_version": app_with_version,

@@ -10,6 +10,8 @@ module: inventory_validation
 short_description: List everything in an inventory that cannot be meant
 version_added: "0.1.0"
 author: twelvefactor.deploy contributors (@twelvefactor)
+extends_documentation_fragment:
+  - twelvefactor.deploy._attributes
 description:
   - Reads the variables of all hosts on the controller, of all apps and roles of this collection, and fails with one
     list of everything that is wrong. Each entry has the path of the variable, what is wrong with it, the right form
@@ -34,16 +36,24 @@ options:
         A rollback must not fail because of a variable that it does not need.
     type: bool
     default: true
+  hosts:
+    description:
+      - Whether it matters where the apps run. To build an app, or to run an index, the inventory need not have the hosts
+        of apps.
+    type: bool
+    default: true
 attributes:
-  action:
-    description: Runs on the controller.
-    support: full
   check_mode:
-    description: Changes nothing.
     support: full
+    details: It changes nothing.
   diff_mode:
-    description: Changes nothing.
-    support: none
+    support: N/A
+    details: It changes nothing.
+  idempotent:
+    support: full
+    details: It changes nothing.
+  platform:
+    platforms: posix
 notes:
   - Run it once, with C(run_once=true); it reads the variables of all hosts.
 """

@@ -235,7 +235,6 @@ FILES = {
     "playbooks/proxy.yml": {"proxy"},
     "playbooks/publish.yml": {"publish"},
     "playbooks/tasks/proxy_app.yml": {"proxy"},
-    "playbooks/tasks/require_app.yml": {"all"},
     "playbooks/tasks/validate.yml": {"all"},
     "playbooks/vars/apps.yml": {"all"},
     "playbooks/vars/index.yml": {"index"},
@@ -364,16 +363,6 @@ def test_every_moment_of_a_deploy_has_its_hooks() -> None:
     assert moments == SETTINGS["hooks"].options.keys()
 
 
-def test_publish_judges_what_it_reads() -> None:
-    judged = set(
-        re.findall(
-            r"'(\w+)'", TEXTS["playbooks/publish.yml"].split("__publish_keys")[1].split("}}")[0]
-        )
-    )
-    assert judged >= {name for name, known in SETTINGS.items() if "publish" in known.readers}
-    assert judged <= SETTINGS.keys()
-
-
 @pytest.mark.parametrize(
     ("text", "paths"),
     [
@@ -437,7 +426,7 @@ def test_how_reads_past_the_filter_are_found(text: str, past: bool) -> None:
 
 # --- who refuses -----------------------------------------------------------------------------------------
 
-CHECKS = {"tasks/require_app.yml", "tasks/require_keys.yml"}
+CHECK = "tasks/validate.yml"
 USED = re.compile(r"(?m)^(?!\s*- name:|\s*name:).*(?<![\w.])apps(?![\w-])(?!\.yml)")
 
 
@@ -457,10 +446,7 @@ def files_of(playbook: str) -> set[str]:
 
 
 def takes_apps(playbook: str) -> bool:
-    code = [
-        without_comments(TEXTS[file])
-        for file in files_of(playbook) - {f"playbooks/{c}" for c in CHECKS}
-    ]
+    code = [without_comments(TEXTS[file]) for file in files_of(playbook) - {f"playbooks/{CHECK}"}]
     return any(USED.search(text) for text in code)
 
 
@@ -469,26 +455,34 @@ TAKERS = [path.stem for path in sorted(PLAYBOOKS.glob("*.yml")) if takes_apps(pa
 
 def test_which_playbooks_take_apps() -> None:
     names = {path.stem for path in PLAYBOOKS.glob("*.yml")}
-    # site consists of others
-    assert names - set(TAKERS) == {"backup", "restore", "site"}
+    # site consists of others, and preflight and validate do nothing but validate
+    assert names - set(TAKERS) == {"backup", "preflight", "restore", "site", "validate"}
 
 
-@pytest.mark.parametrize("playbook", TAKERS)
-def test_a_playbook_that_takes_apps_refuses_unknown_keys_first(playbook: str) -> None:
+# what changes hosts, or the index, by what the inventory says
+SETS_UP = {"deploy", "index", "monitoring", "platform", "preflight", "proxy", "publish", "validate"}
+
+
+@pytest.mark.parametrize("playbook", sorted({*TAKERS, *SETS_UP}))
+def test_a_playbook_validates_the_inventory_first(playbook: str) -> None:
+    """All of it where it sets something up; else names and hosts of the apps alone."""
     plays = load(f"playbooks/{playbook}.yml")
-    if playbook == "publish":
-        # judges one app, whose other settings need not be resolvable on the controller
-        tasks = [task for play in plays for task in play["tasks"]]
-        names = [task["name"] for task in tasks]
-        assert names.index("Validate the apps' settings") < len(tasks) - 1
-    elif playbook == "validate":
-        assert plays[0]["tasks"][-1]["ansible.builtin.import_tasks"] == "tasks/validate.yml"
-    elif playbook == "preflight":
-        assert "tasks/require_app.yml" in [
-            task.get("ansible.builtin.import_tasks") for task in plays[0]["tasks"]
-        ]
-    else:
-        assert plays[0]["hosts"] == "all"
-        assert plays[0]["tasks"][0]["ansible.builtin.import_tasks"] in CHECKS
-    later = "require_settings: true" in TEXTS[f"playbooks/{playbook}.yml"]
-    assert later == ("tasks/require_settings.yml" in TEXTS[f"playbooks/{playbook}.yml"])
+    # publish runs on the controller, with an inventory without hosts, too
+    play = plays[1] if playbook == "publish" else plays[0]
+    # of all hosts one, which is there even if none runs an app, and is not asked
+    assert playbook in ("publish", "validate") or play["hosts"] == "all"
+    assert play["gather_facts"] is False
+    task = play["tasks"][1 if playbook == "validate" else 0]
+    assert task["ansible.builtin.import_tasks"] == CHECK
+    assert "when" not in task
+    assert play.get("vars", {}).get("require_values", False) is (playbook in SETS_UP)
+    needs_no_app_hosts = playbook in ("index", "monitoring", "publish")
+    assert play.get("vars", {}).get("require_places", True) is not needs_no_app_hosts
+
+
+def test_site_validates_the_inventory_once() -> None:
+    plays = load("playbooks/site.yml")
+    first, *others = (play["ansible.builtin.import_playbook"] for play in plays)
+    assert first == "twelvefactor.deploy.preflight"
+    assert {name.rpartition(".")[2] for name in others} <= SETS_UP
+    assert all(play["vars"] == {"__part_of_site": True} for play in plays[1:])

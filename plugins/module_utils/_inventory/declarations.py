@@ -140,12 +140,7 @@ PLAYBOOKS: Variables = {
     "deploy_free_mb": Setting(
         meaning=("MiB that must be free below /srv.",), type="int", default=512, minimum=0
     ),
-    "deploy_webhook": Setting(
-        meaning=("URL that gets the result of every deploy.",),
-        secret=True,
-        pattern=URL,
-        form=URL_FORM,
-    ),
+    "deploy_webhook": Setting(meaning=("URL that gets the result of every deploy.",), secret=True),
     "deploy_graphite_url": _url("Graphite that gets deploys as events."),
     "deploy_graphite_user": Setting(meaning=("User of Graphite.",)),
     "deploy_graphite_password": Setting(meaning=("Password of that user.",), secret=True),

@@ -88,8 +88,8 @@ def hosts_of_app(settings: Any, groups: Mapping[str, Sequence[str]]) -> list[str
     return hosts_of(place_of(settings), groups)
 
 
-def findings(inventory: Inventory, known: Declarations) -> list[Finding]:
-    """What is wrong, first with all of it, then by host."""
+def findings(inventory: Inventory, known: Declarations, *, places: bool = True) -> list[Finding]:
+    """What is wrong, host by host. ``places``: whether it matters where apps run."""
     found: dict[Problem, list[str]] = {}
     possible: dict[Problem, int] = {}
     seen: dict[tuple[str, int], list[Problem]] = {}
@@ -98,6 +98,7 @@ def findings(inventory: Inventory, known: Declarations) -> list[Finding]:
             *_required(inventory, host),
             *_variables(inventory, known, variables, seen),
             *_apps(inventory, known, host, seen),
+            *(_places(inventory, host) if places else ()),
             *clashes.on_host(inventory.groups, host, variables, known.variables),
         ):
             found.setdefault(problem, []).append(host)
@@ -205,6 +206,12 @@ def _apps(
         yield from seen[key]
 
 
+def _places(inventory: Inventory, host: str) -> Iterator[Problem]:
+    variables = inventory.hosts[host]
+    for app in _apps_of(inventory, host, variables):
+        yield from placement_problem(app, variables["apps"][app], inventory.groups)
+
+
 def _app(app: str, settings: Any, inventory: Inventory, known: Declarations) -> Iterator[Problem]:
     if not isinstance(settings, Mapping):
         if settings is None:
@@ -212,8 +219,6 @@ def _app(app: str, settings: Any, inventory: Inventory, known: Declarations) -> 
         yield from problems(PLAYBOOKS["apps"].values, f"apps.{app}", settings)  # type: ignore[arg-type]
         return
     yield from settings_problems(settings, app, specification=known.apps)
-    if inventory.groups.get("all"):
-        yield from placement_problem(app, settings, inventory.groups)
     yield from _hosts_named(app, settings, inventory)
 
 

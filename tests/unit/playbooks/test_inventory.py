@@ -13,6 +13,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -20,6 +21,11 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DEMO = ["index1", "app1", "app2", "proxy1"]
+INDEX = {
+    "index_domains": ["index.test"],
+    "devpi_root_password": "canary",
+    "devpi_secret": "canary",
+}
 BOT = {"version": "1.0", "nginx": False, "formation": {"worker": 1}}
 
 
@@ -34,7 +40,10 @@ def inventory(apps: dict[str, Any], **groups: list[str]) -> dict[str, Any]:
                 "ansible_become": False,
             },
             "children": {
-                group: {"hosts": {name: {"ansible_host": "192.0.2.1"} for name in names}}
+                group: {
+                    "hosts": {name: {"ansible_host": "192.0.2.1"} for name in names},
+                    "vars": INDEX if group == "index" else {},
+                }
                 for group, names in groups.items()
             },
         }
@@ -88,31 +97,6 @@ def judge(tmp_path: pathlib.Path) -> Judge:
     return Judge(tmp_path / "hosts.yml")
 
 
-# what changes or shows apps, or what runs around them
-ABOUT_APPS = [
-    "deploy",
-    "logs",
-    "platform",
-    "proxy",
-    "report",
-    "rollback",
-    "run",
-    "scale",
-    "status",
-    "unlock",
-]
-
-
-@pytest.mark.parametrize("playbook", ABOUT_APPS)
-def test_a_playbook_about_apps_begins_with_where_they_run(playbook: str) -> None:
-    """On one of all hosts, which are there even if none runs an app; and without asking it."""
-    first = yaml.safe_load((ROOT / "playbooks" / f"{playbook}.yml").read_text())[0]
-    assert (first["hosts"], first["gather_facts"]) == ("all", False)
-    assert [task["ansible.builtin.import_tasks"] for task in first["tasks"]] == [
-        "tasks/require_app.yml"
-    ]
-
-
 @pytest.mark.parametrize("groups", [{}, {"proxy": ["p1"]}])
 def test_an_app_that_would_run_nowhere_is_an_error(
     judge: Judge, groups: dict[str, list[str]]
@@ -128,7 +112,7 @@ def test_an_app_that_would_run_nowhere_is_an_error(
     assert unreached(done), done.stdout
 
 
-@pytest.mark.parametrize("playbook", ["preflight", "deploy"])
+@pytest.mark.parametrize("playbook", ["deploy", "publish", "site"])
 def test_settings_that_cannot_be_meant_stop_before_a_host_is_asked(
     judge: Judge, playbook: str
 ) -> None:
@@ -136,9 +120,10 @@ def test_settings_that_cannot_be_meant_stop_before_a_host_is_asked(
         "shop": {"version": 1.1, "heath_path": "/", "env": {"DEBUG": True}},
         "wiki": {"version": "1.0", "log_format": "xml"},
     }
-    done = judge(playbook, inventory(apps))
+    done = judge(playbook, inventory(apps), "-e", "app=shop")
     assert done.returncode == 2, done.stdout + done.stderr
     said = words(done)
+    assert "4 problems in the inventory. Nothing was changed." in said
     assert "apps.shop.heath_path is unknown; did you mean 'health_path'?" in said
     assert 'version: "1.1" or "1.10".' in said
     assert "apps.shop.env.DEBUG is true or false; write the text in quotes" in said
@@ -180,21 +165,35 @@ def test_an_inventory_without_hosts_is_not_valid(judge: Judge) -> None:
 def test_an_unknown_key_is_refused_by_every_playbook_that_takes_apps(
     judge: Judge, playbook: str
 ) -> None:
-    """Which these are: tests/unit/test_app_specification.py. No value is resolved for it."""
-    apps = {"shop": {"version": "1.0", "heath_path": "{{ only_on_its_hosts }}"}}
-    done = judge(
-        playbook, inventory(apps, app=["a1"], index=["i1"], munin=["m1"]), "-e", "app=shop"
-    )
+    """Which these are: tests/unit/test_app_specification.py."""
+    apps = {"shop": {"version": "1.0", "heath_path": "/"}}
+    groups = {"app": ["a1"], "index": ["i1"], "munin": ["m1"]}
+    done = judge(playbook, inventory(apps, **groups), "-e", "app=shop")
     assert done.returncode == 2, done.stdout + done.stderr
-    assert ("apps.shop.heath_path is unknown; did you mean 'health_path'?") in words(done)
+    assert "apps.shop.heath_path is unknown; did you mean 'health_path'?" in words(done)
     assert unreached(done), done.stdout
 
 
-@pytest.mark.parametrize("groups", [{"app": ["a1"]}, {"app": ["a1"], "index": ["i1"]}])
+def test_an_app_is_unlocked_whatever_else_is_wrong(judge: Judge) -> None:
+    """In an emergency only what the run needs is looked at, and no value is resolved."""
+    apps = {"shop": {"version": 1.1, "env": {"A": "{{ vault_a }}"}}, "wiki": {"kep": 1}}
+    done = judge("unlock", inventory(apps), "-e", "app=shop")
+    assert "problem" not in done.stdout
+    assert not unreached(done), done.stdout
+    assert "apps.wiki.kep is unknown" in words(judge("unlock", inventory(apps), "-e", "app=wiki"))
+
+
+@pytest.mark.parametrize(
+    ("groups", "last", "problem"),
+    [
+        ({"app": ["a1"]}, "Install the publish tools", "Not a directory"),
+        ({"app": ["a1"], "index": ["i1"]}, "Log in to read the index", "failed=1"),
+    ],
+)
 def test_publish_works_on_the_controller_wherever_the_index_is(
-    judge: Judge, groups: dict[str, list[str]], tmp_path: pathlib.Path
+    judge: Judge, groups: dict[str, list[str]], last: str, problem: str, tmp_path: pathlib.Path
 ) -> None:
-    """It gets as far as its first tool, for which there is no room here."""
+    """It gets as far as its first tool, for which there is no room here, or to an index that there is not."""
     tree = inventory({"shop": {"version": "1.0", "source": str(tmp_path)}}, **groups)
     (tmp_path / "file").touch()
     tree["all"]["vars"] |= {
@@ -203,8 +202,8 @@ def test_publish_works_on_the_controller_wherever_the_index_is(
     }
     done = judge("publish", tree, "-e", "app=shop")
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "Install the publish tools" in done.stdout
-    assert "Not a directory" in done.stdout
+    assert last in done.stdout
+    assert problem in done.stdout
     assert "no hosts matched" not in done.stdout
     assert unreached(done), done.stdout
 
@@ -212,7 +211,7 @@ def test_publish_works_on_the_controller_wherever_the_index_is(
 @pytest.mark.parametrize(
     ("said", "arguments", "problem"),
     [
-        ({"version": 1.1}, ["-e", "app=shop"], 'version: "1.1" or "1.10". Nothing was published.'),
+        ({"version": 1.1}, ["-e", "app=shop"], 'version: "1.1" or "1.10". Nothing was changed.'),
         ({"version": "1.0"}, ["-e", "app=shop"], "does not say index_publisher for localhost;"),
         ({"version": "1.0"}, ["-e", "app=shop", "--limit=a1"], "which --limit a1 leaves out;"),
     ],
@@ -271,6 +270,12 @@ def test_an_app_without_a_web_part_is_nothing_to_the_proxies(judge: Judge) -> No
     assert unreached(done), done.stdout
     done = judge("proxy", inventory({**apps, "least": {"version": "1.0"}}), last)
     assert "UNREACHABLE" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_inventory_of_the_first_page_is_without_fault(tmp_path: pathlib.Path) -> None:
+    subprocess.run([sys.executable, ROOT / "tests" / "first_page.py", tmp_path], check=True)
+    done = play(tmp_path, "validate", f"--inventory={tmp_path / 'hosts.yml'}")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", ["example", "demo"])

@@ -225,9 +225,12 @@ def test_what_hosts_of_a_group_need(groups: dict[str, list[str]], missing: list[
     ]
 
 
-def test_an_inventory_without_hosts_says_nothing_of_where_apps_run() -> None:
-    found = findings(Inventory({"all": []}, {"localhost": BASE}), KNOWN)
-    assert found == []
+def test_it_may_not_matter_where_apps_run() -> None:
+    inventory = Inventory({"all": ["i1"]}, {"i1": {**BASE, **apps(shop={"kep": 1})}})
+    found = [
+        [str(each)[:16] for each in findings(inventory, KNOWN, places=p)] for p in (True, False)
+    ]
+    assert found == [["apps.shop.kep is", "apps.shop.hosts "], ["apps.shop.kep is"]]
 
 
 @pytest.mark.parametrize(
