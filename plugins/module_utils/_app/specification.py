@@ -529,26 +529,3 @@ SETTINGS: Mapping[str, Setting] = {
         readers=("publish",),
     ),
 }
-
-
-def argument_spec(settings: Mapping[str, Setting]) -> dict[str, dict[str, Any]]:
-    """``settings`` as Ansible's argument specs have them."""
-    return {name: _option(known) for name, known in settings.items()}
-
-
-def _option(known: Setting) -> dict[str, Any]:
-    option: dict[str, Any] = {"type": known.type}
-    if known.elements:
-        option["elements"] = known.elements
-    if known.choices:
-        option["choices"] = list(known.choices)
-    if known.required:
-        option["required"] = True
-    elif known.default is not None:
-        option["default"] = known.default
-    # not a dictionary: ansible-core 2.22 replaces each value in all that it prints, be it a "1"
-    if known.secret and known.type == "str":
-        option["no_log"] = True
-    if known.options:
-        option["options"] = argument_spec(known.options)
-    return option
