@@ -302,6 +302,11 @@ lock: ready ## the lock files anew, from every requirements/*.in (UPGRADE=1 for 
 		--python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 		$(if $(UPGRADE),--upgrade) $(notdir $(lock:.txt=.in)) -o $(notdir $(lock));)
 
+.PHONY: schema
+schema: ready ## docs/inventory.schema.json, after a change to an argument spec or a setting
+	python tests/inventory_schema.py > build/inventory.schema.json
+	mv build/inventory.schema.json docs/inventory.schema.json
+
 .PHONY: clean
 clean: ## remove every test host, build/ and the virtualenv
 	if [[ -d build/hosts ]]; then tests/hosts/hosts down --all; fi

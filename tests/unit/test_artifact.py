@@ -32,7 +32,7 @@ SHIPPED = (
     r"LICENSE",
     r"(README|SECURITY)\.md",
     r"changelogs/changelog\.yaml",
-    r"docs/report\.png",
+    r"docs/(inventory\.schema\.json|report\.png)",
     r"inventories/example/.*\.yml",
     r"meta/runtime\.yml",
     r"playbooks/.*\.(yml|j2|css)",
