@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "_sentry": {"_errors", "_http"},
     "_release": {"_errors", "_host", "_packaging", "_build", "_deploy_lock"},
     "_publish": {"_errors", "_host", "_http", "_packaging", "_build"},
+    "_scaffold": {"_errors", "_app", "_packaging", "_build"},
     "_processes": {"_errors", "_host", "_build", "_release", "_deploy_lock"},
     "_logs": {"_errors", "_release.record"},
     "_fleet": {"_logs"},
