@@ -44,7 +44,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._scaffold.proj
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._scaffold.tree import Tree
 
 APPS = "group_vars/all/apps.yml"
-DEBIANS = {"Debian 12": "3.11", "Debian 13": "3.13"}
+DEBIAN_PYTHONS = {"Debian 12": "3.11", "Debian 13": "3.13"}
 UNKNOWN_VERSION = "0.1.0"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
@@ -224,7 +224,7 @@ def _chores(tree: Tree, project: Project, lock: Lock, processes: Processes) -> l
 
 def _python_chore(requires: str) -> list[str]:
     try:
-        fits = {debian: satisfies(version, requires) for debian, version in DEBIANS.items()}
+        fits = {debian: satisfies(version, requires) for debian, version in DEBIAN_PYTHONS.items()}
     except DeployError:
         return []
     problem = python_problem(requires, fits)
