@@ -35,7 +35,7 @@ OF_THE_INVENTORY = [
     "rollout_graphite_ca",
 ]
 # relative to the current directory
-OF_THE_COMMAND_LINE = ["archive", "backup_to", "report_output"]
+OF_THE_COMMAND_LINE = ["archive", "backup_to", "into", "repo", "report_output"]
 
 
 def texts(node: Any) -> Iterator[str]:
