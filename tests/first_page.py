@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the README's first page tells a new user to write and to run.
 
-`first_page.py FOLDER` writes the files into FOLDER, with random values where the page has "…", and
-prints the commands as JSON.
+`first_page.py FOLDER` writes the app's Procfile into FOLDER, and prints the commands as JSON. The other
+files of the page show what one of the commands writes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import pathlib
 import re
-import secrets
 import sys
 from dataclasses import dataclass
 
@@ -53,10 +52,8 @@ def read(text: str) -> FirstPage:
 
 def main() -> None:
     page = read(README.read_text(encoding="utf-8"))
-    for name, text in page.files.items():
-        path = pathlib.Path(sys.argv[1]) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(re.sub("…", lambda _: secrets.token_hex(32), text), encoding="utf-8")
+    procfile = pathlib.Path(sys.argv[1]) / "Procfile"
+    procfile.write_text(page.files["Procfile"], encoding="utf-8")
     print(json.dumps(page.commands))
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import configparser
 import importlib
 import json
+import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -18,13 +20,42 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._scaffold.files import FILL_VAULT
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 first_page = importlib.import_module("first_page")
 PAGE = first_page.read((ROOT / "README.md").read_text(encoding="utf-8"))
-MAIN, VAULT = "group_vars/all/main.yml", "group_vars/all/vault.yml"
+MAIN, APPS = "group_vars/all/main.yml", "group_vars/all/apps.yml"
+FORM = "vault.example.yml"
 PREFIX = "twelvefactor.deploy."
+INIT = next(shlex.split(line) for line in PAGE.commands if f"{PREFIX}init" in line)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A directory after the page's `init`, beside the app of molecule/readme with the page's Procfile."""
+    place = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "molecule/readme/files/shop", place / "shop")
+    (place / "shop/Procfile").write_text(PAGE.files["Procfile"], encoding="utf-8")
+    (place / "shop/.git").mkdir()
+    (place / "project").mkdir()
+    done = subprocess.run(
+        INIT,
+        check=False,
+        cwd=place / "project",
+        env={**os.environ, "ANSIBLE_CONFIG": "", "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (place / "project/output").write_text(done.stdout, encoding="utf-8")
+    return place / "project"
+
+
+def loaded(project: pathlib.Path, name: str) -> Any:
+    return yaml.safe_load((project / name).read_text(encoding="utf-8"))
 
 
 def options_of(role: str) -> dict[str, Any]:
@@ -37,19 +68,23 @@ def problems(options: dict[str, Any], given: dict[str, Any]) -> list[str]:
     return ArgumentSpecValidator(options).validate(given).error_messages
 
 
-def test_the_page_has_what_a_project_needs() -> None:
-    assert sorted(PAGE.files) == ["Procfile", "ansible.cfg", MAIN, VAULT, "hosts.yml"]
+def test_the_page_shows_what_init_writes(project: pathlib.Path) -> None:
+    assert sorted(PAGE.files) == ["Procfile", APPS]
+    assert PAGE.files[APPS] == (project / APPS).read_text(encoding="utf-8")
 
 
-def test_the_inventory_loads(tmp_path: pathlib.Path) -> None:
-    for name, text in PAGE.files.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+def test_nothing_is_left_to_do_for_the_app_of_the_page(project: pathlib.Path) -> None:
+    output = (project / "output").read_text(encoding="utf-8")
+    assert "Written in" in output
+    assert "Complete these lines" not in output
+    assert "Do in ../shop" not in output
+
+
+def test_the_inventory_loads(project: pathlib.Path) -> None:
     listed = subprocess.run(
         ["ansible-inventory", "-i", "hosts.yml", "--list"],
         check=True,
-        cwd=tmp_path,
+        cwd=project,
         capture_output=True,
         text=True,
         timeout=60,
@@ -60,33 +95,47 @@ def test_the_inventory_loads(tmp_path: pathlib.Path) -> None:
     assert "WARNING" not in listed.stderr
 
 
-def test_the_argument_specs_accept_the_app() -> None:
-    settings = yaml.safe_load(PAGE.files[MAIN])["apps"]
+def test_the_argument_specs_accept_the_app(project: pathlib.Path) -> None:
+    settings = loaded(project, APPS)["apps"]
     assert problems(options_of("app")["app_settings"]["options"], settings["shop"]) == []
 
 
-def test_the_argument_specs_accept_the_index() -> None:
-    said = yaml.safe_load(PAGE.files[MAIN])
+def test_the_argument_specs_accept_the_index(project: pathlib.Path) -> None:
+    said = loaded(project, MAIN)
     devpi = {name: value for name, value in said.items() if name.startswith("devpi_")}
     required = {n: o for n, o in options_of("devpi").items() if n in devpi}
     assert sorted(required) == sorted(devpi)
     assert problems(required, devpi) == []
 
 
-def test_every_secret_is_in_the_vault_and_used() -> None:
-    used = set(re.findall(r"\bvault_\w+", PAGE.files[MAIN]))
-    assert used == set(yaml.safe_load(PAGE.files[VAULT]))
+def test_the_secrets_get_values(project: pathlib.Path) -> None:
+    """The page's command, but for the encryption, which asks for a password."""
+    (command,) = [line for line in PAGE.commands if FORM in line]
+    assert command == FILL_VAULT
+    assert f"#   {command}\n" in (project / FORM).read_text(encoding="utf-8")
+    filled = subprocess.run(
+        ["sh", "-euc", command.partition(" | ansible-vault ")[0]],
+        check=True,
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    secrets = yaml.safe_load(filled.stdout)
+    assert secrets.keys() == loaded(project, FORM).keys()
+    assert secrets.pop("vault_shop_database_url") == "EDIT"
+    assert all(re.fullmatch("[0-9a-f]{64}", str(value)) for value in secrets.values())
+    assert len(set(secrets.values())) == len(secrets) == 4
 
 
-def test_the_formation_is_that_of_the_procfile() -> None:
+def test_the_formation_is_that_of_the_procfile(project: pathlib.Path) -> None:
     types = [line.partition(":")[0] for line in PAGE.files["Procfile"].splitlines()]
-    formation = yaml.safe_load(PAGE.files[MAIN])["apps"]["shop"]["formation"]
-    assert set(types) - {"release"} == set(formation)
+    assert set(types) - {"release"} == set(loaded(project, APPS)["apps"]["shop"]["formation"])
 
 
-def test_ansible_keeps_connections_open() -> None:
+def test_ansible_keeps_connections_open(project: pathlib.Path) -> None:
     config = configparser.ConfigParser()
-    config.read_string(PAGE.files["ansible.cfg"])
+    config.read(project / "ansible.cfg")
     assert config["ssh_connection"].getboolean("pipelining") is True
     assert "ControlPersist=" in config["ssh_connection"]["ssh_args"]
 
@@ -101,12 +150,12 @@ def test_the_artifact_that_is_installed_is_the_one_that_is_built() -> None:
 @pytest.mark.parametrize("command", PAGE.commands)
 def test_commands_name_what_there_is(command: str) -> None:
     words = shlex.split(command)
-    assert words[0] in ("pip", "ansible-galaxy", "ansible-playbook")
-    if words[0] == "ansible-playbook":
+    assert words[0] in ("pip", "ansible-galaxy", "ansible-playbook", "test")
+    if words[0] == "ansible-playbook" and words != INIT:
         assert words[1:3] == ["-i", "hosts.yml"]
         assert words[3].startswith(PREFIX)
         assert (ROOT / "playbooks" / f"{words[3].removeprefix(PREFIX)}.yml").is_file()
-        apps = yaml.safe_load(PAGE.files[MAIN])["apps"]
+        apps = yaml.safe_load(PAGE.files[APPS])["apps"]
         given = [word.partition("=") for word in words[4:] if word != "-e"]
         assert all(name in ("app", "version") for name, _equals, _value in given)
         assert all(value in apps for name, _equals, value in given if name == "app")

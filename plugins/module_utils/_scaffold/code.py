@@ -12,7 +12,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 # Where an app object comes from, and which framework that is.
 CONSTRUCTORS = {
@@ -24,7 +24,7 @@ CONSTRUCTORS = {
     "django.core.asgi.get_asgi_application": "Django ASGI",
 }
 # Parameters of an app that is a function without any framework.
-CALLABLES = {("environ", "start_response"): "WSGI", ("scope", "receive", "send"): "ASGI"}
+CALLABLES = {"environ, start_response": "WSGI", "scope, receive, send": "ASGI"}
 SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,99}\Z")
 # A path that is asked for health, as frameworks take it, with or without slashes around.
@@ -61,9 +61,12 @@ class Variable:
 
 @dataclass(frozen=True)
 class Route:
+    """``owner``: the name of the app or router that has it; empty where it is another's."""
+
     route: str
     path: str
     line: int
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,34 +78,42 @@ class Code:
     health: tuple[Route, ...] = ()
     settings: tuple[Route, ...] = ()  # modules of Django's settings
     schedules: tuple[str, ...] = ()  # paths that define periodic tasks of Celery
-    versions: Mapping[str, str] | None = None  # path to its __version__
+    versions: Mapping[str, str] = field(default_factory=dict)  # path to its __version__
     unread: tuple[str, ...] = ()  # paths that this Python cannot parse
 
 
 def read_code(files: Mapping[str, str]) -> Code:
-    found: dict[str, list[object]] = {}
+    apps: list[AppObject] = []
+    variables: list[Variable] = []
+    health: list[Route] = []
+    settings: list[Route] = []
+    schedules: list[str] = []
     versions: dict[str, str] = {}
+    unread: list[str] = []
     for path, text in files.items():
         if not path.endswith(".py"):
             continue
         tree = _parse(text)
         if tree is None:
-            found.setdefault("unread", []).append(path)
+            unread.append(path)
             continue
         origins = _origins(tree)
-        for kind, what in (
-            ("apps", _apps(tree, path, origins)),
-            ("variables", _variables(tree, path, origins)),
-            ("health", _health(tree, path)),
-            ("settings", _settings(tree, path)),
-            ("schedules", [path] if _has_schedule(tree) else []),
-        ):
-            found.setdefault(kind, []).extend(what)
+        apps += _apps(tree, path, origins)
+        variables += _variables(tree, path, origins)
+        health += _health(tree, path)
+        settings += _settings(tree, path)
+        schedules += [path] if _has_schedule(tree) else []
         version = _version(tree)
-        if version:
-            versions[path] = version
-    kinds = {kind: tuple(what) for kind, what in found.items()}
-    return Code(**kinds, versions=versions)  # type: ignore[arg-type]
+        versions |= {path: version} if version else {}
+    return Code(
+        tuple(apps),
+        tuple(variables),
+        tuple(health),
+        tuple(settings),
+        tuple(schedules),
+        versions,
+        tuple(unread),
+    )
 
 
 def _parse(text: str) -> ast.Module | None:
@@ -172,7 +183,7 @@ def _apps(tree: ast.Module, path: str, origins: Mapping[str, str]) -> Iterator[A
             yield AppObject(framework, path, value.lineno, name)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            callable_ = CALLABLES.get(tuple(each.arg for each in node.args.args))
+            callable_ = CALLABLES.get(", ".join(each.arg for each in node.args.args))
             factory = _made_by_function(node, origins)
             if callable_ and node.name in ("app", "application"):
                 yield AppObject(callable_, path, node.lineno, node.name)
@@ -199,7 +210,25 @@ def _needs_arguments(node: ast.FunctionDef) -> bool:
     return positional > 0 or any(default is None for default in given.kw_defaults)
 
 
-def _variables(tree: ast.Module, path: str, origins: Mapping[str, str]) -> Iterator[Variable]:
+def _variables(tree: ast.Module, path: str, origins: Mapping[str, str]) -> list[Variable]:
+    found = [*_readings(tree, path, origins)]
+    # also where it is read without a default, once it is known to be there
+    optional = {each.name for each in found if not each.required} | _asked_for(tree, origins)
+    return [replace(each, required=each.required and each.name not in optional) for each in found]
+
+
+def _asked_for(tree: ast.Module, origins: Mapping[str, str]) -> set[str | None]:
+    """Names of which the code asks whether they are ``in os.environ``."""
+    return {
+        _text(node.left)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.In)
+        and _dotted(node.comparators[0], origins) == "os.environ"
+    }
+
+
+def _readings(tree: ast.Module, path: str, origins: Mapping[str, str]) -> Iterator[Variable]:
     readers = {
         name
         for name, value in _assigned(tree.body)
@@ -239,27 +268,29 @@ def _fields(node: ast.ClassDef, path: str) -> Iterator[Variable]:
         prefix = next((_text(w.value) or "" for w in words if w.arg == "env_prefix"), prefix)
         if isinstance(each, ast.Assign) and getattr(each.targets[0], "id", "") == "env_prefix":
             prefix = _text(each.value) or ""
-    for field in node.body:
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            name = f"{prefix}{field.target.id}".upper()
-            if field.target.id != "model_config" and VARIABLE.match(name):
-                yield Variable(name, path, field.lineno, required=field.value is None)
+    for each in node.body:
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
+            name = f"{prefix}{each.target.id}".upper()
+            if each.target.id != "model_config" and VARIABLE.match(name):
+                yield Variable(name, path, each.lineno, required=each.value is None)
 
 
 def _health(tree: ast.Module, path: str) -> Iterator[Route]:
     for node in ast.walk(tree):
         routes: list[str | None] = []
+        owner = ""
         if isinstance(node, ast.Call) and node.args:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
             called = node.func.id if isinstance(node.func, ast.Name) else called
             routes = [_text(node.args[0])] if called in _ROUTES else []
+            owner = _dotted(node.func, {}).rpartition(".")[0]
         elif isinstance(node, ast.Compare):
             sides = [each for side in node.comparators for each in ast.walk(side)]
             texts = [_text(each) for each in sides if isinstance(each, ast.expr)]
             routes = [text for text in texts if text and text.startswith("/")]
         for route in routes:
             if route and HEALTH.match(route):
-                yield Route(f"/{route.lstrip('/')}", path, getattr(node, "lineno", 0))
+                yield Route(f"/{route.lstrip('/')}", path, getattr(node, "lineno", 0), owner)
 
 
 def _settings(tree: ast.Module, path: str) -> Iterator[Route]:

@@ -28,9 +28,12 @@ DEBUG = re.compile(r"(?:^|_)DEBUG$")
 # A secret that nobody else has to know: any random text will do.
 RANDOM = re.compile(r"^(?:(?:APP|DJANGO|FLASK|JWT|SESSION)_)?SECRET(?:_KEY)?$")
 SECRET = re.compile(
-    r"SECRET|PASSW|TOKEN|CREDENTIAL|PRIVATE|DSN$|(?:^|_)KEY$|(?:^|_)(?:DATABASE|DB|REDIS|CACHE|BROKER|"
-    r"CELERY_BROKER|CELERY_RESULT|AMQP|RABBITMQ|MONGO|MONGODB|POSTGRES|MYSQL|EMAIL)(?:_BACKEND)?_UR[IL]$"
+    r"(?:SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIALS?|DSN)$|(?:^|_)KEY$|"
+    r"(?:^|_)(?:DATABASE|DB|REDIS|CACHE|BROKER|RESULT_BACKEND|AMQP|RABBITMQ|MONGO|MONGODB|POSTGRES|MYSQL|"
+    r"EMAIL)_UR[IL]$"
 )
+# Needed even if the code has a default: that is a file in a directory that apps must not write to.
+DATABASE = re.compile(r"(?:^|_)(?:DATABASE|DB)_UR[IL]$")
 EXAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist", "env.example")
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=")
 
@@ -109,10 +112,10 @@ def _judged(variable: Variable, domain: str) -> EnvironmentValue:
         return EnvironmentValue(name, "value", f"https://{domain}", reason)
     if RANDOM.search(name):
         return EnvironmentValue(name, "secret", "RANDOM", reason)
+    if not variable.required and not DATABASE.search(name):
+        return EnvironmentValue(name, "optional", "", reason)
     if SECRET.search(name):
         return EnvironmentValue(name, "secret", "EDIT", reason)
-    if not variable.required:
-        return EnvironmentValue(name, "optional", "", reason)
     if DEBUG.search(name):
         return EnvironmentValue(name, "value", "0", f"{reason}; off, as it is for production")
     return EnvironmentValue(name, "unknown", "", reason)

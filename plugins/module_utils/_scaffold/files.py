@@ -164,10 +164,14 @@ def _site(app: App, wishes: Wishes) -> list[str]:
     edit = "" if wishes.domain else "  # EDIT: the names that users reach the app by"
     lines = [f"    domains: [{app.domain}]{edit}"]
     if app.health:
-        reason = (
-            f"a path that responds with 2xx when the app works; {app.health.path}:{app.health.line}"
-        )
-        return [*lines, f"    # {reason}", f"    health_path: {quoted(app.health.route)}"]
+        path, place = quoted(app.health.route), f"{app.health.path}:{app.health.line}"
+        if not app.health_is_whole:
+            return [
+                *lines,
+                f"    health_path: {path}  # EDIT: with the prefix of its router; {place}",
+            ]
+        reason = f"a path that responds with 2xx when the app works; {place}"
+        return [*lines, f"    # {reason}", f"    health_path: {path}"]
     return [*lines, "    health_path: /  # EDIT: a path that responds with 2xx when the app works"]
 
 

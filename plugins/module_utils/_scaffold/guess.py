@@ -109,6 +109,8 @@ class App:
     environment: Sequence[EnvironmentValue]
     domain: str
     health: Route | None
+    # whether that is all of its path
+    health_is_whole: bool
     guesses: Sequence[Guess]
     # what to do in the repository before it can be published
     chores: Sequence[str]
@@ -132,7 +134,7 @@ class App:
 def guess_app(tree: Tree, wishes: Wishes) -> App:
     files = tree.files
     code = read_code(files)
-    project = read_project(files, code.versions or {})
+    project = read_project(files, code.versions)
     name, name_reason = _app_name(project, tree.name)
     lock = read_lock(files, project.name or name)
     processes = find_processes(files, code, project.packages)
@@ -161,7 +163,19 @@ def guess_app(tree: Tree, wishes: Wishes) -> App:
         guesses.append(Guess("lock", lock.name, lock.reason, lock.name))
     chores = _chores(tree, project, lock, processes)
     notes = _notes(tree, code, processes, environment)
-    return App(name, project, lock, processes, environment, domain, health, guesses, chores, notes)
+    return App(
+        name,
+        project,
+        lock,
+        processes,
+        environment,
+        domain,
+        health,
+        health is None or _is_whole(health, code),
+        guesses,
+        chores,
+        notes,
+    )
 
 
 def _app_name(project: Project, directory: str) -> tuple[str, str]:
@@ -179,15 +193,24 @@ def _app_name(project: Project, directory: str) -> tuple[str, str]:
 
 
 def _health(code: Code) -> Route | None:
-    def rank(route: Route) -> tuple[int, int, str]:
+    def rank(route: Route) -> tuple[bool, int, int, str]:
         last = route.route.strip("/").rpartition("/")[2]
-        return (
-            (_HEALTH.index(last) if last in _HEALTH else len(_HEALTH)),
-            len(route.route),
-            route.path,
-        )
+        usual = _HEALTH.index(last) if last in _HEALTH else len(_HEALTH)
+        return not _is_whole(route, code), usual, len(route.route), route.path
 
     return min(code.health, key=rank, default=None)
+
+
+def _is_whole(route: Route, code: Code) -> bool:
+    """Whether it is all of the path, and not what follows the prefix of a router."""
+    folder, _slash, file = route.path.rpartition("/")
+    if route.owner:
+        own = {app.name for app in code.apps if app.path == route.path}
+        return route.owner in own or route.owner in ("app", "application")
+    django = [
+        app.path.rpartition("/")[0] for app in code.apps if app.framework.startswith("Django")
+    ]
+    return file != "urls.py" or not django or folder in django
 
 
 def _chores(tree: Tree, project: Project, lock: Lock, processes: Processes) -> list[str]:

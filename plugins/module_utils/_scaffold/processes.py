@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfile import (
@@ -39,7 +39,7 @@ ASGI_SERVERS = {
 FACTORIES = {
     "gunicorn": "gunicorn '{app}()'",
     "waitress": "waitress-serve --unix-socket=$SOCKET --call {app}",
-    "uwsgi": f"{WSGI_SERVERS['uwsgi']} --callable '{{app}}()'",
+    "uwsgi": WSGI_SERVERS["uwsgi"].replace("{app}", "'{app}()'"),
     "uvicorn": "uvicorn --factory {app}",
     "granian wsgi": "granian --interface wsgi --factory {app}",
     "granian asgi": "granian --interface asgi --factory {app}",
@@ -48,6 +48,8 @@ FACTORIES = {
 ASGI = frozenset(("ASGI", "Django ASGI", "FastAPI", "Starlette"))
 # Files that app objects for servers are usually in.
 USUAL = ("asgi.py", "wsgi.py", "main.py", "app.py", "application.py", "__init__.py")
+# The process type that may run only once: it would do everything twice.
+BEAT = "beat"
 # Packages that bring a server along.
 BUNDLES = {"fastapi[standard]": "uvicorn", "fastapi[all]": "uvicorn"}
 
@@ -88,62 +90,90 @@ def find_processes(files: Mapping[str, str], code: Code, packages: Collection[st
         dict.fromkeys(commands, "the Procfile"),
         True,
         guessed.framework,
-        tuple(_port_problems(commands)),
+        tuple(_procfile_problems(commands)),
         tuple(
             kind for kind, command in commands.items() if re.search(r"\bcelery\b.* beat\b", command)
         ),
     )
 
 
-def _port_problems(commands: Mapping[str, str]) -> list[str]:
-    web = commands.get("web", "")
-    if not re.search(r"\$\{?PORT\b|(?:--bind|-b|--port|-p)[ =]\S*\d{2}", web):
-        return []
-    problem = (
-        "The process type `web` of the Procfile listens on a TCP port; remove the option, for the "
-        "server gets a Unix socket by its environment variables (README of the role circus)."
-    )
-    return [problem]
+def _procfile_problems(commands: Mapping[str, str]) -> list[str]:
+    problems = []
+    if re.search(r"\$\{?PORT\b|(?:--bind|-b|--port|-p)[ =]\S*\d{2}", commands.get("web", "")):
+        problems.append(
+            "The process type `web` of the Procfile listens on a TCP port; remove the option, for the "
+            "server gets a Unix socket by its environment variables (README of the role circus)."
+        )
+    if any("manage.py" in command for command in commands.values()):
+        problems.append(
+            "The Procfile runs manage.py, which is not part of a wheel; write `django-admin` instead of "
+            "`python manage.py`."
+        )
+    return problems
+
+
+@dataclass(frozen=True)
+class _Process:
+    kind: str
+    command: str
+    reason: str
 
 
 def _guessed(files: Mapping[str, str], code: Code, packages: Collection[str]) -> Processes:
-    commands: dict[str, str] = {}
-    reasons: dict[str, str] = {}
-    problems: list[str] = []
-    alone: list[str] = []
     has = {*packages, *(server for bundle, server in BUNDLES.items() if bundle in packages)}
     web = _web_app(code, has)
+    celery = next(iter(_ranked(each for each in code.apps if each.framework == "Celery")), None)
+    found: list[_Process] = []
+    problems: list[str] = []
     if web:
-        server, command = _server(web, module_of(web.path, files), has)
-        commands["web"] = command
-        reasons["web"] = _made_by(web) + (f"; {server} is a dependency" if server in has else "")
+        server, process = _web_process(web, module_of(web.path, files), has)
+        found += [process, *_release_process(web, module_of(web.path, files), has)]
         if server not in has:
             problems.append(
                 f"Add {server}, which runs the app, to the dependencies, or another server."
             )
-        release, reason = _release(web, module_of(web.path, files), has)
-        if release:
-            commands[RELEASE_TYPE], reasons[RELEASE_TYPE] = release, reason
-    celery = next(iter(_ranked(each for each in code.apps if each.framework == "Celery")), None)
     if celery:
-        target = f"celery --app {module_of(celery.path, files)}:{celery.name}"
-        commands["worker"] = f"{target} worker --loglevel info"
-        reasons["worker"] = _made_by(celery)
-        if "django-celery-beat" in has or code.schedules:
-            options = (
-                "--scheduler django_celery_beat.schedulers:DatabaseScheduler"
-                if "django-celery-beat" in has
-                else "--schedule $HOME/celerybeat-schedule"
-            )
-            commands["beat"] = f"{target} beat --loglevel info {options}"
-            reasons["beat"] = (
-                "django-celery-beat is a dependency"
-                if "django-celery-beat" in has
-                else f"{code.schedules[0]} has a schedule of periodic tasks"
-            )
-            alone.append("beat")
-    framework = (web or celery).framework if (web or celery) else ""  # type: ignore[union-attr]
-    return Processes(commands, reasons, False, framework, tuple(problems), tuple(alone))
+        found += _celery_processes(celery, module_of(celery.path, files), code.schedules, has)
+    return Processes(
+        {each.kind: each.command for each in found},
+        {each.kind: each.reason for each in found},
+        written=False,
+        framework=next((app.framework for app in (web, celery) if app), ""),
+        problems=tuple(problems),
+        alone=tuple(each.kind for each in found if each.kind == BEAT),
+    )
+
+
+def _web_process(web: AppObject, module: str, has: Collection[str]) -> tuple[str, _Process]:
+    """The package of the server, and the process."""
+    server, command = _server(web, module, has)
+    reason = f"{_made_by(web)}; {server} is a dependency" if server in has else _made_by(web)
+    return server, _Process("web", command, reason)
+
+
+def _release_process(web: AppObject, module: str, has: Collection[str]) -> list[_Process]:
+    if web.framework.startswith("Django"):
+        return [_Process(RELEASE_TYPE, "django-admin migrate --noinput", "migrations of Django")]
+    if web.framework == "Flask" and "flask-migrate" in has:
+        command = f"flask --app {module} db upgrade"
+        return [_Process(RELEASE_TYPE, command, "Flask-Migrate is a dependency")]
+    return []
+
+
+def _celery_processes(
+    celery: AppObject, module: str, schedules: Sequence[str], has: Collection[str]
+) -> list[_Process]:
+    target = f"celery --app {module}:{celery.name}"
+    found = [_Process("worker", f"{target} worker --loglevel info", _made_by(celery))]
+    beat = f"{target} beat --loglevel info"
+    if "django-celery-beat" in has:
+        scheduler = "--scheduler django_celery_beat.schedulers:DatabaseScheduler"
+        found.append(_Process(BEAT, f"{beat} {scheduler}", "django-celery-beat is a dependency"))
+    elif schedules:
+        # its own directory is read-only
+        place = "--schedule $HOME/celerybeat-schedule"
+        found.append(_Process(BEAT, f"{beat} {place}", f"{schedules[0]} has periodic tasks"))
+    return found
 
 
 def _made_by(app: AppObject) -> str:
@@ -155,13 +185,13 @@ def _made_by(app: AppObject) -> str:
     return f"{app.framework} app in {app.path}:{app.line}, {what}"
 
 
-def _ranked(apps: object) -> list[AppObject]:
+def _ranked(apps: Iterable[AppObject]) -> list[AppObject]:
     def rank(app: AppObject) -> tuple[bool, int, int, str]:
         name = app.path.rpartition("/")[2]
         usual = USUAL.index(name) if name in USUAL else len(USUAL)
         return app.is_factory, usual, app.path.count("/"), app.path
 
-    return sorted(apps, key=rank)  # type: ignore[call-overload,no-any-return]
+    return sorted(apps, key=rank)
 
 
 def _web_app(code: Code, has: Collection[str]) -> AppObject | None:
@@ -198,14 +228,6 @@ def _server(app: AppObject, module: str, has: Collection[str]) -> tuple[str, str
     elif server == "gunicorn" and app.name == "application":
         return server, form.format(app=module)
     return server, form.format(app=f"{module}:{app.name}")
-
-
-def _release(app: AppObject, module: str, has: Collection[str]) -> tuple[str, str]:
-    if app.framework.startswith("Django"):
-        return "django-admin migrate --noinput", "migrations of Django"
-    if app.framework == "Flask" and "flask-migrate" in has:
-        return f"flask --app {module} db upgrade", "Flask-Migrate is a dependency"
-    return "", ""
 
 
 def module_of(path: str, files: Mapping[str, str]) -> str:

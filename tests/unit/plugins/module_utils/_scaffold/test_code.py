@@ -56,6 +56,11 @@ def test_app_objects(source: str, found: list[tuple[str, str, bool]]) -> None:
         ("from os import environ\nenviron['A']", [("A", True)]),
         ("import os\nos.environ.get('A', 'x')", [("A", False)]),
         ("from os import getenv\ngetenv('A')", [("A", False)]),
+        ("import os\nif 'A' in os.environ:\n    os.environ['A']", [("A", False)]),
+        (
+            "import os\nif os.getenv('A'):\n    os.environ['A']",
+            [("A", False), ("A", False)],
+        ),
         ("import os\nos.environ['A'] = 'x'", []),
         ("import os\nos.environ['a b: {{ c }}']", []),
         (

@@ -116,6 +116,13 @@ def test_an_app_without_a_web_part_has_no_domains() -> None:
     assert settings == {"version": "1.10", "source": "../app", "formation": {"on": 1}}
 
 
+def test_a_path_that_may_have_a_prefix_is_to_complete() -> None:
+    repository = {**repositories.FLASK, "src/board/views.py": "bp.route('/health')"}
+    assert files.to_edit(made(repository, KNOWN)) == [
+        "group_vars/all/apps.yml:8: with the prefix of its router; src/board/views.py:1"
+    ]
+
+
 def test_the_package_where_it_is_called_otherwise() -> None:
     repository = {"pyproject.toml": repositories.project("redis")}
     settings = yaml.safe_load(made(repository, KNOWN)[files.APPS])["apps"]["redis-app"]

@@ -109,6 +109,34 @@ def test_the_server_is_one_of_the_dependencies(server: str, framework: str, comm
 
 
 @pytest.mark.parametrize(
+    ("server", "framework", "command"),
+    [
+        ("gunicorn", "flask", "gunicorn 'main:make()'"),
+        ("granian", "flask", "granian --interface wsgi --factory main:make"),
+        ("waitress", "flask", "waitress-serve --unix-socket=$SOCKET --call main:make"),
+        (
+            "uwsgi",
+            "flask",
+            (
+                "uwsgi --master --die-on-term --need-app --add-header 'Connection: close' "
+                "--module 'main:make()'"
+            ),
+        ),
+        ("uvicorn", "fastapi", "uvicorn --factory main:make"),
+        ("granian", "fastapi", "granian --interface asgi --factory main:make"),
+        ("hypercorn", "fastapi", "hypercorn --bind unix:$SOCKET 'main:make()'"),
+    ],
+)
+def test_the_server_calls_a_factory(server: str, framework: str, command: str) -> None:
+    name = {"flask": "Flask", "fastapi": "FastAPI"}[framework]
+    files = {
+        "pyproject.toml": project("x", framework, server),
+        "main.py": f"from {framework} import {name}\ndef make():\n    return {name}()\n",
+    }
+    assert processes(files) == {"web": command}
+
+
+@pytest.mark.parametrize(
     ("path", "module"),
     [
         ("shop/wsgi.py", "shop.wsgi"),
@@ -157,6 +185,26 @@ def test_the_health_check(routes: list[str], path: str | None) -> None:
     files = {"main.py": "".join(f"app.get({route!r})\n" for route in routes)}
     found = guess(files).health
     assert (found.route if found else None) == path
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "whole"),
+    [
+        ({"main.py": "app = FastAPI()\napp.get('/health')"}, "/health", True),
+        ({"main.py": "router.get('/healthz')\napp.get('/ping')"}, "/ping", True),
+        ({"utils.py": "router.get('/health')"}, "/health", False),
+        ({"main.py": "from flask import Flask\nweb = Flask('x')\nweb.get('/up')"}, "/up", True),
+        (django(), "/healthz/", True),
+        ({**django(), "shop/urls.py": "", "cart/urls.py": "path('up', f)"}, "/up", False),
+        ({}, None, True),
+    ],
+)
+def test_whether_the_path_may_have_a_prefix(
+    files: dict[str, str], path: str | None, whole: bool
+) -> None:
+    found = guess(files)
+    assert (found.health.route if found.health else None) == path
+    assert found.health_is_whole is whole
 
 
 @pytest.mark.parametrize(
@@ -213,6 +261,7 @@ def test_the_environment() -> None:
         ("STRIPE_API_KEY", "secret", "EDIT"),
         ("DB_PASSWORD", "secret", "EDIT"),
         ("SENTRY_DSN", "secret", "EDIT"),
+        ("TOKEN_MINUTES", "unknown", ""),
         ("CELERY_BROKER_URL", "secret", "EDIT"),
         ("DB_HOST", "unknown", ""),
         ("APP_DEBUG", "value", "0"),
@@ -225,6 +274,26 @@ def test_what_a_variable_is(name: str, kind: str, value: str) -> None:
     files = {"pyproject.toml": project("app"), "main.py": f"import os\nos.environ[{name!r}]"}
     (found,) = guess(files).environment
     assert (found.kind, found.value) == (kind, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("SECRET_KEY", "secret"),
+        ("DATABASE_URL", "secret"),
+        ("SENTRY_DSN", "optional"),
+        ("SMTP_PASSWORD", "optional"),
+        ("ALLOWED_HOSTS", "value"),
+        ("LOG_LEVEL", "optional"),
+    ],
+)
+def test_what_a_variable_with_a_default_is(name: str, kind: str) -> None:
+    files = {
+        "pyproject.toml": project("app"),
+        "main.py": f"import os\nos.environ.get({name!r}, 'x')",
+    }
+    (found,) = guess(files).environment
+    assert found.kind == kind
 
 
 def test_values_of_an_example_file_are_left_there() -> None:
@@ -252,6 +321,10 @@ def test_values_of_an_example_file_are_left_there() -> None:
         (Tree("x", django()), "Add a file Procfile with the processes above"),
         (Tree("x", repositories.SCRIPTS), "Add a file Procfile with the command"),
         (Tree("x", {**django(), "Procfile": "web:"}), "Mend the Procfile: "),
+        (
+            Tree("x", {**django(), "Procfile": "web: python manage.py x"}),
+            "The Procfile runs manage.py",
+        ),
         (
             Tree("x", {**django(), "Procfile": "web: gunicorn -b 0.0.0.0:$PORT x"}),
             "The process type `web`",

@@ -6,5 +6,5 @@
 import os
 import signal
 
-print("working with", os.environ["DJANGO_SETTINGS_MODULE"], flush=True)
+print("working with", os.environ["ALLOWED_HOSTS"], flush=True)
 signal.pause()

@@ -11,5 +11,7 @@ VERSION = importlib.metadata.version("shop")
 
 def application(environ, start_response):
     healthy = os.environ["ALLOWED_HOSTS"] in environ["HTTP_HOST"]
+    if environ["PATH_INFO"] == "/healthz":
+        healthy = healthy and len(os.environ["SECRET_KEY"]) == 64
     start_response("200 OK" if healthy else "400 Bad Request", [("Content-Type", "text/plain")])
     return [f"shop {VERSION}\n".encode()]
