@@ -211,7 +211,7 @@ lint-types: ready ## mypy, strict
 	mypy --strict $(COLLECTION)/plugins
 	MYPYPATH=roles/circus/files mypy --strict --package pivot
 	MYPYPATH=roles/app_metrics/files/usr/local/lib/twelvefactor mypy --strict --package app_metrics
-	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package parts --package scanners --package subject --package report
+	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package monitoring --package parts --package scanners --package subject --package report
 
 lint-spelling: ready ## codespell
 	codespell

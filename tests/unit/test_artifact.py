@@ -21,7 +21,7 @@ FULL_NAME = re.compile(r"(?<![\w.-])([a-z]\w*\.[a-z]\w*)\.[a-z]\w*")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 # what is in a checkout only: files, and the targets of its Makefile
 CHECKOUT = re.compile(
-    r"(?<![\w./-])(?:(?:\.ci|\.config|\.github|examples|inventories/demo|molecule|requirements|tests)/[\w./-]+"
+    r"(?<![\w./-])(?:(?:\.ci|\.config|\.github|examples/guestbook|inventories/demo|molecule|requirements|tests)/[\w./-]+"
     r"|Makefile\b|CONTRIBUTING\.md|docs/map\.\w+)|(?:`|(?m:^)[#$] )make [a-z][\w-]*"
 )
 # a section of a page may say that it is about a checkout
@@ -32,7 +32,8 @@ SHIPPED = (
     r"LICENSE",
     r"(README|SECURITY)\.md",
     r"changelogs/changelog\.yaml",
-    r"docs/(inventory\.schema\.json|report\.png)",
+    r"docs/(inventory\\.schema\\.json|report\\.png)",
+    r"examples/monitoring/prometheus/twelvefactor\\.rules\\.yml",
     r"inventories/example/.*\.yml",
     r"meta/runtime\.yml",
     r"playbooks/.*\.(yml|j2|css)",
