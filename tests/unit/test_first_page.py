@@ -73,6 +73,24 @@ def test_the_page_shows_what_init_writes(project: pathlib.Path) -> None:
     assert PAGE.files[APPS] == (project / APPS).read_text(encoding="utf-8")
 
 
+def test_the_inventory_of_the_page_is_without_fault(project: pathlib.Path) -> None:
+    """With values for the secrets, which are the reader's to give."""
+    secrets = {name: "x" for name in loaded(project, FORM)}
+    (project / "group_vars/all/vault.yml").write_text(yaml.safe_dump(secrets), encoding="utf-8")
+    try:
+        done = subprocess.run(
+            ["ansible-playbook", "--inventory=hosts.yml", ROOT / "playbooks/validate.yml"],
+            check=False,
+            cwd=project,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    finally:
+        (project / "group_vars/all/vault.yml").unlink()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_nothing_is_left_to_do_for_the_app_of_the_page(project: pathlib.Path) -> None:
     output = (project / "output").read_text(encoding="utf-8")
     assert "Written in" in output

@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLACE = ROOT / "docs" / "inventory.schema.json"
 SCHEMA = json.loads(PLACE.read_text("utf-8"))
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
-MODELINE = re.compile(r"(?m)^# yaml-language-server: [$]schema=(\S+)$")
+MODELINE = re.compile(r"(?m)^`?# yaml-language-server: [$]schema=([^\s`]+)`?$")
 KNOWN = declare(
     {
         path.parents[1].name: yaml.safe_load(path.read_text("utf-8"))

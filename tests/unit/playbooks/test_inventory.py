@@ -272,12 +272,6 @@ def test_an_app_without_a_web_part_is_nothing_to_the_proxies(judge: Judge) -> No
     assert "UNREACHABLE" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_inventory_of_the_first_page_is_without_fault(tmp_path: pathlib.Path) -> None:
-    subprocess.run([sys.executable, ROOT / "tests" / "first_page.py", tmp_path], check=True)
-    done = play(tmp_path, "validate", f"--inventory={tmp_path / 'hosts.yml'}")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("name", ["example", "demo"])
 def test_the_inventories_that_we_ship_are_without_fault(name: str, tmp_path: pathlib.Path) -> None:
     """With files and secrets, which are the reader's to provide, the preflight gets to the hosts."""
