@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "_scaffold": {"_errors", "_app", "_packaging", "_build"},
     "_processes": {"_errors", "_host", "_build", "_release", "_deploy_lock"},
     "_logs": {"_errors", "_release.record"},
-    "_fleet": {"_logs"},
+    "_fleet": {"_app.settings", "_logs"},
 }
 # What every module may import beside the one room of its subject; other plugins have that room only.
 COMMON = {"_errors", "_module", "_deploy_lock"}

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a host is taken out of the fleet for a while."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.filter.maintenance import (
+    interruptions,
+    maintenance_refusals,
+    not_serving,
+)
+
+GROUPS = {"app": ["a", "b"], "proxy": ["p"], "workers": ["b"], "all": ["a", "b", "p"]}
+WEB: dict[str, Any] = {"domains": ["shop.test"]}
+LOADED = (
+    "the load of the last five minutes, 2.00, would be 1.00 for each of the 2 cores of the other hosts,"
+    " and maintenance_max_load is 0.8"
+)
+WORKER: dict[str, Any] = {"hosts": "workers"}
+
+
+@pytest.mark.parametrize(
+    ("apps", "groups", "hosts", "interrupt", "words"),
+    [
+        ({"shop": WEB}, GROUPS, ["a", "b"], False, []),
+        ({}, GROUPS, ["a"], False, []),
+        (
+            {"shop": WEB},
+            GROUPS,
+            ["p"],
+            False,
+            ["host=p: the group app has no host p, it has a, b."],
+        ),
+        ({"shop": WEB}, {"app": ["a"]}, ["a"], False, ["shop runs on a alone"]),
+        ({"shop": WEB}, {"app": ["a"]}, ["a"], True, []),
+        ({"mail": WORKER, "shop": WEB}, GROUPS, ["a"], False, []),
+        ({"mail": WORKER, "shop": WEB}, GROUPS, ["b"], False, ["mail runs on b alone"]),
+        ({"shop": WEB}, {"app": ["a", "b"]}, ["a"], False, ["the group proxy is empty"]),
+        # nobody has to send it anything
+        ({"mail": {"formation": {"worker": 1}}}, {"app": ["a", "b"]}, ["a"], False, []),
+    ],
+)
+def test_hosts_that_cannot_be_patched_without_an_interruption(
+    apps: Any, groups: Any, hosts: list[str], interrupt: bool, words: list[str]
+) -> None:
+    problems = interruptions(apps, groups, hosts, interrupt)
+    assert len(problems) == len(words)
+    for problem, word in zip(problems, words, strict=True):
+        assert word in problem
+
+
+def host(load: float, cores: int, state: str = "serving", **more: Any) -> dict[str, Any]:
+    return {
+        "__maintenance_load": {"stdout": f"{load}\n{cores}"},
+        "__maintenance_serving": {"results": [{"item": "shop", "state": state, **more}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("hostvars", "reasons"),
+    [
+        ({"a": host(0.5, 2), "b": host(1.1, 2)}, []),
+        (
+            {"a": host(1.0, 2), "b": host(1.0, 2)},
+            [LOADED],
+        ),
+        ({"a": host(1.0, 2), "b": host(1.0, 2), "c": host(1.0, 2)}, []),
+        (
+            {
+                "a": host(0, 2),
+                "b": host(0, 2, "degraded", drift=["web-1 is not running"], unwell=[]),
+            },
+            ["b: shop is degraded: web-1 is not running"],
+        ),
+        ({"a": host(0, 2), "b": host(0, 2, "empty", drift=[])}, ["b: shop is empty"]),
+    ],
+)
+def test_other_hosts_that_cannot_carry_its_requests(
+    hostvars: dict[str, Any], reasons: list[str]
+) -> None:
+    others = [name for name in hostvars if name != "a"]
+    assert maintenance_refusals(others, "a", hostvars, 0.8) == reasons
+
+
+def test_apps_that_do_not_serve() -> None:
+    results = [
+        {"item": "shop", "state": "serving"},
+        {"item": "new", "state": "empty"},
+        {"item": "mail", "state": "degraded", "drift": ["x"], "unwell": ["y"]},
+        {"item": "odd", "msg": "no"},
+    ]
+    assert not_serving(results) == ["mail is degraded: x, y", "odd is unknown: no"]
