@@ -75,7 +75,7 @@ def test_the_page_shows_what_init_writes(project: pathlib.Path) -> None:
 
 def test_the_inventory_of_the_page_is_without_fault(project: pathlib.Path) -> None:
     """With values for the secrets, which are the reader's to give."""
-    secrets = {name: "x" for name in loaded(project, FORM)}
+    secrets = dict.fromkeys(loaded(project, FORM), "x")
     (project / "group_vars/all/vault.yml").write_text(yaml.safe_dump(secrets), encoding="utf-8")
     try:
         done = subprocess.run(
