@@ -148,7 +148,7 @@ PLAYBOOKS: Variables = {
         meaning=("CA of Graphite on the controller, relative to the inventory.",), type="path"
     ),
     "deploy_own_variables": Setting(
-        meaning=("Variables of yours that begin like those of a role of this collection.",),
+        meaning=("Variables of yours that are spelled nearly like one of this collection.",),
         type="list",
         elements="str",
         default=[],

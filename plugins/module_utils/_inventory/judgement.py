@@ -157,19 +157,24 @@ def _variables(
 
 
 def _stranger(name: str, inventory: Inventory, known: Declarations) -> Iterator[Problem]:
-    """A variable that begins like those of a role, unless a template of the inventory needs it."""
+    """A variable that is spelled nearly like one of a role, unless a template of the inventory needs it.
+
+    Other names that begin like a role's are no concern of ours: roles of other collections have such.
+    """
     owner = known.owner(name)
     if name in inventory.used:
         return
     # compared without what all of them begin with, which would make any of them near
     siblings = [each for each in known.variables if known.owner(each) == owner]
     near = nearest(name[len(owner) :], [each[len(owner) :] for each in siblings])
+    if not near:
+        return
     who = "the playbooks" if owner in ("index", "deploy") else f"the role {owner}"
     yield Problem(
         name,
         f"is unknown to {who}",
         f"if it is one of your own, list it in {OWN}: [{name}]",
-        f"{owner}{near}" if near else "",
+        f"{owner}{near}",
     )
 
 

@@ -87,8 +87,9 @@ def shop(**said: Any) -> dict[str, Any]:
         ),
         (shop(certificate="{{ lookup('ansible.builtin.file', '/nowhere/x.pem', errors='ignore') }}"), []),
         # variables of the inventory's own
-        ({**shop(env={"A": "{{ app_database }}"}), "app_database": "x"}, []),
-        ({**shop(), "app_database": "x"}, ["app_database is unknown to the role app;"]),
+        ({**shop(), "app_database": "x"}, []),
+        ({**shop(), "nginx_sitse": "x"}, ["nginx_sitse is unknown to the role nginx;"]),
+        ({**shop(env={"A": "{{ nginx_sitse }}"}), "nginx_sitse": "x"}, []),
         ({**shop(), "nginx_hsts": "{{ nothing }}"}, ["nginx_hsts needs 'nothing', which the inventory"]),
     ],
 )  # fmt: skip
