@@ -9,8 +9,12 @@ from servers.txt.
 
 from __future__ import annotations
 
+import collections
+import socket
+import threading
+
 import pytest
-from unit.pivot.harness import HERE, REPOSITORY, Site, ask
+from unit.pivot.harness import HERE, PATIENCE, REPOSITORY, Site, ask
 
 SERVERS = REPOSITORY / "build" / "servers"
 
@@ -39,6 +43,46 @@ def release(site: Site, name: str, line: str, env: dict[str, object] | None = No
     (directory / "venv").symlink_to(SERVERS)
     (directory / "apps.py").symlink_to(HERE / "apps.py")
     return name
+
+
+@pytest.mark.parametrize("server", ["gunicorn gthread", "uvicorn", "waitress"])
+def test_term_breaks_no_request_off(site: Site, server: str) -> None:
+    """Who connects is answered, or refused before anything was sent: a proxy repeats a POST then."""
+    pivot = site.start(release(site, "r0", LINES[server]))
+    outcomes: collections.Counter[str] = collections.Counter()
+    begun, ended = threading.Event(), threading.Event()
+
+    def post() -> None:
+        while not ended.is_set():
+            try:
+                client = socket.socket(socket.AF_UNIX)
+                client.connect(str(site.run_dir / "web-1.sock"))
+            except OSError:
+                outcomes["refused"] += 1
+                continue
+            with client:
+                try:
+                    client.sendall(
+                        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\na=1"
+                    )
+                    answered = client.recv(12).startswith(b"HTTP/1.1 200")
+                except OSError:
+                    answered = False
+            outcomes["answered" if answered else "broken off"] += 1
+            if outcomes["answered"] > 100:
+                begun.set()
+
+    clients = [threading.Thread(target=post) for _number in range(8)]
+    for client in clients:
+        client.start()
+    begun.wait(PATIENCE)
+    assert pivot.term() == 0
+    ended.set()
+    for client in clients:
+        client.join()
+    print(server, outcomes)
+    assert outcomes["broken off"] == 0
+    assert outcomes["answered"] > 0
 
 
 @pytest.mark.parametrize("server", LINES)

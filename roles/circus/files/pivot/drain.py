@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The drain: the wait for the connections that the old process still has."""
+"""The drain: the wait for the connections that a process still has."""
 
 from __future__ import annotations
 
@@ -17,6 +17,29 @@ from .kernel import connections, sockets_below
 DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
 DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
 QUEUE_PATIENCE = 1.0  # seconds with connections that wait, and none else, until that is looked into
+QUEUE_INTERVAL = 0.02  # seconds between two looks at what waits
+TABLE = pathlib.Path("/proc/net/unix")
+
+
+def close(instance: Instance) -> None:
+    """Let nobody connect any more, and the process take what waits in its queue, before it is told to end.
+
+    Who is refused has sent nothing yet: a proxy asks another host then, whatever the request. What a server has
+    in its queue when it ends was sent, and is broken off. A process that takes nothing is not waited for.
+    """
+    serving = instance.serving
+    instance.remove_link()
+    if serving is None or not serving.socket:
+        return
+
+    def is_empty() -> bool:
+        try:
+            found = connections(TABLE.read_text("latin-1"), str(serving.socket))
+        except OSError:
+            return True
+        return not found.waiting or serving.status is not None
+
+    instance.loop.until(is_empty, QUEUE_PATIENCE, QUEUE_INTERVAL)
 
 
 class Drain:
@@ -51,7 +74,7 @@ class Drain:
     def _left(self, path: str) -> int:
         """How many there seem to be; what cannot be known gets the whole drain timeout."""
         try:
-            table = pathlib.Path("/proc/net/unix").read_text("latin-1")
+            table = TABLE.read_text("latin-1")
         except OSError:
             return 1
         found = connections(table, path)

@@ -9,6 +9,7 @@ import contextlib
 from typing import Any
 
 from .contract import FAILED, STOPPED, STOPPING
+from .drain import close
 from .generation import Generation
 from .instance import Instance
 from .kernel import PR_SET_CHILD_SUBREAPER, prctl
@@ -37,9 +38,9 @@ class Pivot:
             instance = self.instance
             instance.loop.stopping = True
             instance.tell(state=STOPPING)
+            close(instance)
             instance.stop(*instance.loop.alive)
             instance.serving = None
-            instance.remove_link()
             instance.tell(state=STOPPED)
             return 0
         finally:
