@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.maintenance import (
+    hosts_beside,
     interruptions,
     maintenance_refusals,
     not_serving,
@@ -18,6 +19,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.mainten
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "hosts_beside": hosts_beside,
             "interruptions": interruptions,
             "maintenance_refusals": maintenance_refusals,
             "not_serving": not_serving,

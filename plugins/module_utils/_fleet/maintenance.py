@@ -55,6 +55,16 @@ def interruptions(
     return problems
 
 
+def hosts_beside(apps: Mapping[str, Settings], groups: Groups, host: str) -> list[str]:
+    """The hosts that run an app of ``host``, too."""
+    hosts = {
+        other: None
+        for app in apps_on(apps, host, groups)
+        for other in hosts_of(setting(apps[app], "hosts", app), groups)
+    }
+    return [other for other in hosts if other != host]
+
+
 def maintenance_refusals(
     others: Sequence[str], host: str, hostvars: Mapping[str, Mapping[str, Any]], max_load: float
 ) -> list[str]:

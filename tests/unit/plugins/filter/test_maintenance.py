@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.filter.maintenance import (
+    hosts_beside,
     interruptions,
     maintenance_refusals,
     not_serving,
@@ -51,6 +52,19 @@ def test_hosts_that_cannot_be_patched_without_an_interruption(
     assert len(problems) == len(words)
     for problem, word in zip(problems, words, strict=True):
         assert word in problem
+
+
+@pytest.mark.parametrize(
+    ("apps", "name", "others"),
+    [
+        ({"shop": WEB}, "a", ["b"]),
+        ({"shop": WEB, "mail": WORKER}, "b", ["a"]),
+        ({"mail": WORKER}, "b", []),
+        ({"mail": WORKER}, "a", []),
+    ],
+)
+def test_the_hosts_that_run_an_app_of_a_host_too(apps: Any, name: str, others: list[str]) -> None:
+    assert hosts_beside(apps, GROUPS, name) == others
 
 
 def host(load: float, cores: int, state: str = "serving", **more: Any) -> dict[str, Any]:
