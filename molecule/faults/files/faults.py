@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import collections
 import dataclasses
-import json
 import pathlib
 import ssl
 import subprocess
@@ -195,18 +194,6 @@ def containers(fleet: str) -> dict[str, str]:
     return {podman("inspect", address, name).strip(): name for name in listed.split()}
 
 
-def keep_bridge_address(address: str) -> None:
-    """Give the hosts' bridge the MAC address that it has.
-
-    Otherwise it takes the lowest of its ports': when one host stops or starts, the clients here are cut off from
-    the others until those ask for the address again, for up to half a minute.
-    """
-    route = subprocess.check_output(["ip", "-json", "route", "get", address], timeout=60)
-    device = json.loads(route)[0]["dev"]
-    mac = pathlib.Path("/sys/class/net", device, "address").read_text().strip()
-    subprocess.run(["ip", "link", "set", "dev", device, "address", mac], check=True, timeout=60)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("fleet")
@@ -214,7 +201,6 @@ def main() -> int:
     parser.add_argument("host", help="the app host's address")
     parser.add_argument("--only", default="", help="part of the names of the faults to cause")
     chosen = parser.parse_args()
-    keep_bridge_address(chosen.proxy)
     there = containers(chosen.fleet)
     host = Host(chosen.host, there[chosen.host], chosen.proxy)
     trust = podman("exec", there[chosen.proxy], "cat", f"/etc/nginx/certificates/{APP}.trust.pem")
