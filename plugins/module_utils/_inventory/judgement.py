@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
     Problem,
+    misspelled,
     nearest,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
@@ -166,7 +167,7 @@ def _stranger(name: str, inventory: Inventory, known: Declarations) -> Iterator[
         return
     # compared without what all of them begin with, which would make any of them near
     siblings = [each for each in known.variables if known.owner(each) == owner]
-    near = nearest(name[len(owner) :], [each[len(owner) :] for each in siblings])
+    near = misspelled(name[len(owner) :], [each[len(owner) :] for each in siblings])
     if not near:
         return
     who = "the playbooks" if owner in ("index", "deploy") else f"the role {owner}"

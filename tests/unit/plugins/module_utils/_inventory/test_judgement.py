@@ -112,7 +112,8 @@ def test_nothing_is_wrong_with_what_is_right() -> None:
         ),
         ({"nginx_stes": [], "deploy_own_variables": ["nginx_stes"]}, ""),
         # roles of others have names that begin so, too
-        ({"nginx_location_of_all": [], "nginx_remove_default_vhost": True}, ""),
+        ({"nginx_location_of_all": [], "nginx_remove_default_vhost": True, "nginx_vhosts": []}, ""),
+        ({"deploy_key": "x", "deploy_path": "x", "app_home": "x", "index_user": "x", "index_file": "x"}, ""),
         # names of others, and what earlier plays of a run have left
         ({"vault_password": "x", "sites": [], "ansible_user": "x", "app_switch": {}}, ""),
         ({"nginx_hsts": True}, 'nginx_hsts is true or false; write the text in quotes: nginx_hsts: "true".'),
