@@ -20,6 +20,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings 
 # What release_info says of an app that does all that it has to do. EMPTY: it has nothing to do there.
 SERVING = "serving"
 EMPTY = ("empty", "absent")
+# Before the app's name: with this file in /var/lib/nginx a host hands its requests back (role nginx).
+MARK = "maintenance-"
 
 Results = Sequence[Mapping[str, Any]]
 
@@ -66,45 +68,61 @@ def hosts_beside(apps: Mapping[str, Settings], groups: Groups, host: str) -> lis
 
 
 def maintenance_refusals(
-    others: Sequence[str], host: str, hostvars: Mapping[str, Mapping[str, Any]], max_load: float
+    others: Sequence[str],
+    host: str,
+    hostvars: Mapping[str, Mapping[str, Any]],
+    max_load: float | None = None,
 ) -> list[str]:
-    """Why ``others`` cannot carry what ``host`` does: one of them is unwell, or the load is too high.
+    """Why ``others`` cannot carry what ``host`` does, as texts.
 
-    Reads what the playbook has registered: ``__maintenance_serving`` (release_info of the apps) and ``__maintenance_load`` (the
-    load average of five minutes and the number of cores, a line each). ``max_load`` is for a core.
+    They have to serve the apps that have a release on ``host``, get requests themselves, and their load must not come
+    above ``max_load`` for a core. Reads what the playbooks have registered: ``__maintenance_serving`` (release_info of
+    the apps) and ``__maintenance_load`` (the load average of five minutes, the number of cores, and names of files
+    by which nginx hands requests back, a line each).
     """
+    served = {
+        result["item"]
+        for result in _results(hostvars[host])
+        if result.get("state") not in (None, *EMPTY)
+    }
     refusals = []
     for other in others:
+        if "__maintenance_load" not in hostvars[other]:
+            refusals.append(f"{other} is not part of this run, see --limit")
+            continue
+        results = [each for each in _results(hostvars[other]) if each["item"] in served]
+        refusals += [f"{other}: {reason}" for reason in not_serving(results)]
         refusals += [
-            f"{other}: {reason}"
-            for reason in _unwell(hostvars[other]["__maintenance_serving"]["results"], ())
+            f"{other} gets no requests of {app}: it has /var/lib/nginx/{MARK}{app}"
+            for app in sorted(served)
+            if f"{MARK}{app}" in _lines(hostvars[other])[2:]
         ]
-    load = sum(_load(hostvars[name])[0] for name in [host, *others])
-    cores = sum(_load(hostvars[name])[1] for name in others)
-    share = load / cores
-    if share > float(max_load):
-        refusals.append(
-            f"the load of the last five minutes, {load:.2f}, would be {share:.2f} for each of the {cores} cores of the"
-            f" other hosts, and maintenance_max_load is {float(max_load):g}"
-        )
+    if max_load is not None and others and not refusals:
+        load = sum(float(_lines(hostvars[name])[0]) for name in [host, *others])
+        cores = sum(int(_lines(hostvars[name])[1]) for name in others)
+        if load / cores > float(max_load):
+            refusals.append(
+                f"the load of the last five minutes, {load:.2f}, would be {load / cores:.2f} for each of the {cores}"
+                f" cores of the other hosts, and maintenance_max_load is {float(max_load):g}"
+            )
     return refusals
 
 
 def not_serving(results: Results) -> list[str]:
-    """Which of the apps do not serve, of results of release_info; one without a release is well."""
-    return _unwell(results, EMPTY)
-
-
-def _unwell(results: Results, passed: Iterable[str]) -> list[str]:
+    """Which of the apps do not serve, and why, of results of release_info."""
     reasons = []
     for result in results:
         state = result.get("state") or "unknown"
-        if state != SERVING and state not in passed:
+        if state != SERVING:
             found = [*result.get("drift", []), *result.get("unwell", [])] or [result.get("msg", "")]
             reasons.append(f"{result['item']} is {state}: {', '.join(found)}".rstrip(": "))
     return reasons
 
 
-def _load(variables: Mapping[str, Any]) -> tuple[float, int]:
-    load, cores = variables["__maintenance_load"]["stdout"].split()
-    return float(load), int(cores)
+def _results(variables: Mapping[str, Any]) -> Results:
+    results: Results = variables["__maintenance_serving"]["results"]
+    return results
+
+
+def _lines(variables: Mapping[str, Any]) -> list[str]:
+    return str(variables["__maintenance_load"]["stdout"]).split()

@@ -68,42 +68,47 @@ def test_the_hosts_that_run_an_app_of_a_host_too(apps: Any, name: str, others: l
 
 
 def host(load: float, cores: int, state: str = "serving", **more: Any) -> dict[str, Any]:
+    marks = "".join(f"\n{mark}" for mark in more.pop("marks", ()))
     return {
-        "__maintenance_load": {"stdout": f"{load}\n{cores}"},
+        "__maintenance_load": {"stdout": f"{load}\n{cores}{marks}"},
         "__maintenance_serving": {"results": [{"item": "shop", "state": state, **more}]},
     }
 
 
+MARKED = "b gets no requests of shop: it has /var/lib/nginx/maintenance-shop"
+
+
 @pytest.mark.parametrize(
-    ("hostvars", "reasons"),
+    ("hostvars", "max_load", "reasons"),
     [
-        ({"a": host(0.5, 2), "b": host(1.1, 2)}, []),
+        ({"a": host(0.5, 2), "b": host(1.1, 2)}, 0.8, []),
+        ({"a": host(1.0, 2), "b": host(1.0, 2)}, 0.8, [LOADED]),
+        ({"a": host(1.0, 2), "b": host(1.0, 2)}, None, []),
+        ({"a": host(1.0, 2), "b": host(1.0, 2), "c": host(1.0, 2)}, 0.8, []),
         (
-            {"a": host(1.0, 2), "b": host(1.0, 2)},
-            [LOADED],
+            {"a": host(0, 2), "b": host(0, 2, "degraded", drift=["web-1 is down"], unwell=[])},
+            None,
+            ["b: shop is degraded: web-1 is down"],
         ),
-        ({"a": host(1.0, 2), "b": host(1.0, 2), "c": host(1.0, 2)}, []),
-        (
-            {
-                "a": host(0, 2),
-                "b": host(0, 2, "degraded", drift=["web-1 is not running"], unwell=[]),
-            },
-            ["b: shop is degraded: web-1 is not running"],
-        ),
-        ({"a": host(0, 2), "b": host(0, 2, "empty", drift=[])}, ["b: shop is empty"]),
+        ({"a": host(0, 2), "b": host(0, 2, "empty", drift=[])}, 0.8, ["b: shop is empty"]),
+        # not deployed anywhere yet
+        ({"a": host(0, 2, "empty"), "b": host(0, 2, "empty", drift=[])}, 0.8, []),
+        ({"a": host(0, 2, "degraded"), "b": host(0, 2)}, 0.8, []),
+        ({"a": host(0, 2), "b": host(0, 2, marks=["maintenance-shop"])}, 0.8, [MARKED]),
+        ({"a": host(0, 2), "b": host(0, 2, marks=["maintenance-mail"])}, 0.8, []),
+        ({"a": host(0, 2), "b": {}}, 0.8, ["b is not part of this run, see --limit"]),
     ],
 )
 def test_other_hosts_that_cannot_carry_its_requests(
-    hostvars: dict[str, Any], reasons: list[str]
+    hostvars: dict[str, Any], max_load: float | None, reasons: list[str]
 ) -> None:
     others = [name for name in hostvars if name != "a"]
-    assert maintenance_refusals(others, "a", hostvars, 0.8) == reasons
+    assert maintenance_refusals(others, "a", hostvars, max_load) == reasons
 
 
 def test_apps_that_do_not_serve() -> None:
     results = [
         {"item": "shop", "state": "serving"},
-        {"item": "new", "state": "empty"},
         {"item": "mail", "state": "degraded", "drift": ["x"], "unwell": ["y"]},
         {"item": "odd", "msg": "no"},
     ]
