@@ -31,6 +31,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     root = tmp_path_factory.mktemp("host")
     release = "1.0-aaaaaaaa"
     status = {"pid": 20, "child": 21, "release": release, "counter": 1, "restarts": 0}
+    status["replacements"] = 0
     record = {"at": "2026-01-02T03:04:05Z", "release": release, "outcome": "good", "seconds": 7}
     put(root, "proc/stat", "btime 1000\n")
     for pid, parent, words in (

@@ -84,7 +84,8 @@ def test_hosts(
     login: tuple[str, str] | None,
 ) -> None:
     """What `platform` writes is what a netrc file means."""
-    [play] = [play for play in load("playbooks/platform.yml") if play["hosts"] == "app"]
+    plays = load("playbooks/platform.yml")
+    [play] = [play for play in plays if play["name"] == "Set up the app hosts"]
     [task] = [task for task in play["tasks"] if task["name"] == "Write the login of the index"]
     index = {} if token is None else {"index_token": token}
     known = load("playbooks/vars/index.yml") | inventory | task["vars"]

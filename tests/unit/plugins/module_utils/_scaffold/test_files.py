@@ -15,10 +15,9 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
-from ansible_collections.twelvefactor.deploy.plugins.filter.apps import (
-    app_key_problems,
-    app_placement_problems,
-    app_settings_problems,
+from ansible_collections.twelvefactor.deploy.plugins.filter.apps import app_settings_problems
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._inventory.judgement import (
+    brief_findings,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._scaffold import files
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._scaffold.guess import (
@@ -65,8 +64,7 @@ def test_the_inventory_is_valid(tmp_path: pathlib.Path, name: str, wishes: str) 
     assert hosts
     for resolved in hosts.values():
         apps = resolved["apps"]
-        assert app_key_problems(apps) == []
-        assert app_placement_problems(apps, groups) == []
+        assert brief_findings(apps, groups) == []
         for app, settings in apps.items():
             assert app_settings_problems(settings, app) == []
             assert isinstance(settings["version"], str)
