@@ -142,7 +142,7 @@ def decide(
     if foreign:
         raise NginxError(
             f"Set {request.name!r} would overwrite files that are not its own: "
-            f"{'; '.join(sorted(foreign))}. Nothing was changed. Choose other names, or list a "
+            f"{'; '.join(sorted(foreign))}. Choose other names, or list a "
             "file of another tool under 'replace' if it is to be lost."
         )
     return tuple(changes)

@@ -61,11 +61,11 @@ def refusal(name: str, words: str, *, reloading: bool = False) -> str:
     """The sentence for a configuration that nginx does not take."""
     what = "did not load" if reloading else "refused"
     after = (
-        "The previous files are back and nginx serves the previous configuration."
+        " The previous files are back and nginx serves the previous configuration."
         if reloading
-        else "Nothing was changed."
+        else ""
     )
-    return f"nginx {what} the configuration with set {name!r}: {words} {after}{hint(words)}"
+    return f"nginx {what} the configuration with set {name!r}: {words}{after}{hint(words)}"
 
 
 @dataclasses.dataclass(frozen=True)

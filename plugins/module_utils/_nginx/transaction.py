@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import unchanged
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     Change,
     NginxError,
@@ -53,11 +54,15 @@ class Transaction:
         self._state = state
         self._nginx = nginx
         self._store = Store(root, state)
+        self._touched = False  # whether the configuration may be another than was found
 
     # -- entry point
 
     def apply(self, request: Request, *, check: bool = False, reload: bool = True) -> Outcome:
-        """Bring the set to its wanted state, or leave everything as it was and raise."""
+        """Bring the set to its wanted state, or leave everything as it was and raise.
+
+        Where the disk fails after the switch, the error says that something may have changed.
+        """
         check_request(request)
         try:
             if check:
@@ -70,7 +75,8 @@ class Transaction:
         except OSError as error:
             raise NginxError(
                 f"Set {request.name!r} could not be put into {self._root}: {_reason(error)}. "
-                "The configuration is as it was."
+                "The configuration "
+                + ("may have been changed; run this again." if self._touched else "is as it was.")
             ) from error
 
     def _apply(self, request: Request, *, check: bool, reload: bool) -> Outcome:
@@ -82,17 +88,21 @@ class Transaction:
                 + ("its changes are still there." if check else "its changes were undone first.")
             )
             if not check:
+                self._touched = True
                 self._store.restore()
         managed = self._store.managed()
         paths = {*request.wanted, *request.absent, *managed.get(request.name, ())}
-        changes = decide(request, {path: self._store.find(path) for path in paths}, managed)
-        # What was put back after a power cut is not loaded untested either.
-        untested = changes or (recovered and not check)
-        served = self._test(request.name, changes, check, warnings) if untested else None
+        try:
+            changes = decide(request, {path: self._store.find(path) for path in paths}, managed)
+            # What was put back after a power cut is not loaded untested either.
+            untested = changes or (recovered and not check)
+            served = self._test(request.name, changes, check, warnings) if untested else None
+        except NginxError as error:
+            raise error if recovered else NginxError(unchanged(error)) from None
         reloaded = False
         if not check:
             if changes:
-                self._store.switch(changes)
+                self._switch(changes)
             if (changes or recovered) and reload and self._nginx.active():
                 self._reload(request.name, served or ())
                 reloaded = True
@@ -185,6 +195,15 @@ class Transaction:
                     content = path.read_bytes()
                     if old.encode() in content:
                         path.write_bytes(content.replace(old.encode(), new.encode()))
+
+    def _switch(self, changes: Sequence[Change]) -> None:
+        recovered, self._touched = self._touched, True
+        try:
+            self._store.switch(changes)
+        except OSError:
+            # It has undone what it did, unless the record for that is still there.
+            self._touched = recovered or self._store.switching
+            raise
 
     def _reload(self, name: str, served: Sequence[Vhost]) -> None:
         try:

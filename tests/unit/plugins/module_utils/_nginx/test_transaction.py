@@ -182,7 +182,7 @@ def test_refused_by_nginx_leaves_everything(tree: Tree) -> None:
     tree.apply(a="a\n")
     before = fingerprint(tree.root)
     words = f'unknown directive "BROKEN" in {tree.root}/sites-enabled/b.conf:1'
-    with pytest.raises(NginxError, match=words):
+    with pytest.raises(NginxError, match=rf"{words} Nothing was changed\.$"):
         tree.apply(a="changed\n", b="BROKEN\n")
     assert fingerprint(tree.root) == before
     assert tree.leftovers == []
@@ -415,9 +415,23 @@ def test_what_was_put_back_is_tested_before_it_is_loaded(
         with pytest.raises(KeyboardInterrupt):
             tree.apply(a="changed\n")
     (tree.state / "undo" / "0").write_text("BROKEN\n")
-    with pytest.raises(NginxError, match="unknown directive"):
+    with pytest.raises(NginxError, match="unknown directive") as refused:
         tree.apply(a="BROKEN\n")
     assert tree.nginx.loaded == loaded
+    assert "Nothing was changed" not in str(refused.value)
+
+
+MAY_HAVE_CHANGED = r"No space left on device\. The configuration may have been changed; run this"
+
+
+def full_disk(*_arguments: object, **_options: object) -> None:
+    raise OSError(28, "No space left on device", "nginx.conf")
+
+
+def no_rename_of_b(path: Path, target: Path, rename: Any = Path.rename) -> Any:
+    if path.name == ".b.conf.candidate":
+        raise OSError(5, "Input/output error", str(target))
+    return rename(path, target)
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -436,22 +450,59 @@ def test_a_full_disk_changes_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(NginxError, match="No space left on device"):
+        with pytest.raises(
+            NginxError, match=r"No space left on device\. The config.* is as it was\."
+        ):
             tree.request(Request("s", {"sites-enabled/a.conf": B, "new/b.conf": B}))
     assert fingerprint(tree.root) == before
     assert tree.apply(a="b\n").changed
     assert tree.leftovers == []
 
 
+@pytest.mark.parametrize("step", ["forget_undo", "write_manifest"])
+def test_a_disk_that_is_full_after_the_switch_may_have_changed_something(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, step, full_disk)
+        with pytest.raises(NginxError, match=MAY_HAVE_CHANGED):
+            tree.apply(a="a\n")
+    assert contents(tree.root)["sites-enabled/a.conf"] == "a\n"
+    assert len(tree.nginx.loaded) == 1
+    tree.apply(a="a\n")
+    assert tree.apply().changed
+    assert tree.leftovers == []
+
+
+@pytest.mark.parametrize("failing", ["switch", "reload"])
+def test_a_disk_that_is_full_on_the_way_back_may_have_changed_something(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    tree.apply(a="a\n", b="b\n")
+    before = contents(tree.root)
+    tree.nginx.reload_errors = ["refused"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "restore", full_disk)
+        if failing == "switch":
+            patch.setattr(Path, "rename", no_rename_of_b)
+        with pytest.raises(NginxError, match=MAY_HAVE_CHANGED):
+            tree.apply(a="A\n", b="B\n")
+        with pytest.raises(NginxError, match=MAY_HAVE_CHANGED):
+            tree.apply(a="A\n", b="B\n")
+    assert contents(tree.root) != before
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", no_rename_of_b)
+        with pytest.raises(NginxError, match=r"Input/output error\. .* may have been changed"):
+            tree.apply(a="A\n", b="B\n")
+    assert contents(tree.root) == before
+
+
 def test_no_room_for_the_copy_changes_nothing(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint(tree.root)
 
-    def full(*_arguments: object, **_options: object) -> None:
-        raise OSError(28, "No space left on device", "nginx.conf")
-
     with monkeypatch.context() as patch:
         # What copytree could not copy is told at its end, as a list.
-        patch.setattr(shutil, "copyfile", full)
+        patch.setattr(shutil, "copyfile", full_disk)
         with pytest.raises(NginxError, match=r"/staged-.*: No space left on device. The config"):
             tree.apply(a="a\n")
     assert fingerprint(tree.root) == before
@@ -462,16 +513,9 @@ def test_no_room_for_the_copy_changes_nothing(tree: Tree, monkeypatch: pytest.Mo
 def test_a_rename_that_fails_is_undone(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     tree.apply(a="a\n", b="b\n")
     before = fingerprint(tree.root)
-    rename = Path.rename
-
-    def broken(self: Path, target: Path) -> Path:
-        if self.name == ".b.conf.candidate":
-            raise OSError(5, "Input/output error", str(target))
-        return rename(self, target)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", broken)
-        with pytest.raises(NginxError, match="Input/output error"):
+        patch.setattr(Path, "rename", no_rename_of_b)
+        with pytest.raises(NginxError, match=r"Input/output error\. The config.* is as it was\."):
             tree.apply(a="A\n", b="B\n")
     assert fingerprint(tree.root) == before
     assert tree.leftovers == []
