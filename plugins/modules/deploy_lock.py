@@ -239,7 +239,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
     Unreadable,
     now,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    DeployError,
+    unchanged,
+)
 
 
 def read(file: LockFile, wish: Wish, moment: Moment) -> Lock | None:
@@ -299,7 +302,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
                     file.write(decision.lock)
         except Refused as refusal:
             holder = refusal.holder.told(moment) if refusal.holder else None
-            module.fail_json(msg=str(refusal), holder=holder)
+            module.fail_json(msg=unchanged(refusal), holder=holder)
     told = (
         public(decision.lock.told(moment))
         if decision.lock
@@ -339,13 +342,12 @@ def main() -> None:
     try:
         result = work(module)
     except DeployError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=unchanged(error))
     except PermissionError as error:
         module.fail_json(msg=f"{error}. Locks belong to root; use become: true.")
     except OSError as error:
-        module.fail_json(
-            msg=f"Could not work on the lock of {module.params['app']}: {error}. Nothing was changed."
-        )
+        # perhaps of the fsync that comes after the lock was written or removed
+        module.fail_json(msg=f"Could not work on the lock of {module.params['app']}: {error}.")
     module.exit_json(**result)
 
 

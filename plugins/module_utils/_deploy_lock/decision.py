@@ -198,7 +198,7 @@ def at_work(lock: Lock, app: str, guard: object) -> str:
     return (
         f"A module of {lock.owner} (run {lock.run}) changes {app} on this host right now, and must not "
         "lose its lock half-way: try again when it has ended. If it never will, end the process that "
-        f"`fuser -v {guard}` on the host names. Nothing was changed."
+        f"`fuser -v {guard}` on the host names."
     )
 
 
@@ -212,8 +212,7 @@ def held(lock: Lock, app: str, now: Moment) -> str:
     return (
         f"{app} is locked on this host by {lock.owner} (run {lock.run}) since {lock.since}"
         f"{purpose(lock)}. That run was heard of {span(lock.age(now))} ago; {expiry}. Wait until it "
-        f"has ended; if it never will, release the lock with `{UNLOCK.format(app=app)}`. "
-        "Nothing was changed."
+        f"has ended; if it never will, release the lock with `{UNLOCK.format(app=app)}`."
     )
 
 

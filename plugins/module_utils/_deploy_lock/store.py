@@ -61,7 +61,7 @@ class LockFile:
         except Busy:
             raise DeployError(
                 f"Somebody has kept {self.directory} to himself for {PATIENCE:g} s; "
-                f"`fuser {self.directory}` on the host says who. Nothing was changed."
+                f"`fuser {self.directory}` on the host says who."
             ) from None
 
     def read(self) -> Lock | None:
@@ -74,8 +74,7 @@ class LockFile:
             raise Unreadable(
                 f"{self.path} cannot be read: {error}. Nobody can say who holds the lock of "
                 f"{self.app} on this host. Make sure that nobody deploys it, then release the lock "
-                f"with `ansible-playbook twelvefactor.deploy.unlock -e app={self.app} -e steal=true`. "
-                "Nothing was changed."
+                f"with `ansible-playbook twelvefactor.deploy.unlock -e app={self.app} -e steal=true`."
             ) from None
 
     def generation(self) -> int:
@@ -87,8 +86,7 @@ class LockFile:
         except ValueError:
             raise Unreadable(
                 f"{self.counter} does not hold a number; write one into it that is higher than the "
-                f"generation of any deploy lock of {self.app} that this host has given out. "
-                "Nothing was changed."
+                f"generation of any deploy lock of {self.app} that this host has given out."
             ) from None
 
     def write(self, lock: Lock | None) -> None:

@@ -88,6 +88,7 @@ def test_somebody_elses_is_refused(ask: Any, directory: pathlib.Path) -> None:
         assert refused.code == 1
         assert refused.result["holder"]["run"] == "r1"
         assert "joe@build1 (run r1)" in refused.result["msg"]
+        assert refused.result["msg"].endswith(" Nothing was changed.")
         assert (directory / "shop.json").read_bytes() == there
 
 
@@ -151,7 +152,7 @@ def test_a_lock_that_cannot_be_read(ask: Any, directory: pathlib.Path) -> None:
         refused = ask("r1", **params)
         assert refused.code == 1
         assert "shop.json cannot be read: " in refused.result["msg"]
-        assert "-e steal=true" in refused.result["msg"]
+        assert refused.result["msg"].endswith("-e steal=true`. Nothing was changed.")
     assert ask("r1", steal=True).result["stolen_from"]["owner"] == "nobody knows"
     (directory / "shop.json").write_bytes(b"\xff")
     assert ask("r2", state="absent", steal=True).result["changed"] is True
@@ -184,6 +185,18 @@ def test_a_disk_that_is_full(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(store, "write_atomically", write)
     assert "Could not work on the lock of shop: [Errno 28]" in ask("r1").result["msg"]
+
+
+def test_a_disk_that_fails_after_the_lock_was_removed(
+    ask: Any, directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    ask("r1")
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert ask("r1", state="absent").result["msg"].endswith("[Errno 5] Input/output error.")
+    assert not (directory / "shop.json").exists()
 
 
 # --- many at once -------------------------------------------------------------------------------

@@ -1065,6 +1065,12 @@ def test_who_has_lost_the_lock_changes_nothing(deploy: Any, host: Memory, file: 
     assert deploy(B, lock_generation=2).code == 0
 
 
+def test_a_lock_that_cannot_be_read_changes_nothing(deploy: Any, file: LockFile) -> None:
+    file.path.write_text("{")
+    done = deploy(A, lock_generation=2)
+    assert done.result["msg"].endswith("-e steal=true`. Nothing was changed.")
+
+
 def test_the_lock_is_not_lost_in_the_middle(
     deploy: Any, host: Memory, file: LockFile, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

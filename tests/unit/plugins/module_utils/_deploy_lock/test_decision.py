@@ -118,8 +118,7 @@ def test_what_a_refusal_says() -> None:
         "shop is locked on this host by ann@build2 (run 222bbb) since 2026-02-02T02:00:00Z, for "
         "'deploy 1.4.0'. That run was heard of 1 min 40 s ago; after that the lock expires in "
         "8 min 20 s, at 2026-02-02T02:48:20Z. Wait until it has ended; if it never will, release "
-        "the lock with `ansible-playbook twelvefactor.deploy.unlock -e app=shop -e steal=true`. "
-        "Nothing was changed."
+        "the lock with `ansible-playbook twelvefactor.deploy.unlock -e app=shop -e steal=true`."
     )
 
 
