@@ -12,6 +12,10 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
+    stat_fields,
+)
+
 
 def whoever() -> str:
     """user@controller; behind sudo the user who called it."""
@@ -60,8 +64,7 @@ def start_of(pid: int) -> int | None:
 
     Fields 22 and 3 of proc_pid_stat(5).
     """
-    text = pathlib.Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
-    fields = text.rpartition(")")[2].split()
+    fields = stat_fields(pathlib.Path(f"/proc/{pid}"))
     return None if fields[0] in ("Z", "X") else int(fields[19])
 
 

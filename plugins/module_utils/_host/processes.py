@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a process shows of its own memory, of which it decides itself how much that is.
+"""What /proc shows of a process.
 
 Any process can let /proc/PID/cmdline and /proc/PID/environ show as much of its memory as it likes
 (PR_SET_MM_MAP in prctl(2), without a privilege). The kernel bounds the other files that are read:
@@ -14,6 +14,14 @@ import pathlib
 
 LONGEST_COMMAND_LINE = 4 << 10  # bytes; what is asked for stands at the beginning
 LONGEST_ENVIRONMENT = 1 << 20
+
+
+def stat_fields(process: pathlib.Path) -> list[str]:
+    """The fields of proc_pid_stat(5) from the third on, the state; ``process`` is its /proc/PID.
+
+    They follow the last parenthesis: the name, the second field, may hold some itself. Raises OSError.
+    """
+    return (process / "stat").read_text("ascii", "replace").rpartition(")")[2].split()
 
 
 def command_line(process: pathlib.Path) -> bytes:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
     command_line,
+    stat_fields,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts import (
@@ -211,8 +212,7 @@ class SystemdNginx:
 
     def _worker(self, entry: Path, master: int) -> Worker | None:
         try:
-            # The name in parentheses may hold spaces and parentheses: read from the last one on.
-            fields = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+            fields = stat_fields(entry)
             if int(fields[1]) != master:
                 return None
             title = command_line(entry).rstrip(b"\0").decode("utf-8", "replace")

@@ -11,6 +11,10 @@ import shutil
 from collections.abc import Collection
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
+    stat_fields,
+)
+
 PROC = pathlib.Path("/proc")
 
 
@@ -20,8 +24,7 @@ def parents(proc: pathlib.Path) -> dict[int, int]:
     for path in proc.iterdir():
         if path.name.isdigit():
             try:
-                fields = (path / "stat").read_text("latin-1").rpartition(")")[2].split()
-                found[int(path.name)] = int(fields[1])
+                found[int(path.name)] = int(stat_fields(path)[1])
             except (OSError, IndexError, ValueError):  # gone meanwhile
                 continue
     return found

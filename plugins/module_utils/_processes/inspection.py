@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import pathlib
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -22,6 +23,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
+    stat_fields,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.drift import (
     Seen,
     common_release,
@@ -224,8 +228,7 @@ def look(supervisor: Supervisor, name: str) -> Seen:
 def began(pid: int) -> str | None:
     """When a process began, in UTC: field 22 of proc_pid_stat(5), in ticks since the boot."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            ticks = int(file.read().rpartition(")")[2].split()[19])
+        ticks = int(stat_fields(pathlib.Path(f"/proc/{pid}"))[19])
     except (OSError, ValueError, IndexError):
         return None
     ago = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

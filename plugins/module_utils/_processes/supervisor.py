@@ -25,6 +25,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
     environment,
+    stat_fields,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.eviction import (
     end_processes,
@@ -367,5 +368,4 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def is_zombie(pid: int) -> bool:
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-        return file.read().rpartition(")")[2].split()[0] in ("Z", "X")
+    return stat_fields(pathlib.Path(f"/proc/{pid}"))[0] in ("Z", "X")
