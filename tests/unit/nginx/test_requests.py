@@ -251,7 +251,15 @@ def test_the_second_host_is_another_one(asked: str, others: list[str]) -> None:
         # maintenance
         ("@next.shop.1", "503", "GET", "", "@unreached"),
         ("@next.shop.1", "503", "POST", "", "@unreached"),
-        ("-", "503", "GET", "", "/.error/error.html"),
+        # the proxy repeats what may be repeated, and has no location for the others
+        ("-", "503", "GET", "", "@broken_off"),
+        ("-", "503", "HEAD", "", "@broken_off"),
+        ("-", "503", "PUT", "", "@broken_off"),
+        ("-", "503", "PROPFIND", "", "@broken_off"),
+        ("-", "503", "POST", "", "/.error/error.html"),
+        ("-", "503", "PATCH", "", "/.error/error.html"),
+        ("-", "503", "LOCK", "", "/.error/error.html"),
+        ("", "503", "POST", "", "/.error/error.html"),
         ("", "503", "GET", "", "/.error/error.html"),
         # no location of that kind
         ("@admin", "502", "POST", "-", "@broken_off"),
