@@ -233,6 +233,26 @@ def test_the_second_host_is_another_one(asked: str, others: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("spare", "others"),
+    [
+        # nginx refuses a pool that has only backups
+        ([TWO[1]], [TWO[1]]),
+        ([TWO[1], "10.0.0.3:443"], [TWO[1], "10.0.0.3:443"]),
+    ],
+)
+def test_without_the_only_host_that_is_no_backup_backups_are_none(
+    spare: list[str], others: list[str]
+) -> None:
+    def usual(name: str) -> list[str]:
+        return re.findall(r"(?m)^ +server (\S+) (?!.*backup)", own_pool(text, name))
+
+    servers = [TWO[0], *({"address": address, "backup": True} for address in spare)]
+    text = site(upstream={"servers": servers, "behind_nginx": True})
+    assert usual("shop-next-1") == others
+    assert [usual("shop"), usual("shop-next-2")] == [TWO[:1]] * 2
+
+
+@pytest.mark.parametrize(
     ("next_host", "status", "method", "connected", "page"),
     [
         ("", "502", "GET", "-", "/.error/error.html"),
