@@ -174,6 +174,12 @@ def own_pool(text: str, name: str) -> str:
     return text.partition(f"upstream {name} {{")[2].partition("\n}")[0]
 
 
+def next_pool(text: str) -> str:
+    """The variable that has the pool of all other hosts."""
+    [name] = re.findall(r"map \$upstream_addr \$(\w+) ", text)
+    return str(name)
+
+
 BEHIND = {"servers": TWO, "behind_nginx": True}
 
 
@@ -211,7 +217,7 @@ def test_the_second_host_is_asked_as_the_first_one_and_told_of_no_other() -> Non
     assert "auth_basic off;" in again
     assert "limit_req" not in again
     assert "X-Next-Host" not in again
-    assert "proxy_pass http://$shop_next_pool;" in again
+    assert f"proxy_pass http://${next_pool(text)};" in again
 
 
 @pytest.mark.parametrize(
@@ -228,8 +234,42 @@ def test_the_second_host_is_asked_as_the_first_one_and_told_of_no_other() -> Non
 def test_the_second_host_is_another_one(asked: str, others: list[str]) -> None:
     servers = [TWO[0], {"address": TWO[1], "weight": 2}, "10.0.0.3:443"]
     text = site(upstream={"servers": servers, "behind_nginx": True})
-    pool = own_pool(text, Maps(text).value("shop_next_pool", {"upstream_addr": asked}))
+    pool = own_pool(text, Maps(text).value(next_pool(text), {"upstream_addr": asked}))
     assert re.findall(r"server (\S+) (?!.*backup)", pool) == others
+
+
+def test_sites_and_upstreams_with_similar_names_have_variables_of_their_own() -> None:
+    """Of two maps of one variable, nginx takes the last without a word."""
+    headers = {"Api-Age": "1", "Age": "2"}
+    texts = [
+        site(name="shop", upstream=BEHIND, upstreams=[{"name": "api", **BEHIND}], headers=headers),
+        site(name="shop-api", upstream=BEHIND, headers=headers),
+        site(name="header", upstream=BEHIND, headers=headers),
+    ]
+    variables = [name for text in texts for name in re.findall(r"(?m)^map \S+ \$(\w+) \{", text)]
+    assert len(variables) == len(set(variables)) == 10
+    assert not set(variables) & set(Maps(template("nginx", "etc/nginx/nginx.conf")).maps)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # nginx reads $3d_name as capture 3 and the text d_name
+        "3d",
+        # its variables_hash_bucket_size of 64 leaves 46 bytes for a name
+        "the-long-name-of-an-application-for-spare-parts",
+    ],
+)
+def test_any_name_of_a_site_makes_variables_that_nginx_takes(name: str) -> None:
+    headers = {"Content-Security-Policy-Report-Only": "default-src 'self'"}
+    text = site(name=name, upstream=BEHIND, headers=headers)
+    variables = re.findall(r"(?m)^map \S+ \$(\S+) \{", text)
+    assert len(variables) == 2
+    for variable in variables:
+        assert re.fullmatch("[a-z][a-z0-9_]{,45}", variable)
+        # in the map, and where it is read
+        assert len(re.findall(rf"\${variable}[ ;]", text)) == 2
+    assert f"add_header Content-Security-Policy-Report-Only ${variables[1]} always;" in text
 
 
 @pytest.mark.parametrize(
