@@ -32,6 +32,18 @@ def addresses(name: str) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+def resolved_address(answer: str, ipv6: bool = True) -> str:
+    """The one address to connect to, of an answer of ``getent ahosts``; empty where that is empty.
+
+    Of the family that the resolver has first, which knows what can be routed. Of several of this family the
+    lowest: with round-robin DNS each answer has another order. Without `ipv6` the host does not listen there.
+    """
+    found = [ipaddress.ip_address(line.split()[0]) for line in answer.splitlines()]
+    usable = [each for each in found if ipv6 or each.version == 4] or found
+    family = [each for each in usable if each.version == usable[0].version]
+    return str(min(family, key=int)) if family else ""
+
+
 def endpoint(host: str, port: int | str) -> str:
     """``host:port``, with brackets around an IPv6 address."""
     try:
@@ -43,4 +55,8 @@ def endpoint(host: str, port: int | str) -> str:
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"addresses": addresses, "endpoint": endpoint}
+        return {
+            "addresses": addresses,
+            "endpoint": endpoint,
+            "resolved_address": resolved_address,
+        }

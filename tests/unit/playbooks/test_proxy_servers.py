@@ -8,10 +8,13 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-TASKS = pathlib.Path(__file__).resolve().parents[3] / "playbooks" / "tasks" / "proxy_app.yml"
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+TASKS = ROOT / "playbooks" / "tasks" / "proxy_app.yml"
 HOSTS = {
     "app1": {"ansible_host": "192.0.2.11"},
     "app2": {"ansible_host": "2001:db8::12"},
@@ -57,3 +60,35 @@ def test_servers_are_addresses() -> None:
         # nginx says that this one does not resolve
         {"address": "app4.example.org:443", "down": False},
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [
+        ({"nginx_ipv6": False}, "192.0.2.13:443"),
+        ({"nginx_ipv6": "false"}, "192.0.2.13:443"),
+        ({"nginx_ipv6": True}, "[2001:db8::13]:443"),
+        ({}, "[2001:db8::13]:443"),
+    ],
+)
+def test_a_server_is_an_address_that_its_host_listens_on(
+    said: dict[str, Any], address: str
+) -> None:
+    answer = "2001:db8::13    STREAM app3.internal\n192.0.2.14      STREAM\n192.0.2.13      STREAM"
+    [server] = evaluate(
+        "Balance the app over its hosts",
+        "__servers",
+        __app_hosts=["app3"],
+        hostvars={"app3": {"ansible_host": "app3.internal", **said}},
+        # of the proxy
+        nginx_ipv6=False,
+        __proxy_resolved={"results": [{"item": "app3.internal", "rc": 0, "stdout": answer}]},
+        __proxy_drained=[],
+    )
+    assert server["address"] == address
+
+
+def test_a_host_listens_on_ipv6_unless_it_says_otherwise() -> None:
+    """As the tasks assume, to which the defaults of a role of other hosts are unknown."""
+    defaults = yaml.safe_load((ROOT / "roles/nginx/defaults/main.yml").read_text("utf-8"))
+    assert defaults["nginx_ipv6"] is True

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.twelvefactor.deploy.plugins.filter.addresses import addresses, endpoint
+from ansible_collections.twelvefactor.deploy.plugins.filter.addresses import (
+    addresses,
+    endpoint,
+    resolved_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +50,25 @@ def test_a_name_that_means_nothing(host: str) -> None:
 def test_endpoint(host: str, expected: str) -> None:
     assert endpoint(host, 443) == expected
     assert endpoint(host, "443") == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "ipv6", "address"),
+    [
+        ([], True, ""),
+        ([], False, ""),
+        (["192.0.2.11"], True, "192.0.2.11"),
+        # the resolver's order of families
+        (["2001:db8::11", "192.0.2.11"], True, "2001:db8::11"),
+        (["192.0.2.11", "2001:db8::11"], True, "192.0.2.11"),
+        (["2001:db8::11", "192.0.2.11"], False, "192.0.2.11"),
+        (["2001:db8::11"], False, "2001:db8::11"),
+        # round robin, and numbers are no texts
+        (["192.0.2.100", "192.0.2.20"], True, "192.0.2.20"),
+        (["192.0.2.20", "192.0.2.100"], True, "192.0.2.20"),
+        (["2001:db8::100", "2001:db8::20", "192.0.2.11"], True, "2001:db8::20"),
+    ],
+)
+def test_a_host_with_several_addresses_has_one(answer: list[str], ipv6: bool, address: str) -> None:
+    kinds = [f"{each:<15} {kind}" for each in answer for kind in ("STREAM name", "DGRAM", "RAW")]
+    assert resolved_address("\n".join(kinds), ipv6) == address
