@@ -42,6 +42,25 @@ def peer(state: str, **move: Any) -> dict[str, Any]:
         pytest.param(peer("serving", to="r2", outcome="refused"), "", "", id="older-version"),
         pytest.param(peer("failed", to="r2"), "", "", id="failed"),
         pytest.param(peer("stopping", to="r2"), "", "", id="is-stopped"),
+        pytest.param(peer("serving", to="r1") | {"hups": 1}, "wait", "wait", id="was-asked"),
+        pytest.param(
+            peer("serving", to="r1", hups=1, outcome="done") | {"hups": 1}, "", "", id="was-moved"
+        ),
+        pytest.param(
+            peer("serving", to="r2", hups=1, outcome="refused", ended=9.0) | {"hups": 2},
+            "wait",
+            "wait",
+            id="was-asked-again",
+        ),
+        pytest.param(
+            peer("serving", to="r2", hups=1, outcome="refused", ended=11.0) | {"hups": 2},
+            "no",
+            "no",
+            id="refused-and-was-asked-again",
+        ),
+        pytest.param(
+            peer("gate", to="r2", hups=1, proven=True) | {"hups": 2}, "yes", "yes", id="asked-twice"
+        ),
     ],
 )
 def test_vote(module: ModuleType, said: dict[str, Any], vote: str, vote_to_stop: str) -> None:
@@ -166,7 +185,14 @@ def test_what_no_pivot_wrote_keeps_nobody_from_moving(site: Site) -> None:
     assert pivot.move("r2")["release"] == "r2"
 
 
-STATUS = {"instance": "web-1", "pid": 10, "state": "serving", "counter": 3, "restarts": 1}
+STATUS = {
+    "instance": "web-1",
+    "pid": 10,
+    "state": "serving",
+    "hups": 1,
+    "counter": 3,
+    "restarts": 1,
+}
 
 
 @pytest.mark.parametrize(
@@ -204,9 +230,9 @@ def test_a_status_that_no_pivot_wrote(module: ModuleType, tmp_path: Any, text: s
 
 
 def test_a_status(module: ModuleType, tmp_path: Any) -> None:
-    said = STATUS | {"move": {"to": "r1", "ended": 1.5, "proven": True, "health": "x"}, "hups": 1}
+    move = {"to": "r1", "ended": 1.5, "proven": True, "hups": 1}
+    said = STATUS | {"move": move | {"health": "x"}, "child": 1}
     (tmp_path / "web-1.json").write_text(json.dumps(said))
-    move = {"to": "r1", "ended": 1.5, "proven": True}
     assert module.status.read_status(tmp_path / "web-1.json") == STATUS | {"move": move}
 
 

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from unit.pivot.harness import Pivot, Site, is_running, state_of, wait_for
+from unit.pivot.harness import PATIENCE, SERVER, Pivot, Site, is_running, state_of, wait_for
 from unit.pivot.test_faults import family
 from unit.pivot.test_servers import LINES
 from unit.pivot.test_servers import release as server_release
@@ -277,6 +277,43 @@ def test_the_app_moves_together_although_one_is_being_replaced(site: Site) -> No
     assert [status["release"] for status in told] == ["r2", "r2"]
     assert [status["move"]["outcome"] for status in told] == ["done", "done"]
     assert [status["replacements"] for status in told] == [0, 0]
+
+
+@pytest.mark.parametrize("step", ["drain", "stop"])
+@pytest.mark.parametrize("broken", ["none", "web-1", "web-2"])
+def test_nobody_switches_while_one_ends_what_it_has_replaced(
+    site: Site, step: str, broken: str
+) -> None:
+    """Its requests get the stop timeout yet, and then it takes part in what was asked of both."""
+    journal, silent = site.flag("journal"), site.flag("silent-web-1")
+    command = f"exec env HEALTH_SILENT_WHILE={site.flag('silent')}-$PROCESS_INSTANCE {SERVER}"
+    env = {"JOURNAL": journal, "SLOW_UNTIL": site.flag("never")}
+    drain = PATIENCE if step == "drain" else 0.1
+    site.release("r1", command, env=env, liveness=SOON, drain_timeout=drain, stop_timeout=4.0)
+    site.release("r2", f"test $PROCESS_INSTANCE != {broken} || exit 3; exec {SERVER}")
+    web, other = site.start("r1"), site.start("r1", "web-2")
+    replaced = web.status()["child"]
+    with site.load(slow=1, once=1):
+        wait_for(lambda: "slow" in journal.read_text(), "a slow request")
+        silent.touch()
+        wait_for((site.run_dir / "web-1.2.d").exists, "another process")
+        silent.unlink()
+        web.until(step, lambda status: (status.get("replacement") or {}).get("step") == step)
+        site.point("r2")
+        web.hup()
+        other.hup()
+        began = time.monotonic()
+        web.until("the move", lambda status: status["move"]["hups"] == 1)
+        assert other.status()["release"] == "r1"
+        assert not is_running(replaced)  # never three at a time
+        told = [web.moved(), other.moved()]
+    assert time.monotonic() - began < PATIENCE / 2
+    assert {status["release"] for status in told} == {"r2" if broken == "none" else "r1"}
+    assert told[0]["replacements"] == 1
+    for status in told:
+        if broken not in ("none", status["instance"]):
+            reason = f"given up: {broken} did not get through with release r2"
+            assert status["move"]["reason"] == reason
 
 
 def test_nothing_is_replaced_during_a_deploy(site: Site) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pathlib
 import time
+from collections.abc import Callable
 
 from .gate import probe
 from .generation import Generation
@@ -53,8 +54,8 @@ class Drain:
         self._unanswered = 0  # connections of ours, which wait with the others
         self._last_busy = time.monotonic()  # when it had accepted connections, or was asked
 
-    def wait(self) -> int:
-        """How many of them the timeout cut off."""
+    def wait(self, over: Callable[[], bool]) -> int:
+        """How many of them the timeout cut off, or that ``over`` holds."""
         old, new = self._old, self._new
         if not old.socket:
             return 0
@@ -66,7 +67,8 @@ class Drain:
             if self._left(str(old.socket)):
                 last_seen = time.monotonic()
             quiet = time.monotonic() - last_seen
-            return quiet >= DRAIN_QUIET or old.status is not None or new.status is not None
+            ended = old.status is not None or new.status is not None
+            return quiet >= DRAIN_QUIET or ended or over()
 
         self._loop.until(drained, old.spec["drain_timeout"], DRAIN_INTERVAL)
         return self._left(str(old.socket)) if old.status is None else 0

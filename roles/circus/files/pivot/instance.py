@@ -40,7 +40,7 @@ class Instance:
         self.serving: Generation | None = None
         self.state: dict[str, Any] = {"counter": 0, "restarts": 0, "replacements": 0}
         self.output = Output(self.app, name, journal)
-        self.loop = Loop(self.output)
+        self.loop = Loop(self.output, self.tell)
         self._file = StatusFile(f"{self.base}.json", self.output)
 
     def say(self, text: str) -> None:

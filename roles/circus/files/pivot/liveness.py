@@ -149,10 +149,14 @@ class Replacement(Move):
     def drain(self, old: Generation, new: Generation) -> None:
         """Nobody can tell a process that is hung from one that is busy with long requests.
 
-        So it gets the time for them that it has in any move, unless it cannot use it.
+        So it gets the time for them that it has in any move, unless it cannot use it, or HUP comes:
+        the app's other processes wait for this one then, but not for longer than a stop and a gate.
         """
         if not self.is_stopped(old):
             super().drain(old, new)
+
+    def hurries(self) -> bool:
+        return self.instance.loop.hup
 
     def stop_old(self, old: Generation) -> None:
         if not self.is_stopped(old):

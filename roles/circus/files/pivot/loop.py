@@ -25,12 +25,14 @@ class Terminated(BaseException):
 class Loop:
     """Copies output, reaps and heeds signals while somebody waits for something."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, tell: Callable[[], None]) -> None:
         self.alive: list[Generation] = []  # every generation whose process was started
         self.hup = self.term = False
         self.hups = 0
+        self.asked = 0.0  # when the last HUP came (monotonic)
         self.stopping = False  # TERM was heeded; another one changes nothing
         self._output = output
+        self._tell = tell  # what is called when HUP has come: the app's other pivots are to know
 
     def listen_to_signals(self) -> None:
         self._wakeup, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -43,6 +45,7 @@ class Loop:
     def _on_hup(self, *_args: object) -> None:
         self.hup = True
         self.hups += 1
+        self.asked = time.monotonic()
 
     def _on_term(self, *_args: object) -> None:
         self.term = True
@@ -69,8 +72,8 @@ class Loop:
             if generation.output >= 0 and not self._output.backlog:
                 poll.register(generation.output, select.POLLIN)
         ready = {descriptor for descriptor, _event in poll.poll(seconds and seconds * 1000)}
-        if self._wakeup in ready:
-            os.read(self._wakeup, 4096)
+        if self._wakeup in ready and signal.SIGHUP in os.read(self._wakeup, 4096):
+            self._tell()
         if self._output.sink in ready:
             self._output.write()
         for generation in self.alive:

@@ -55,6 +55,7 @@ class Move:
         self.release = path
         self.spec: dict[str, Any] = {}
         self.overlaps = True
+        asked = instance.loop.asked if instance.loop.hup else self.began
         self.heed()
         self.seconds: dict[str, float] = {}
         self.document: dict[str, Any] = {
@@ -65,7 +66,7 @@ class Move:
             "seconds": self.seconds,
         } | more
         instance.state[self.KEY] = self.document
-        self.peers = Peers(instance, self.document)
+        self.peers = Peers(instance, self.document, asked)
 
     def run(self) -> None:
         """Raises Refused with the reason, and then what served before serves on, or again."""
@@ -155,7 +156,11 @@ class Move:
     def drain(self, old: Generation, new: Generation) -> None:
         self.document["outcome"] = SWITCHED
         with self.step(DRAIN):
-            self.document["stragglers"] = Drain(self.instance, old, new).wait()
+            self.document["stragglers"] = Drain(self.instance, old, new).wait(self.hurries)
+
+    def hurries(self) -> bool:
+        """Whether the connections of the old one must not hold this up any longer."""
+        return False
 
     def settle(self, new: Generation) -> None:
         """With nothing to fall back on: end what an earlier pivot left, and see that it stays up."""

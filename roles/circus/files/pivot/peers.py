@@ -41,12 +41,16 @@ def vote(peer: dict[str, Any], release: str, since: float, stopping: bool) -> st
     A refusal counts if it came after ``since`` (monotonic seconds); the pivots of an app may be of
     different versions of this program, and an older one does not say when. With ``stopping`` the question
     comes from a process that must stop before its successor can prove anything; such peers do not
-    wait for each other.
+    wait for each other. A peer that serves and has been asked to move begins once it has ended what it
+    had replaced.
     """
     move, state = peer.get("move") or {}, peer.get("state")
-    if move.get("outcome") == REFUSED:
-        return "no" if move.get("to") == release and move.get("ended", 0) >= since else ""
-    if state in (SERVING, FAILED, STOPPING, STOPPED) or (stopping and state == AGREE):
+    refused = move.get("outcome") == REFUSED
+    if refused and move.get("to") == release and move.get("ended", 0) >= since:
+        return "no"
+    if state == SERVING and peer.get("hups", 0) > move.get("hups", 0):
+        return "wait"
+    if refused or state in (SERVING, FAILED, STOPPING, STOPPED) or (stopping and state == AGREE):
         return ""
     return "yes" if move.get("to") == release and move.get("proven") else "wait"
 
@@ -54,11 +58,12 @@ def vote(peer: dict[str, Any], release: str, since: float, stopping: bool) -> st
 class Peers:
     """What the others have to say of one move."""
 
-    def __init__(self, instance: Instance, move: dict[str, Any]) -> None:
+    def __init__(self, instance: Instance, move: dict[str, Any], asked: float) -> None:
         self.release = ""
         self.patience = 0.0  # seconds that each wait for them may take
         self._instance = instance
         self.move = move  # what the status file says of it
+        self._since = asked - PEERS_PAUSE  # the others may have been asked so much earlier
         self._kinds: set[str] = set()
 
     def expect(self, release: str, specs: dict[str, dict[str, Any]]) -> None:
@@ -101,9 +106,8 @@ class Peers:
 
     def votes(self, stopping: bool) -> dict[str, str]:
         """What each peer says; those of a process type that the release does not have say nothing."""
-        since = self.move["began"] - PEERS_PAUSE
         return {
-            peer["instance"]: vote(peer, self.release, since, stopping)
+            peer["instance"]: vote(peer, self.release, self._since, stopping)
             for peer in peers_of(self._instance.run_dir, self._instance.name)
             if peer["instance"].rpartition("-")[0] in self._kinds
         }

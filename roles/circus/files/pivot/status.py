@@ -18,9 +18,9 @@ from .removal import remove
 
 # What is read of the other pivots' status files. The directory belongs to the app, which may have
 # put anything there: nothing of that may stop a move, or a start.
-TOLD_KEYS = ("instance", "pid", "state", "counter", "restarts", "replacements")
+TOLD_KEYS = ("instance", "pid", "state", "hups", "counter", "restarts", "replacements")
 TOLD = {key: STATUS[key] for key in TOLD_KEYS} | {"move": STATUS_LATER["move"]}
-TOLD_OF_MOVE = {key: MOVE[key] for key in ("to", "outcome", "proven", "ended")}
+TOLD_OF_MOVE = {key: MOVE[key] for key in ("hups", "to", "outcome", "proven", "ended")}
 
 
 class StatusFile:
