@@ -119,6 +119,12 @@ def probe(
 
     Nobody but this process listens there, so that no other one can answer in its place.
     """
+
+    def left() -> float:
+        """Seconds that it may still take."""
+        ended = new.status is not None or over()
+        return 0.0 if ended else deadline - time.monotonic()
+
     health, received = new.spec["health"], b""
     request = (
         f"GET {health['path']} HTTP/1.1\r\nHost: {health['host']}\r\n"
@@ -128,15 +134,17 @@ def probe(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.setblocking(False)
         try:
-            sock.connect(str(new.socket))
+            while not _connect(sock, str(new.socket)):
+                if (seconds := left()) <= 0:
+                    return False, "no connection: its accept queue is full"
+                loop.wait(min(seconds, PROBE_INTERVAL))
             if not health["path"]:
                 return True, "accepted a connection"
             sock.send(request.encode())
             while b"\r\n" not in received and len(received) < 4096:
-                left = deadline - time.monotonic()
-                if left <= 0 or new.status is not None or over():
+                if (seconds := left()) <= 0:
                     return False, "no answer in time"
-                loop.wait(left, also=sock.fileno())
+                loop.wait(seconds, also=sock.fileno())
                 with contextlib.suppress(BlockingIOError):
                     data = sock.recv(4096)
                     if not data:
@@ -148,3 +156,12 @@ def probe(
             return False, f"no connection: {error.strerror or error}"
     line = received.partition(b"\r\n")[0][:200].decode("latin-1")
     return re.match(r"HTTP/1\.\d 2\d\d\b", line) is not None, line
+
+
+def _connect(sock: socket.socket, path: str) -> bool:
+    """False while the accept queue is full: there is nothing to wait for but time."""
+    try:
+        sock.connect(path)
+    except BlockingIOError:
+        return False
+    return True
