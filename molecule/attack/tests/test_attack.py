@@ -69,7 +69,9 @@ def test_the_honest_app_has_lost_no_line_of_its_log(host):
     )
     text = host.check_output("zcat --force $(ls -rv /var/log/honest/web-1.log*)")
     numbers = [int(found) for found in re.findall(r"^line (\d+)$", text, re.MULTILINE)]
-    assert sorted(numbers) == list(range(1, last + 1))
+    # its health check is asked all the time, and is numbered like any other request
+    assert max(numbers) >= last
+    assert sorted(numbers) == list(range(1, max(numbers) + 1))
 
 
 def test_nginx_has_a_line_of_each_request_of_the_honest_app(host):
