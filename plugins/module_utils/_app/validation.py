@@ -37,11 +37,15 @@ def settings_problems(
     settings: Settings,
     app: str,
     prefix: str = "",
-    specification: Mapping[str, Setting] = SETTINGS,
+    specification: Mapping[str, Setting] | None = None,
 ) -> Iterator[Problem]:
-    """Each thing in ``settings`` that cannot be meant, under ``prefix`` (``apps.NAME``)."""
+    """Each thing in ``settings`` that cannot be meant, under ``prefix`` (``apps.NAME``).
+
+    ``specification``: the known settings, by default those of every app.
+    """
     prefix = prefix or f"apps.{app}"
-    yield from options_problems(specification, prefix, settings, elsewhere=ELSEWHERE)
+    known = SETTINGS if specification is None else specification
+    yield from options_problems(known, prefix, settings, elsewhere=ELSEWHERE)
     yield from name_problems(settings, app, prefix)
     yield from _option_types(settings, prefix)
 

@@ -65,7 +65,8 @@ class Lock:
             entry = json.loads(text)
             lock = cls(**{key: entry[key] for key in cls.__dataclass_fields__ if key in entry})
             numbers = isinstance(lock.ttl, int) and isinstance(lock.heard, int | float)
-            numbers = numbers and type(lock.generation) is int
+            generation = lock.generation
+            numbers = numbers and isinstance(generation, int) and not isinstance(generation, bool)
             words = (lock.owner, lock.run, lock.reason, lock.since, lock.boot)
             if not numbers or not all(isinstance(word, str) for word in words):
                 raise TypeError
