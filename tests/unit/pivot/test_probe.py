@@ -107,7 +107,7 @@ def test_a_queue_that_stays_full(module: ModuleType) -> None:
     began = time.monotonic()
     with full() as (_answer, new):
         assert module.gate.probe(new, Waiting(), began + 1) == FULL
-        assert 1 <= time.monotonic() - began < 5
+        assert 1 <= time.monotonic() - began < 30
 
 
 def test_nobody_waits_for_a_full_queue_when_it_is_over(module: ModuleType) -> None:
