@@ -208,7 +208,7 @@ class Installer:
         self._check([uv, "pip", "check", "--python", python], request, work)
         (root / ".lock").unlink(missing_ok=True)  # uv's own, which everybody could write to
         self._add_files(root, request)
-        for command in compilations(root):
+        for command in compilations(root, request.interpreter.path):
             self._run(command, f"compile the packages of {request.path}", work)
         return yanked(output)
 

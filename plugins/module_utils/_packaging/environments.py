@@ -35,14 +35,14 @@ compileall.compile_dir(sys.argv[1], quiet=2, workers=0)
 """
 
 
-def compilations(venv: pathlib.Path) -> list[list[str]]:
+def compilations(venv: pathlib.Path, python: str) -> list[list[str]]:
     """Commands that compile a virtual environment to bytecode, without running code of its packages.
 
-    A file ``*.pth`` of a package is code that every start of the environment's interpreter runs, unless
-    it is told ``-S``: uv's and pip's own compilation runs it. What does not compile, such as a template
-    of code, is left to whoever imports it.
+    ``python`` is the interpreter that the environment was made with. Its own one, by which uv and pip
+    compile, runs code of packages: every file ``*.pth``, and with a pyvenv.cfg that a package brought,
+    that package's instead of the standard library. What does not compile, such as a template of code,
+    is left to whoever imports it.
     """
-    python = str(venv / "bin" / "python")
     places = sorted(venv.glob("lib/python3.*/site-packages"))
     return [[python, "-I", "-S", "-c", _COMPILE, str(place)] for place in places]
 

@@ -162,7 +162,7 @@ class Installer:
         return self.home.cache / "pip-venv"
 
     def compile(self, venv: pathlib.Path, lock: pathlib.Path) -> None:
-        for command in compilations(venv):
+        for command in compilations(venv, self.python):
             self._run(command, f"compile {lock.parent.name}")
 
     def fill(self, venv: pathlib.Path, lock: pathlib.Path) -> dict[str, str]:

@@ -30,6 +30,7 @@ from ansible_collections.twelvefactor.deploy.plugins.modules import locked_envir
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from unit.plugins import startup
 from unit.plugins.killed import ended, start
 
 pytestmark = pytest.mark.xdist_group("pip")
@@ -169,17 +170,17 @@ def test_nothing_but_the_packages_is_installed_and_it_is_compiled(tool: Tool) ->
     assert not list(tool.current.glob("bin/pip*"))
 
 
+@pytest.mark.parametrize("way", startup.WAYS)
 def test_no_code_of_a_package_runs_while_it_is_installed(
-    tool: Tool, make_wheel: Any, tmp_path: pathlib.Path
+    way: Any, tool: Tool, make_wheel: Any, tmp_path: pathlib.Path
 ) -> None:
     """Root installs it, and others run it."""
     ran = tmp_path / "ran"
-    code = f"import os; open({str(ran)!r}, 'w')\n"
-    tool.index.add(make_wheel("early", "1.0", files={"early.pth": code}))
+    tool.index.add(make_wheel("early", "1.0", files=way(tmp_path / "library", ran)))
     tool.keep(lock=tool.lock + tool.lock_of("early"))
     assert tool.file("__pycache__/tool.*.pyc").is_file()
     assert not ran.exists()
-    tool.versions("early")
+    subprocess.run([tool.path / "bin/python", "-c", ""], check=False, timeout=60)
     assert ran.exists()
 
 
