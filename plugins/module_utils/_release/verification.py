@@ -42,6 +42,8 @@ SCAFFOLDING = re.compile(
     re.VERBOSE,
 )
 LINKS = re.compile(r"lib64|bin/python(3(\.[0-9]+)?)?")
+# Of these, what makes an interpreter the one that the release was installed for. A package may not bring it.
+INTERPRETER = re.compile(rf"pyvenv\.cfg|{LINKS.pattern}")
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,11 @@ def verify(home: AppHome, release: str) -> None:
             problems.append(f"{path} (missing)")
         elif not any(matches(f"{venv}/{path}", digest, deadline) for digest in digests):
             problems.append(f"{path} (changed)")
+    problems += [
+        f"{path} (a package brought it)"
+        for path in sorted(recorded.named)
+        if INTERPRETER.fullmatch(path)
+    ]
     problems += [
         f"{path} (of no package)"
         for path, mode in sorted(found.items())

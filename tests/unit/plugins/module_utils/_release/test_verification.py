@@ -100,6 +100,21 @@ def test_what_was_changed_is_found(
     assert f"{path} {words}" in str(caught.value)
 
 
+@pytest.mark.parametrize("path", ["pyvenv.cfg", "bin/python", "bin/python3.13", "lib64"])
+def test_a_package_does_not_bring_the_interpreter(
+    path: str, home: AppHome, venv: pathlib.Path
+) -> None:
+    other = venv / PACKAGES / "other-1.0.dist-info"
+    other.mkdir()
+    (venv / path).unlink(missing_ok=True)
+    (venv / path).write_text("own")
+    record = line(f"../../../{path}", "own") + "other-1.0.dist-info/RECORD,,\n"
+    (other / "RECORD").write_text(record)
+    with pytest.raises(DeployError) as caught:
+        verify(home, RELEASE)
+    assert f"not those of its packages: {path} (a package brought it)." in str(caught.value)
+
+
 def test_a_file_that_two_packages_bring_is_that_of_one_of_them(
     home: AppHome, venv: pathlib.Path
 ) -> None:
