@@ -27,6 +27,8 @@ def flocked(directory: pathlib.Path, patience: float) -> Iterator[int]:
 
     The directory itself is flocked: files in it are replaced by rename, so that a flock on one
     would be on a file that is no longer there. The kernel undoes it when this process dies.
+
+    For directories that nobody but the caller can open; whoever else can, could keep this one out.
     """
     with _flocked(
         os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), patience
@@ -36,7 +38,7 @@ def flocked(directory: pathlib.Path, patience: float) -> Iterator[int]:
 
 @contextlib.contextmanager
 def exclusive(name: str, patience: float) -> Iterator[None]:
-    """Nobody else is in here for this name, which stands for something that others than root can open.
+    """Nobody else is in here for this name, which stands for something that others than root can open (name_of).
 
     Raises Busy after ``patience`` seconds. The file stays: if it were removed, two could have it.
     """
@@ -44,6 +46,11 @@ def exclusive(name: str, patience: float) -> Iterator[None]:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     with _flocked(os.open(FLOCKS / name, flags, 0o600), patience):
         yield
+
+
+def name_of(what: str, path: pathlib.Path) -> str:
+    """What stands for a path, see exclusive."""
+    return f"{what}-{str(path).strip('/').replace('/', '-')}"
 
 
 def make_private(directory: pathlib.Path) -> None:

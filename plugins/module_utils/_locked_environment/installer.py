@@ -19,7 +19,11 @@ from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
+    Busy,
+    exclusive,
+    name_of,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._locked_environment.plan import (
     Interpreter,
     Plan,
@@ -234,7 +238,7 @@ class Installer:
         place = UV_PARENT / f"uv-{UV.version}"
         program = place / "bin" / "uv"
         try:
-            with flocked(UV_PARENT, self.timeout):
+            with exclusive(name_of("uv", UV_PARENT), self.timeout):
                 # older versions, and what an interrupted run left
                 for other in [*UV_PARENT.glob("uv-*"), *UV_PARENT.glob(".uv-*")]:
                     if other != place:

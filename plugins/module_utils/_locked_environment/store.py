@@ -21,7 +21,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
     sync_directory,
     write_atomically,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
+    Busy,
+    exclusive,
+    name_of,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
     command_line,
 )
@@ -113,7 +117,7 @@ class Store:
         with _public_files():
             self.directory.mkdir(parents=True, exist_ok=True)
             try:
-                with flocked(self.directory, timeout):
+                with exclusive(name_of("locked_environment", self.path), timeout):
                     yield
             except Busy:
                 raise DeployError(

@@ -22,7 +22,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
     sync_directory,
     write_atomically,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, exclusive
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
+    Busy,
+    exclusive,
+    name_of,
+)
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 FILE_MODE, DIRECTORY_MODE = 0o644, 0o755
@@ -150,9 +154,8 @@ def remove_all(path: pathlib.Path) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _alone(path: pathlib.Path) -> Iterator[None]:
-    name = str(path).strip("/").replace("/", "-")
     try:
-        with exclusive(f"program_directory-{name}", TIMEOUT):
+        with exclusive(name_of("program_directory", path), TIMEOUT):
             yield
     except Busy:
         raise DeployError(

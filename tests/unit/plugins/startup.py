@@ -29,4 +29,7 @@ def own_library(directory: pathlib.Path, ran: pathlib.Path) -> Mapping[str, str]
     return {"early-1.0.data/data/pyvenv.cfg": f"home = {directory}/bin\n"}
 
 
-WAYS: tuple[Callable[[pathlib.Path, pathlib.Path], Mapping[str, str]], ...] = (path_file, own_library)
+WAYS: tuple[Callable[[pathlib.Path, pathlib.Path], Mapping[str, str]], ...] = (
+    path_file,
+    own_library,
+)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import fcntl
 import ipaddress
 import os
 import pathlib
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import flock
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._locked_environment import (
     installer,
     store,
@@ -436,7 +438,7 @@ def test_only_wheels_are_installed(tool: Tool) -> None:
 def test_a_second_run_at_the_same_time(tool: Tool) -> None:
     tool.keep()
     remove_metadata(tool)
-    with store.flocked(tool.store, 0):
+    with flock.exclusive(flock.name_of("locked_environment", tool.path), 0):
         message = tool.refusal(timeout=1)
     assert message.startswith(f"Another run has been working on {tool.path} for 1 s.")
 
@@ -588,6 +590,18 @@ def test_uv_is_installed_once_for_the_host(tool: Tool, strict_umask: None) -> No
     tool.index.asked.clear()
     tool.keep(**params)
     assert not [path for path, _login in tool.index.asked if "uv" in path]
+
+
+@pytest.mark.usefixtures("published_uv")
+def test_who_can_read_the_directories_keeps_nobody_out(tool: Tool) -> None:
+    """An app may open them, and flock(2) asks for no more."""
+    with contextlib.ExitStack() as held:
+        for place in (tool.path.parent, tool.store, installer.UV_PARENT):
+            place.mkdir(parents=True, exist_ok=True)
+            handle = os.open(place, os.O_RDONLY)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        assert tool.keep(uv=None, timeout=60)["changed"]
 
 
 @pytest.mark.usefixtures("published_uv")

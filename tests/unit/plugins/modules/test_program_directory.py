@@ -174,7 +174,7 @@ def test_at_no_moment_does_the_link_name_less_than_all(
 
 def test_another_run_is_waited_for(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "TIMEOUT", 0.05)
-    with flock.exclusive("program_directory-" + str(program.path)[1:].replace("/", "-"), 1):
+    with flock.exclusive(flock.name_of("program_directory", program.path), 1):
         failed = program.keep(FIRST)
     assert "Another run has been working on" in failed.result["msg"]
     assert not program.path.parent.exists()
