@@ -608,9 +608,14 @@ def act_and_say(act: Callable[[], None], say: int) -> None:
 
 @trap
 def hold_a_lock() -> None:
-    """Prevent being replaced (H7): hold a lock on its own directory, as deploys take one there."""
-    held = os.open(f"/srv/{OWN}", os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_SH)
+    """Prevent being replaced (H7): hold a lock on its own directory, as deploys take one there, and on those of root."""
+    places = [f"/srv/{OWN}", "/opt", "/etc/nginx", "/var/lib/nginx", "/var/lib/twelvefactor"]
+    for path in (
+        *places,
+        *pathlib.Path("/opt").iterdir(),
+        *pathlib.Path("/usr/local/lib").iterdir(),
+    ):
+        fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
     stay(lambda: time.sleep(3600))
 
 
