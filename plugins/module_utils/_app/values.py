@@ -22,6 +22,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem i
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import Setting
 
+# what may be a login: of a URL, also of one that is not valid
+LOGIN = re.compile(r".*@", re.DOTALL)
 BOOLEANS = ("yes", "no", "on", "off", "true", "false", "y", "n", "t", "f", "1", "0")
 # more names than this are looked up in a README
 FEW = 12
@@ -95,7 +97,7 @@ def _text(known: Setting, path: str, value: Any, secret: bool) -> Found:
     elif known.choices and str(value) not in known.choices:
         yield Problem(
             path,
-            "is another text" if secret else f"is {str(value)!r}",
+            "is another text" if secret else f"is {shortened(value)}",
             f"write one of {', '.join(known.choices)}",
             nearest(str(value), known.choices),
         )
@@ -215,7 +217,7 @@ def kind_of(value: Any, secret: bool = False) -> str:
 
 
 def shortened(value: Any) -> str:
-    text = str(value)
+    text = LOGIN.sub("***@", str(value))
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
@@ -240,7 +242,7 @@ def _form(known: Setting, key: str, value: Any = None, secret: bool = False) -> 
     """An example of the right form, of ``value`` where that can be told."""
     label = f"{key}: " if key else ""
     if known.type == "list":
-        one = "…" if secret or not isinstance(value, str) else value
+        one = "…" if secret or not isinstance(value, str) or LOGIN.match(value) else value
         return f"{label}[{one}]" if known.elements != "dict" else f"{label}[{{…}}]"
     if known.type == "dict":
         first = next(iter(known.options), "key")

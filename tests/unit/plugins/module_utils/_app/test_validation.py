@@ -297,6 +297,23 @@ def test_a_secret_of_another_form_is_not_repeated(known: Setting) -> None:
 
 
 @pytest.mark.parametrize(
+    "known",
+    [
+        Setting(meaning=(), pattern="https://.*", form="x"),
+        Setting(meaning=(), choices=("https://x",)),
+        Setting(meaning=(), type="int"),
+        Setting(meaning=(), type="list", elements="str"),
+    ],
+)
+@pytest.mark.parametrize(
+    "url", ["htps://ci:hunter2@index.test/", "ci:hunt/er2@index.test", "/ci:@er2\n@index.test"]
+)
+def test_a_login_within_a_value_is_not_repeated(known: Setting, url: str) -> None:
+    (found,) = problems(known, "index_url", url)
+    assert "er2" not in str(found)
+
+
+@pytest.mark.parametrize(
     ("app", "said", "problem"),
     [
         ("shop", {}, ""),
