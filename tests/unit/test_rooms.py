@@ -119,6 +119,17 @@ def test_only_modules_need_ansible() -> None:
     assert not any("_module" in allowed for allowed in ROOMS.values())
 
 
+# What one file states for all plugins.
+STATED_ONCE = {
+    "[-_.]+": "module_utils._packaging.names",
+}
+
+
+@pytest.mark.parametrize(("text", "name"), STATED_ONCE.items(), ids=STATED_ONCE.values())
+def test_what_one_file_states_no_other_repeats(text: str, name: str) -> None:
+    assert [other for other, path in FILES.items() if text in path.read_text("utf-8")] == [name]
+
+
 @pytest.mark.parametrize(
     ("name", "source", "wrong"),
     [

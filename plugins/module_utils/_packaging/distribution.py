@@ -23,6 +23,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
+    canonical_name,
+)
 
 LARGEST_METADATA = 4 << 20  # bytes; long descriptions come to some 100 KiB
 
@@ -135,15 +138,12 @@ def check_filename(filename: str, name: str, version: str) -> None:
     said_name, said_version = (
         parts.split("-")[:2] if ending == ".whl" else parts.rpartition("-")[::2]
     )
-    if _comparable(said_name) != _comparable(name) or said_version != version.replace("-", "_"):
+    same = canonical_name(said_name) == canonical_name(name)
+    if not same or said_version != version.replace("-", "_"):
         raise DistributionError(
             f"{filename} is named for {said_name} {said_version}, its metadata is that of "
             f"{name} {version}: build it again."
         )
-
-
-def _comparable(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _python_tag(filename: str) -> str:

@@ -94,8 +94,8 @@ def what_there_is(files: Sequence[File], name: str, version: str) -> str:
     own = canonical_name(name)
     if (own, version) in {wheel_version(file.name) for file in files}:
         return f"{{}} {_OTHER}"
-    sources = [re.sub(r"[-_.]+", "-", file.name).lower() for file in files]
-    start = re.sub(r"[-_.]+", "-", f"{own}-{version}-").lower()
+    sources = [canonical_name(file.name) for file in files]
+    start = canonical_name(f"{own}-{version}-")
     if any(source.startswith(start) and not source.endswith("whl") for source in sources):
         return f"{{}} {_SOURCE}"
     return _ABSENT

@@ -16,6 +16,9 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
+    canonical_name,
+)
 
 # A value is text, or a set of texts for the variables of a lock file.
 Environment = Mapping[str, Any]
@@ -190,8 +193,8 @@ class _Reader:
 
     def holds(self, name: str, left: str, operator: str, right: str | AbstractSet[str]) -> bool:
         if name in _NAMES:
-            left = re.sub(r"[-_.]+", "-", left).lower()
-            right = re.sub(r"[-_.]+", "-", right).lower() if isinstance(right, str) else right
+            left = canonical_name(left)
+            right = canonical_name(right) if isinstance(right, str) else right
         if operator in ("in", "not in"):
             return (left in right) is (operator == "in")
         if not isinstance(right, str):
