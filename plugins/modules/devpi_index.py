@@ -197,6 +197,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     DevpiError,
     diff,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "title": {"type": "str"},
@@ -284,7 +285,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         change, config = ensure(module)
-    except DevpiError as error:
+    except ReadableError as error:
         module.fail_json(msg=str(error))
     result: dict[str, Any] = {
         "changed": change.action != "none",

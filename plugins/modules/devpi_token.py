@@ -155,6 +155,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.tokens 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.users import (
     check_user_name,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
 
 ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
     "user": {"type": "str", "required": True},
@@ -274,7 +275,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         change, reason = ensure(module)
-    except DevpiError as error:
+    except ReadableError as error:
         module.fail_json(msg=str(error))
     result: dict[str, Any] = {
         "changed": change.action != "none",

@@ -121,7 +121,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client 
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
     Change,
-    DevpiError,
     LoginRefusedError,
     diff,
 )
@@ -131,6 +130,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.users i
     decide_user,
     decide_user_removal,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
 
 SETTINGS = ("email", "title", "description")
 
@@ -185,7 +185,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         change = ensure(module)
-    except DevpiError as error:
+    except ReadableError as error:
         module.fail_json(msg=str(error))
     result: dict[str, Any] = {
         "changed": change.action != "none",

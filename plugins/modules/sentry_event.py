@@ -92,6 +92,7 @@ import uuid
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.connection import (
     CONNECTION,
     connection_from,
@@ -138,7 +139,7 @@ def main() -> None:
     began = time.monotonic()
     try:
         seen = send_and_read(params, message)
-    except SentryError as error:
+    except ReadableError as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=True,

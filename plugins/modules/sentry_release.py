@@ -102,13 +102,13 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.connection import (
     CONNECTION,
     connection_from,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.model import (
     Deploy,
-    SentryError,
     iso,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.releases import (
@@ -139,7 +139,7 @@ def main() -> None:
         )
         connection = connection_from(params)
         told = tell(connection, deploy, only_foresee=module.check_mode)
-    except SentryError as error:
+    except ReadableError as error:
         module.fail_json(msg=str(error))
     result: dict[str, Any] = {
         "changed": told.created or told.deployed,

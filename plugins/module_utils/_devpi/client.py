@@ -11,11 +11,8 @@ https://devpi.net/docs/devpi/devpi/stable/+doc/curl.html.
 from __future__ import annotations
 
 import base64
-import http.client
-import ipaddress
 import json
-import ssl
-import urllib.error
+import secrets
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -28,12 +25,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     LoginRefusedError,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.tokens import is_token
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import (
-    CHUNK,
-    handlers,
-    read_body,
-    why_not,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.api import Api, is_loopback
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import CHUNK
 
 UPLOAD_BYTES_PER_SECOND = 256 << 10  # slower than any line that a wheel should take
 LARGEST_ANSWER = 64 << 20  # bytes; an index of 10,000 projects answers with less than one
@@ -67,11 +60,6 @@ class Server:
     def socket(self) -> str | None:
         """Path of the Unix socket that the server listens on, None for one on a network."""
         return self.url.removeprefix(UNIX) if self.url.startswith(UNIX) else None
-
-    @property
-    def root(self) -> str:
-        """The URL that requests begin with."""
-        return self.url if self.socket is None else "http://localhost"
 
     @property
     def plain_text(self) -> bool:
@@ -131,13 +119,6 @@ def server_from(params: Mapping[str, Any], warn: Callable[[str], None]) -> Serve
     return server
 
 
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def multipart(upload: Upload, boundary: str) -> tuple[bytes, bytes]:
     """What stands before and after the file in a multipart/form-data body (RFC 7578)."""
     parts = [
@@ -164,30 +145,13 @@ def read_answer(status: int, reason: str, body: bytes) -> Answer:
     return Answer(status, next(filter(None, said), reason), document.get("result"))
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: Any, **_named: Any) -> None:
-        return None
-
-
 class Client:
-    """One server. Every method raises DevpiError."""
+    """One server. Every method raises DevpiError, or DeployError where there is no response."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self._token: str | None = None
-        special: list[urllib.request.BaseHandler] = [_NoRedirect()]
-        parts = urllib.parse.urlsplit(server.root)
-        if is_loopback(parts.hostname or ""):
-            special.append(urllib.request.ProxyHandler({}))
-        context = None
-        if parts.scheme == "https":
-            try:
-                context = ssl.create_default_context(cafile=server.ca_path)
-            except OSError as error:
-                raise DevpiError(
-                    f"No certificate authorities can be read from {server.ca_path}: {error}."
-                ) from error
-        self._opener = urllib.request.build_opener(*special, *handlers(context, unix=server.socket))
+        self._api = Api(server.url, server.ca_path, unix=server.socket)
 
     def login(self) -> None:
         """Log in as the server's user. Raises LoginRefusedError when the password is wrong.
@@ -223,7 +187,7 @@ class Client:
 
     def upload(self, what: str, path: str, upload: Upload) -> None:
         """Send a file the way twine does."""
-        boundary = base64.b16encode(ssl.RAND_bytes(16)).decode()
+        boundary = secrets.token_hex(16)
         head, tail = multipart(upload, boundary)
         size = len(head) + upload.size + len(tail)
         seconds = self.server.timeout + size / UPLOAD_BYTES_PER_SECOND
@@ -296,7 +260,7 @@ class Client:
     ) -> Answer:
         seconds = seconds or self.server.timeout
         request = urllib.request.Request(
-            self.server.root + urllib.parse.quote(path, safe="/+?=&"),
+            self._api.root + urllib.parse.quote(path, safe="/+?=&"),
             data=data,
             method=method,
             headers={"Accept": "application/json", "Content-Type": "application/json"}
@@ -305,15 +269,5 @@ class Client:
         if authenticated and self._token is not None:
             credentials = f"{self.server.user}:{self._token}".encode()
             request.add_header("X-Devpi-Auth", base64.b64encode(credentials).decode())
-        try:
-            try:
-                response = self._opener.open(request, timeout=seconds)
-            except urllib.error.HTTPError as error:
-                response = error
-            with response:
-                body = read_body(response, LARGEST_ANSWER)
-                return read_answer(response.status, response.reason, body)
-        except (OSError, http.client.HTTPException) as error:
-            raise DevpiError(
-                f"Cannot {what}: {why_not(self.server.url, error, seconds)}"
-            ) from error
+        response = self._api.exchange(what, request, seconds, LARGEST_ANSWER)
+        return read_answer(response.status, response.reason, response.body)

@@ -18,6 +18,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.api import tls_context
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import handlers
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     canonical_name,
@@ -122,14 +123,11 @@ class Index:
                 raise ValueError  # parts.port raises it, too, for a port that is not a number
             shown = parts._replace(netloc=parts.netloc.rpartition("@")[2])
             self.shown = urllib.parse.urlunsplit(shown).rstrip("/") + "/"
-            context = ssl.create_default_context(cafile=ca_path)
         except ValueError:  # whose message may quote the URL, and the password in it
             raise DeployError(
                 "index_url is not a valid URL. In a password, / and @ are written as %2F and %40."
             ) from None
-        except OSError as error:
-            raise DeployError(f"The CA certificates {ca_path} cannot be read: {error}.") from None
-        opener = handlers(context, seconds=LONGEST)
+        opener = handlers(tls_context(ca_path), seconds=LONGEST)
         if parts.username:
             passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
             passwords.add_password(

@@ -5,19 +5,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
-import urllib.error
-import urllib.parse
 import urllib.request
-from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import (
-    handlers,
-    read_body,
-    why_not,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.api import Api, Response
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.model import (
     Answer,
     Document,
@@ -28,13 +19,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._sentry.model 
 LARGEST_ANSWER = 16 << 20  # bytes; the largest event is 1 MiB
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: Any, **_named: Any) -> None:
-        return None
-
-
 class Receiver:
-    """One server. Every method raises SentryError, which repeats none of `secrets`."""
+    """One server. Every method raises SentryError, which repeats none of `secrets`.
+
+    Where there is no response, it raises DeployError.
+    """
 
     def __init__(
         self,
@@ -49,15 +38,7 @@ class Receiver:
         self._token = token
         self._secrets = secrets + ((token,) if token else ())
         self._timeout = timeout
-        context = None
-        if url.startswith("https:"):
-            try:
-                context = ssl.create_default_context(cafile=ca_path)
-            except OSError as error:
-                raise SentryError(
-                    f"No certificate authorities can be read from {ca_path}: {error}."
-                ) from error
-        self._opener = urllib.request.build_opener(_NoRedirect(), *handlers(context))
+        self._api = Api(url, ca_path)
 
     def get(self, what: str, path: str) -> Document:
         return self.accepted(what, self.ask(Request(what, "GET", path))).document
@@ -73,17 +54,7 @@ class Receiver:
         )
         if self._token:
             wanted.add_header("Authorization", f"Bearer {self._token}")
-        try:
-            try:
-                response = self._opener.open(wanted, timeout=self._timeout)
-            except urllib.error.HTTPError as error:
-                response = error
-            with response:
-                return self._read(response)
-        except (OSError, http.client.HTTPException) as error:
-            raise SentryError(
-                f"Cannot {request.what}: {why_not(self.url, error, self._timeout)}"
-            ) from error
+        return self._read(self._api.exchange(request.what, wanted, self._timeout, LARGEST_ANSWER))
 
     def accepted(self, what: str, answer: Answer) -> Answer:
         if 200 <= answer.status < 300:
@@ -102,18 +73,19 @@ class Receiver:
             f"Cannot {what}: {self.url} answered {answer.status}{said}. {hint}".rstrip()
         )
 
-    def _read(self, response: Any) -> Answer:
-        body = read_body(response, LARGEST_ANSWER)
+    def _read(self, response: Response) -> Answer:
         try:
-            document = json.loads(body)
+            document = json.loads(response.body)
         except ValueError:
             document = None
-        return Answer(response.status, self._said(response, document, body), document)
+        return Answer(response.status, self._said(response, document), document)
 
-    def _said(self, response: Any, document: Document, body: bytes) -> str:
+    def _said(self, response: Response, document: Document) -> str:
         """The beginning of what it said. bugsink repeats the DSN that it does not know."""
         said = (
-            json.dumps(document) if document is not None else body[:4096].decode("utf-8", "replace")
+            json.dumps(document)
+            if document is not None
+            else response.body[:4096].decode("utf-8", "replace")
         )
         if isinstance(document, dict):
             # bugsink's word and Sentry's, then that of a web server in front.

@@ -22,7 +22,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client 
     Client,
     Server,
     Upload,
-    is_loopback,
     multipart,
     read_answer,
     server_from,
@@ -31,6 +30,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     DevpiError,
     LoginRefusedError,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.api import is_loopback
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.client import why_not
 
 
@@ -209,7 +210,7 @@ def test_a_silent_server(peer: Peer) -> None:
     released = threading.Event()
     peer.script = lambda _request: released.wait(120) and None
     try:
-        with pytest.raises(DevpiError, match=r"Cannot look: .* did not answer within 1 s"):
+        with pytest.raises(DeployError, match=r"Cannot look: .* did not answer within 1 s"):
             peer.client(timeout=1).get("look", "/company")
     finally:
         released.set()
@@ -227,13 +228,13 @@ def test_a_server_that_trickles(peer: Peer) -> None:
             return
 
     peer.script = script
-    with pytest.raises(DevpiError, match=r"did not answer within 1 s"):
+    with pytest.raises(DeployError, match=r"did not answer within 1 s"):
         peer.client(timeout=1).get("look", "/company")
 
 
 def test_a_server_that_hangs_up(peer: Peer) -> None:
     peer.script = lambda request: request.connection.shutdown(socket.SHUT_RDWR)
-    with pytest.raises(DevpiError, match=r"Cannot look: .* broke the connection"):
+    with pytest.raises(DeployError, match=r"Cannot look: .* broke the connection"):
         peer.client().get("look", "/company")
 
 
@@ -276,7 +277,7 @@ def test_a_server_on_a_socket(socket_peer: str, monkeypatch: pytest.MonkeyPatch)
 )
 def test_no_socket_there(tmp_path: pathlib.Path, path: str, reason: str) -> None:
     server = server_from(connection(url=f"unix:{tmp_path}/{path}"), print)
-    with pytest.raises(DevpiError, match=rf"Cannot look: unix:{tmp_path}/.* cannot be .*{reason}"):
+    with pytest.raises(DeployError, match=rf"Cannot look: unix:{tmp_path}/.* cannot be .*{reason}"):
         Client(server).get("look", "/company")
 
 
@@ -292,7 +293,7 @@ def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     client = Client(Server(f"http://127.0.0.1:{port}", "ci", "hush", timeout=60))
-    with pytest.raises(DevpiError, match=r"cannot be reached \(.*refused.*\)\. Is it running"):
+    with pytest.raises(DeployError, match=r"cannot be reached \(.*refused.*\)\. Is it running"):
         client.login()
 
 
@@ -305,7 +306,7 @@ def test_a_proxy_is_not_used_for_loopback(peer: Peer, monkeypatch: pytest.Monkey
 
 def test_authorities_that_cannot_be_read() -> None:
     server = Server("https://127.0.0.1:9", "ci", "hush", ca_path="/nonexistent/ca.pem")
-    with pytest.raises(DevpiError, match=r"authorities can be read from /nonexistent/ca.pem"):
+    with pytest.raises(DeployError, match=r"CA certificates /nonexistent/ca.pem cannot be read"):
         Client(server)
 
 
