@@ -164,11 +164,10 @@ def test_the_preflight_takes_debian_from_where_it_is_stated() -> None:
         if task["name"] == "Check for a supported Debian version and root"
     ]
     asked = task["ansible.builtin.assert"]
-    assert "distribution_major_version is version(__supported_debian[0].version, '>=')" in str(
-        asked
-    )
+    assert "vars/operating_system.yml" in play["vars_files"]
+    assert "__os_is_allowed" in asked["that"]
     assert "Debian {{ __supported_debian[0].version }} or newer" in asked["fail_msg"]
-    assert own_versions(text) == []
+    assert own_versions(text + read("playbooks/vars/operating_system.yml")) == []
     assert own_versions("Require Debian 12: x is version('12', '>=')") == [
         "Debian 12",
         "version('12'",

@@ -71,6 +71,14 @@ PLAYBOOKS: Variables = {
         type="dict",
         values=Setting(meaning=("Settings of an app.",), type="dict", options=SETTINGS),
     ),
+    "allow_untested_os": Setting(
+        meaning=(
+            "Whether hosts may run another system than a supported Debian.",
+            "It needs apt, systemd and a supported Python; nothing else about it is known.",
+        ),
+        type="bool",
+        default=False,
+    ),
     "index_url": _url("URL of the package index, for hosts and controller."),
     "index_name": Setting(
         meaning=("devpi's user/index that releases are installed from.",),
