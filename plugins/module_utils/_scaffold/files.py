@@ -28,10 +28,10 @@ HOSTS, CONFIG, IGNORED = "hosts.yml", "ansible.cfg", ".gitignore"
 MAIN = "group_vars/all/main.yml"
 VAULT, VAULT_FORM = "group_vars/all/vault.yml", "vault.example.yml"
 PLACEHOLDER = "server1.example.org"
-# The secrets never lie on the disk unencrypted, and those of a vault that exists are kept. Without backslashes and double quotes, which Ansible
-# shows as JSON has them.
+# The secrets never lie on the disk unencrypted, each has a value of its own, and those of a vault that exists are kept.
+# Without backslashes and double quotes, which Ansible shows as JSON has them.
 FILL_VAULT = (
-    f"test ! -e {VAULT} && sed '/^#/d; s/.*RANDOM/echo & | sed s,RANDOM,$(openssl rand -hex 32),/e' {VAULT_FORM}"
+    f"test ! -e {VAULT} && grep -v '^#' {VAULT_FORM} | perl -pe 's/RANDOM/qx(openssl rand -hex 32)/e'"
     f" | ansible-vault encrypt --output {VAULT}"
 )
 EDIT_VAULT = f"ansible-vault edit {VAULT}"

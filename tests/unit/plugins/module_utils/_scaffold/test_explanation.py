@@ -55,8 +55,8 @@ def test_all_that_there_is_to_know() -> None:
         "",
         "Then, in /infra:",
         (
-            "  test ! -e group_vars/all/vault.yml && sed '/^#/d; s/.*RANDOM/echo & | sed s,RANDOM,$(openssl "
-            "rand -hex 32),/e' vault.example.yml | ansible-vault encrypt --output group_vars/all/vault.yml"
+            "  test ! -e group_vars/all/vault.yml && grep -v '^#' vault.example.yml | perl -pe "
+            "'s/RANDOM/qx(openssl rand -hex 32)/e' | ansible-vault encrypt --output group_vars/all/vault.yml"
         ),
         "  ansible-vault edit group_vars/all/vault.yml  # the values EDIT",
         "  ansible-playbook -i hosts.yml twelvefactor.deploy.index --ask-vault-pass",
