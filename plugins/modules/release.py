@@ -169,7 +169,9 @@ options:
         its health check well, before it takes over from an older one;
         V(ready_timeout) (60), V(drain_timeout) (60) and V(stop_timeout) (30, at most 240), seconds
         that starting, draining and stopping may take;
-        V(socket), whether it listens on a socket (default for the type V(web) only).
+        V(socket), whether it listens on a socket (default for the type V(web) only);
+        V(port), whether its server knows TCP only and listens on 127.0.0.1 at the port in E(PORT) (default for
+        the type V(web) if its command names C($PORT)).
     type: dict
     default: {}
   log_format:

@@ -450,7 +450,7 @@ def test_watchers_give_a_pivot_its_time() -> None:
 
 def test_an_inventory_may_say_of_processes_what_a_release_takes() -> None:
     options = specification.PROCESS_OPTIONS
-    assert options.keys() == {"socket", *config.PROCESS_OPTIONS}
+    assert options.keys() == {*config.SWITCHES, *config.PROCESS_OPTIONS}
     for name, default in config.PROCESS_OPTIONS.items():
         assert options[name].default == default
         if options[name].type == "float":

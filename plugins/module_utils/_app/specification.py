@@ -87,6 +87,15 @@ PROCESS_OPTIONS: Mapping[str, Setting] = {
     "socket": Setting(
         meaning=("Whether it listens on a socket; by default the type V(web) only.",), type="bool"
     ),
+    "port": Setting(
+        meaning=(
+            (
+                "Whether its server knows TCP only and listens on 127.0.0.1 at the port in the environment variable "
+                "E(PORT). By default the type V(web) only, if its command names C($PORT)."
+            ),
+        ),
+        type="bool",
+    ),
     "overlap": Setting(
         meaning=("Whether the new process starts before the old one is stopped.",),
         type="bool",

@@ -79,6 +79,7 @@ MOVE: dict[str, tuple[type | None, ...]] = {
 SPEC: dict[str, Any] = {
     "command": "",
     "socket": False,
+    "port": False,
     "health": {"path": "", "host": "localhost", "count": 1},
     "liveness": config.LIVENESS,
     **config.PROCESS_OPTIONS,

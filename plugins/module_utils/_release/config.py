@@ -23,6 +23,11 @@ LONGEST_STOP = 240
 # No timeout of a process is longer; the pivot refuses what is out of all proportion.
 LONGEST = 86_400
 
+# Options of a process that are true or false.
+SWITCHES = ("socket", "port", "overlap")
+NAMES_PORT = re.compile(r"\$(PORT\b|\{PORT\b)")
+ALL_ADDRESSES = re.compile(r"(?<![\w.:])(0\.0\.0\.0|\[::\]|::(?![\w]))")
+
 # Defaults, those of the pivot.
 PROCESS_OPTIONS: dict[str, Any] = {
     "overlap": True,
@@ -101,7 +106,7 @@ def complete_liveness(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_option(kind: str, option: str, value: Any) -> None:
-    if option in ("socket", "overlap"):
+    if option in SWITCHES:
         if not isinstance(value, bool):
             raise DeployError(f"{option} of {kind} is {value!r}; write true or false.")
     elif option in PROCESS_OPTIONS:
@@ -113,9 +118,31 @@ def _check_option(kind: str, option: str, value: Any) -> None:
             )
     else:
         raise DeployError(
-            f"process_options of {kind} has {option!r}; known are socket, "
-            f"{', '.join(PROCESS_OPTIONS)}."
+            f"process_options of {kind} has {option!r}; known are "
+            f"{', '.join(dict.fromkeys((*SWITCHES, *PROCESS_OPTIONS)))}."
         )
+
+
+def listening(kind: str, command: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether a process listens on a socket, and whether it knows TCP only: a web command that names $PORT does.
+
+    A release that does not listen on TCP says nothing of it, as releases did before there was this option.
+    """
+    port = given.get("port", kind == "web" and NAMES_PORT.search(command) is not None)
+    sock = given.get("socket", kind == "web" or given.get("port", False))
+    if not port or not sock:
+        if given.get("port"):
+            raise DeployError(
+                f"process_options of {kind} says port: true and socket: false. A process that listens on a port is "
+                "reached by a socket, too: leave socket out."
+            )
+        return {"socket": sock}
+    if found := ALL_ADDRESSES.search(command):
+        raise DeployError(
+            f"The command of {kind} listens on {found[0]}, where other hosts reach it without the proxy: {command!r}. "
+            "Let it listen on 127.0.0.1 in the Procfile."
+        )
+    return {"socket": True, "port": True}
 
 
 def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[str, Any]]:
@@ -132,8 +159,9 @@ def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[st
         if kind == RELEASE_TYPE:
             continue
         given = {k: v for k, v in config.options.get(kind, {}).items() if v is not None}
-        spec: dict[str, Any] = {"command": command, "socket": kind == "web"}
-        spec |= PROCESS_OPTIONS | given
+        spec: dict[str, Any] = {"command": command} | PROCESS_OPTIONS | given
+        spec.pop("port", None)
+        spec |= listening(kind, command, given)
         spec |= {key: getattr(config, key) for key in LOG_DEFAULTS}
         if spec["socket"]:
             spec["health"] = dict(config.health)

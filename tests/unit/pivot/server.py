@@ -1,9 +1,9 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An app for the pivot's tests: answers HTTP on a unix socket, and misbehaves as it is told.
+"""An app for the pivot's tests: answers HTTP on a unix socket or a port, and misbehaves as it is told.
 
-It runs under ``python -I -S``, so that it starts in a few milliseconds. Without SOCKET in its
+It runs under ``python -I -S``, so that it starts in a few milliseconds. With neither SOCKET nor PORT in its
 environment it is a worker that only waits for TERM. What else the environment may say:
 
 JOURNAL        append "<event> <release> <pid>" to this file: start, slow (request), term, end
@@ -21,6 +21,7 @@ SLOW_UNTIL     /slow is answered once this file exists, instead of after 2 s
 TERM           ignore it
 TERM_WHEN      heed TERM only once this file exists
 LISTEN         listen here instead of at SOCKET
+HOST           listen at PORT of this address instead of 127.0.0.1
 CHILD          group: leave a child in the own group; session: a daemon with its own session; naked:
                the same without environment; stubborn: a child in the group that ignores TERM;
                daemonize: go on as a daemon and let the process itself end with 0
@@ -67,6 +68,19 @@ def leave_child(kind):
         if os.fork():
             os._exit(0)
     os.execve("/bin/sh", ["sh", "-c", NAP], {} if kind == "naked" else dict(ENV))
+
+
+def listen():
+    if "PORT" in ENV:
+        host = ENV.get("HOST", "127.0.0.1")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, int(ENV["PORT"])), family=family, backlog=512)
+    if not WHERE:
+        return None
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(WHERE)
+    listener.listen(512)
+    return listener
 
 
 class App:
@@ -146,11 +160,7 @@ class App:
         termed = []
         signal.signal(signal.SIGTERM, lambda *_args: termed.append(1))
         note("start")  # from here on it heeds TERM
-        listener = None
-        if WHERE:
-            listener = socket.socket(socket.AF_UNIX)
-            listener.bind(WHERE)
-            listener.listen(512)
+        listener = listen()
         watching = [wakeup, listener] if listener else [wakeup]
         pause = 0.01 if "DIE_WHEN" in ENV or "TERM_WHEN" in ENV else None
         while True:

@@ -165,10 +165,12 @@ def test_shell_command_is_what_sh_understands(
     assert done.stdout == output
 
 
-def environment(module: ModuleType, release: pathlib.Path, env: str, socket: str | None) -> Any:
+def environment(
+    module: ModuleType, release: pathlib.Path, env: str, where: str | int | None
+) -> Any:
     release.mkdir()
     (release / "env").write_text(env, "utf-8")
-    return module.release.environment("shop", "web-1", release, socket, "/run/shop/web-1.3.d")
+    return module.release.environment("shop", "web-1", release, where, "/run/shop/web-1.3.d")
 
 
 def test_environment_of_a_worker(module: ModuleType, tmp_path: pathlib.Path) -> None:
@@ -199,6 +201,17 @@ def test_environment_says_the_socket_under_every_name(
     names = ("SOCKET", "UVICORN_UDS", "GRANIAN_UDS", "UWSGI_HTTP_SOCKET")
     assert {env[name] for name in names} == {path}
     assert env["GUNICORN_CMD_ARGS"] == f"--bind unix:{path}"
+
+
+def test_environment_says_the_port_under_every_name(
+    module: ModuleType, tmp_path: pathlib.Path
+) -> None:
+    env = environment(module, tmp_path / "r1", "PORT=80", 23456)
+    ports = ("PORT", "UVICORN_PORT", "GRADIO_SERVER_PORT", "STREAMLIT_SERVER_PORT")
+    assert {env[name] for name in ports} == {"23456"}
+    hosts = ("UVICORN_HOST", "GRADIO_SERVER_NAME", "STREAMLIT_SERVER_ADDRESS")
+    assert {env[name] for name in hosts} == {"127.0.0.1"}
+    assert not {"SOCKET", "UVICORN_UDS", "GUNICORN_CMD_ARGS"} & set(env)
 
 
 @pytest.mark.parametrize(
@@ -245,6 +258,7 @@ def test_a_release_may_leave_out_what_has_a_default(module: ModuleType) -> None:
         ("gunicorn", "not an object"),
         ({"command": 1}, "command"),
         ({"socket": "yes"}, "socket"),
+        ({"port": 8000}, "port"),
         ({"overlap": 0}, "overlap"),
         ({"ready_after": "1"}, "ready_after"),
         ({"ready_timeout": -1}, "ready_timeout"),

@@ -30,6 +30,7 @@ LINES = {
     "granian asgi": "granian --interface asgi apps:asgi",
     "granian wsgi": "granian --interface wsgi --blocking-threads 16 apps:wsgi",
     "waitress": "waitress-serve --unix-socket=$SOCKET --threads 16 apps:wsgi",
+    "waitress at a port": "waitress-serve --listen=127.0.0.1:$PORT --threads 16 apps:wsgi",
     "uWSGI": (
         "uwsgi --master --threads 16 --die-on-term --need-app"
         " --add-header 'Connection: close' --module apps:wsgi"
@@ -38,7 +39,7 @@ LINES = {
 
 
 def release(site: Site, name: str, line: str, env: dict[str, object] | None = None) -> str:
-    site.release(name, line, env=env)
+    site.release(name, line, env=env, port="$PORT" in line)
     directory = site.root / "releases" / name
     (directory / "venv").symlink_to(SERVERS)
     (directory / "apps.py").symlink_to(HERE / "apps.py")

@@ -31,6 +31,8 @@ Everything about a process comes from ``releases/ID/release.json``, key ``proces
 
 command        shell command (str)
 socket         whether it listens on a unix socket (bool)
+port           whether its server knows TCP only: it listens at 127.0.0.1:$PORT, and systemd-socket-proxyd on the
+               socket (bool)
 health         {"path": "/healthz", "host": "example.org", "count": 2}; no path: accepting a
                connection is enough
 liveness       {"interval": 2, "failures": 2, "timeout": 5}: the serving process is asked every so many
@@ -52,6 +54,7 @@ Durations are measured with the monotonic clock; only timestamps in the status f
 after. Both act on an ``instance``, which has ``generation`` after ``generation``. ``gate`` and ``peers``
 decide whether one may serve, ``drain`` how long the one before it goes on, and ``liveness`` whether
 one still does. ``loop`` is where all of them wait, and passes on ``output`` meanwhile.
+``port`` is for servers that know TCP only.
 ``release``, ``status`` and ``kernel`` read what is outside, ``removal`` clears it away, and ``contract``
 is what others rely on.
 """

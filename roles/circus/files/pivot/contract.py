@@ -81,6 +81,7 @@ MOVE: dict[str, tuple[type | None, ...]] = {  # of ``move``; each is there from 
 SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and gives the type
     "command": "",
     "socket": False,
+    "port": False,  # whether it listens on TCP, behind a proxy that has the socket
     "health": {"path": "", "host": "localhost", "count": 1},
     "liveness": {"interval": 2.0, "failures": 2, "timeout": 5.0},
     "overlap": True,

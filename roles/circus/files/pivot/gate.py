@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 
+from . import port
 from .generation import Generation
 from .instance import Instance
 from .loop import PROBE_INTERVAL, Loop
@@ -125,6 +126,8 @@ def probe(
         ended = new.status is not None or over()
         return 0.0 if ended else deadline - time.monotonic()
 
+    if new.port and (wrong := port.problem(new.port)):
+        return False, wrong
     health, received = new.spec["health"], b""
     request = (
         f"GET {health['path']} HTTP/1.1\r\nHost: {health['host']}\r\n"

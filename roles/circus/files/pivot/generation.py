@@ -13,6 +13,7 @@ import signal
 from collections import deque
 from typing import Any, NoReturn
 
+from . import port
 from .kernel import PR_SET_PDEATHSIG, prctl
 from .output import LONGEST_LINE, event, timestamp
 from .release import environment, shell_command
@@ -36,6 +37,7 @@ class Generation:
         self.spec = spec
         self.socket = f"{base}.{number}.sock" if spec["socket"] else None
         self.private = f"{base}.{number}.d"
+        self.port: int | None = None  # where it is to listen, if it knows TCP only
         self.pid = 0
         self.output = -1  # read end of the process's stdout and stderr
         self.status: int | None = None  # wait status once it has ended
@@ -44,7 +46,9 @@ class Generation:
         self._rest = b""  # a line that is not complete yet
 
     def start(self, app: str, instance: str) -> None:
-        env = environment(app, instance, self.release, self.socket, self.private)
+        if self.socket and self.spec["port"]:
+            self.port = port.choose()
+        env = environment(app, instance, self.release, self.listens_at(), self.private)
         command = shell_command(self.spec["command"])
         self.remove_files()
         os.mkdir(self.private, 0o700)
@@ -66,6 +70,10 @@ class Generation:
             names = {"service.name": app, "service.version": self.id, "process.name": instance}
             self.origin = names | {"process.pid": self.pid}
 
+    def listens_at(self) -> str | int | None:
+        """The socket's path, or the port; None when it does not listen."""
+        return self.port or self.socket
+
     def _become(self, command: str, env: dict[str, str], writer: int, parent: int) -> NoReturn:
         """In the child: turn into the command."""
         try:
@@ -79,6 +87,10 @@ class Generation:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.chdir(self.release)
+            if self.port and self.socket:
+                with port.listen(self.socket) as listener:
+                    if os.fork() == 0:
+                        port.become_proxy(listener, self.port, env)
             os.execve("/bin/sh", ["sh", "-c", command], env)
         except BaseException as error:  # noqa: BLE001 - nothing may get past the fork
             os.write(2, f"pivot: cannot start {command!r}: {error}\n".encode())

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import ipaddress
 import os
 import pathlib
 import re
+import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -50,6 +52,29 @@ def connections(table: str, path: str) -> Connections:
             else:
                 accepted.add(fields[6])
     return Connections(frozenset(listeners), frozenset(accepted), waiting)
+
+
+class Listener(NamedTuple):
+    """Who listens on a TCP port, and at which address."""
+
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address
+    uid: int
+
+
+def listeners(tables: Iterable[str], port: int) -> list[Listener]:
+    """``tables`` are /proc/net/tcp and tcp6 (proc(5)): an address is hexadecimal, in words of the host's byte order."""
+    found = []
+    for table in tables:
+        for line in table.splitlines()[1:]:
+            fields = line.split()
+            if len(fields) > 7 and fields[3] == "0A":  # TCP_LISTEN in linux/tcp_states.h
+                digits, _colon, number = fields[1].partition(":")
+                if int(number, 16) == port:
+                    words = [int(digits[at : at + 8], 16) for at in range(0, len(digits), 8)]
+                    address = ipaddress.ip_address(struct.pack(f"={len(words)}I", *words))
+                    mapped = getattr(address, "ipv4_mapped", None)
+                    found.append(Listener(mapped or address, int(fields[7])))
+    return found
 
 
 def sockets_below(pid: int) -> set[str] | None:

@@ -100,11 +100,11 @@ def shell_command(command: str) -> str:
 
 
 def environment(
-    app: str, instance: str, release: pathlib.Path, socket_path: str | None, private: str
+    app: str, instance: str, release: pathlib.Path, listens_at: str | int | None, private: str
 ) -> dict[str, str]:
     """The whole environment of a process: the release's config, then what the platform owns.
 
-    The socket's path goes in under every name that app servers read, so that a Procfile says no
+    The socket's path, or the port, goes in under every name that app servers read, so that a Procfile says no
     more than ``web: gunicorn shop.wsgi``. FORWARDED_ALLOW_IPS may be ``*`` because the directory
     lets nobody but the proxy reach the socket. SPT_NOENV keeps setproctitle from overwriting
     /proc/PID/environ, which is where RELEASE_ID proves what a process runs.
@@ -123,16 +123,32 @@ def environment(
         "SPT_NOENV": "1",
         "XDG_RUNTIME_DIR": private,
     }
-    if socket_path:
-        bind = f"--bind unix:{socket_path}"
-        env |= {
-            "SOCKET": socket_path,
-            "GUNICORN_CMD_ARGS": f"{own.get('GUNICORN_CMD_ARGS', '')} {bind}".strip(),
-            "UVICORN_UDS": socket_path,
-            "GRANIAN_UDS": socket_path,
-            "UWSGI_HTTP_SOCKET": socket_path,
+    return env | where_to_listen(listens_at, own.get("GUNICORN_CMD_ARGS", ""))
+
+
+def where_to_listen(where: str | int | None, gunicorn: str) -> dict[str, str]:
+    """``where``: the path of a socket, or a port. ``gunicorn``: the app's own arguments for that server."""
+    if isinstance(where, int):
+        host, port = "127.0.0.1", str(where)
+        return {
+            "PORT": port,
+            "UVICORN_HOST": host,
+            "UVICORN_PORT": port,
+            "GRADIO_SERVER_NAME": host,
+            "GRADIO_SERVER_PORT": port,
+            "STREAMLIT_SERVER_ADDRESS": host,
+            "STREAMLIT_SERVER_PORT": port,
+            "STREAMLIT_SERVER_HEADLESS": "true",
         }
-    return env
+    if where:
+        return {
+            "SOCKET": where,
+            "GUNICORN_CMD_ARGS": f"{gunicorn} --bind unix:{where}".strip(),
+            "UVICORN_UDS": where,
+            "GRANIAN_UDS": where,
+            "UWSGI_HTTP_SOCKET": where,
+        }
+    return {}
 
 
 class Record(NamedTuple):

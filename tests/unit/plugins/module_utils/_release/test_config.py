@@ -179,6 +179,59 @@ def test_process_options_are_refused(options: dict[str, Any], words: str) -> Non
         release_config.run_specs({"web": "x"}, Config(options=options))
 
 
+SOCKET = {"socket": True}
+PORT = {"socket": True, "port": True}
+NEITHER = {"socket": False}
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "given", "listening"),
+    [
+        ("web", "gunicorn shop.wsgi", {}, SOCKET),
+        ("web", "fastapi run --host 127.0.0.1 --port $PORT", {}, PORT),
+        ("web", "streamlit run --server.port=${PORT} shop.py", {}, PORT),
+        ("web", "python -m shop --port ${PORT:-8000}", {}, PORT),
+        ("web", "python shop.py $PORTAL", {}, SOCKET),
+        ("web", "python chat.py", {"port": True}, PORT),
+        ("web", "python chat.py", {"port": True, "socket": True}, PORT),
+        ("web", "python -m shop $PORT", {"port": False}, SOCKET),
+        ("web", "python -m shop $PORT", {"socket": False}, NEITHER),
+        ("flower", "celery flower --port=$PORT", {}, NEITHER),
+        ("flower", "celery flower --port=$PORT", {"port": True}, PORT),
+        ("worker", "celery worker", {"port": False}, NEITHER),
+    ],
+)
+def test_where_a_process_listens(
+    kind: str, command: str, given: dict[str, Any], listening: dict[str, bool]
+) -> None:
+    specs = release_config.run_specs({kind: command}, Config(options={kind: given}))
+    assert {key: specs[kind][key] for key in ("socket", "port") if key in specs[kind]} == listening
+
+
+@pytest.mark.parametrize(
+    ("command", "address"),
+    [
+        ("waitress-serve --listen=0.0.0.0:$PORT shop:app", "0.0.0.0"),
+        ("python -m http.server --bind :: $PORT", "::"),
+        ("hypercorn --bind [::]:$PORT shop:app", r"\[::\]"),
+    ],
+)
+def test_a_server_that_other_hosts_would_reach_is_refused(command: str, address: str) -> None:
+    with pytest.raises(DeployError, match=f"web listens on {address}, where other hosts"):
+        release_config.run_specs({"web": command}, Config())
+    assert release_config.run_specs({"worker": command}, Config())
+    for fine in ("127.0.0.1", "[::1]", "10.0.0.0", "localhost"):
+        other = command.replace("0.0.0.0", fine).replace("[::]", fine).replace("::", fine, 1)
+        assert release_config.run_specs({"web": other}, Config())["web"]["port"]
+
+
+def test_a_port_is_reached_by_a_socket() -> None:
+    with pytest.raises(DeployError, match="port: true and socket: false"):
+        release_config.run_specs(
+            {"web": "x"}, Config(options={"web": {"port": True, "socket": False}})
+        )
+
+
 def test_health_needs_an_answer() -> None:
     with pytest.raises(DeployError, match=r"health\.count is 0"):
         release_config.run_specs({"web": "x"}, Config(health={"count": 0}))
