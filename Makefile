@@ -108,13 +108,14 @@ unit-ansible: ready ## those of the unit tests that meet Ansible itself
 unit-2.19: ## the same on ansible-core 2.19, where there is a python3.11
 	@$(MAKE) unit-ansible CORE=2.19 VENV=.venv-2.19 PYTHON='/usr/bin/python3.11 python3.11'
 
-# In a copy, whose hosts are others than those of the part molecule-site.
+# In a copy, whose hosts are others than those of the part molecule-site. What apt unpacks on a bare host is the
+# same for every ansible-core, so that these have it already.
 .PHONY: site-2.19
 site-2.19: hosts-ready ## the scenario site on ansible-core 2.19
 	mkdir -p build/oldest
 	git ls-files -z --cached --others --exclude-standard | \
 		rsync --archive --from0 --files-from=- --ignore-missing-args . build/oldest
-	$(MAKE) -C build/oldest molecule-site CORE=2.19 PYTHON='/usr/bin/python3.11 python3.11'
+	$(MAKE) -C build/oldest molecule-site CORE=2.19 PYTHON='/usr/bin/python3.11 python3.11' SITE_IMAGES=-prepared
 
 build/servers/.complete: tests/unit/pivot/servers.txt | $(VENV)/.complete
 	uv venv --quiet --clear --python $(INTERPRETER) $(@D)
