@@ -96,7 +96,7 @@ test: hosts-ready build/tls/.complete ## every behaviour: the parts below, two a
 	@$(PARTS) lint unit $(if $(call find,/usr/bin/python3.11 python3.11),unit-2.19 site-2.19) $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit
-unit: ready build/servers/.complete ## unit tests, those of the pivot with real app servers among them
+unit: ready build/servers/.complete build/editor/.complete ## unit tests, those of the pivot with real app servers among them
 	pytest --numprocesses 2 --dist loadgroup --durations 15 tests/unit
 
 .PHONY: unit-ansible
@@ -120,6 +120,14 @@ site-2.19: hosts-ready ## the scenario site on ansible-core 2.19
 build/servers/.complete: tests/unit/pivot/servers.txt | $(VENV)/.complete
 	uv venv --quiet --clear --python $(INTERPRETER) $(@D)
 	uv pip sync --quiet --require-hashes --only-binary :all: --python $(@D)/bin/python $<
+	touch $@
+
+# The language server that editors check inventories with, and the Node.js that runs it.
+build/editor/.complete: requirements/editor.txt tests/editor/package-lock.json | $(VENV)/.complete
+	uv venv --quiet --clear --python $(INTERPRETER) $(@D)
+	uv pip sync --quiet --require-hashes --only-binary :all: --python $(@D)/bin/python $<
+	cp tests/editor/package.json tests/editor/package-lock.json $(@D)
+	PATH=$(CURDIR)/$(@D)/bin:$$PATH npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund
 	touch $@
 
 .PHONY: molecule
@@ -212,7 +220,7 @@ lint-types: ready ## mypy, strict
 	mypy --strict $(COLLECTION)/plugins
 	MYPYPATH=roles/circus/files mypy --strict --package pivot
 	MYPYPATH=roles/app_metrics/files/usr/local/lib/twelvefactor mypy --strict --package app_metrics
-	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package monitoring --package parts --package scanners --package subject --package report
+	MYPYPATH=tests:tests/subject/src mypy --strict --package hosts --package load --package monitoring --package parts --package scanners --package subject --package report --package editor
 
 lint-spelling: ready ## codespell
 	codespell
