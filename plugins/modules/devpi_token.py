@@ -127,8 +127,6 @@ reason:
   sample: it expires soon
 """
 
-import contextlib
-import os
 import pathlib
 import time
 from typing import Any
@@ -145,6 +143,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     Config,
     DevpiError,
     diff,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.token_file import (
+    read_token,
+    write_token,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.tokens import (
     LIMITS,
@@ -168,30 +170,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
     "renew_days": {"type": "int", "default": 30},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-
-
-def read(path: pathlib.Path) -> str | None:
-    try:
-        return path.read_text("ascii").strip()
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise DevpiError(f"The token in {path} cannot be read: {error}.") from error
-
-
-def write(path: pathlib.Path, token: str) -> None:
-    """All or nothing, and at no time for others to read."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(token + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise DevpiError(f"The token cannot be kept in {path}: {error}.") from error
 
 
 def known_tokens(client: Client, user: str) -> dict[str, Config]:
@@ -219,7 +197,7 @@ def revoke(client: Client, token: str | None, user: str, known: dict[str, Config
 
 def provide(module: AnsibleModule, client: Client, wish: TokenWish) -> tuple[Change, str]:
     path = pathlib.Path(module.params["path"])
-    kept = read(path)
+    kept = read_token(path)
     now = time.time()
     known = known_tokens(client, wish.user)
     reason = decide_token(kept, known, wish, now)
@@ -235,14 +213,14 @@ def provide(module: AnsibleModule, client: Client, wish: TokenWish) -> tuple[Cha
             f"/{wish.user}/+token-create",
             wish.body(now),
         )
-        write(path, answer["token"])
+        write_token(path, answer["token"])
         revoke(client, kept, wish.user, known)
     return change, reason
 
 
 def withdraw(module: AnsibleModule, client: Client, user: str) -> Change:
     path = pathlib.Path(module.params["path"])
-    kept = read(path)
+    kept = read_token(path)
     if kept is None:
         return NOTHING
     if not module.check_mode:

@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "_nginx": {"_errors", "_host"},
     "_daemon": {"_errors", "_host"},
     "_deploy_lock": {"_errors", "_host"},
-    "_devpi": {"_errors", "_http", "_packaging"},
+    "_devpi": {"_errors", "_host", "_http", "_packaging"},
     "_sentry": {"_errors", "_http"},
     "_release": {"_errors", "_host", "_packaging", "_build", "_deploy_lock"},
     "_publish": {"_errors", "_host", "_http", "_packaging", "_build"},
@@ -124,6 +124,7 @@ STATED_ONCE = {
     "[-_.]+": "module_utils._packaging.names",
     "HTTPRedirectHandler": "module_utils._http.api",
     "create_default_context": "module_utils._http.api",
+    ".candidate": "module_utils._host.files",
 }
 
 

@@ -27,6 +27,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
     candidate,
     write_atomically,
     write_candidate,
+    write_synced,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
     Busy,
@@ -174,10 +175,10 @@ class Store:
                     entry |= {"mode": before.mode, "owner": _owner(before)}
                 if isinstance(before, File):
                     entry["content"] = str(number)
-                    _write_synced(unready / str(number), before.content)
+                    write_synced(unready / str(number), before.content)
             entries.append(entry)
         record = {"entries": entries, "units": units, "manifest": self._read_manifest()}
-        _write_synced(unready / RECORD, json.dumps(record).encode())
+        write_synced(unready / RECORD, json.dumps(record).encode())
         unready.rename(self._undo)
 
     def interrupted(self) -> bool:
@@ -276,11 +277,3 @@ def _remove_empty(path: str) -> None:
     # Somebody may have put something into it in the meantime: that stays.
     with contextlib.suppress(OSError):
         os.rmdir(path)
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -8,23 +8,45 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
-import tempfile
+import secrets
+
+
+def write_synced(
+    path: pathlib.Path, content: bytes, mode: int = 0o600, uid: int = -1, gid: int = -1
+) -> None:
+    """Create a file with all of its content on the disk, or not at all. Without owner: the caller's."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def write_atomically(path: pathlib.Path, text: str, mode: int, gid: int = 0) -> None:
     """Replace a file so that a reader, or a crash, sees the old or the new one and nothing else."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    user = os.geteuid()
+    write_synced(beside, text.encode(), mode, user, gid if user == 0 else -1)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fchown(file.fileno(), os.geteuid(), gid if os.geteuid() == 0 else -1)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(beside, path)
     except BaseException:
-        os.unlink(name)
+        beside.unlink()
         raise
+    sync_directory(path.parent)
+
+
+def link_atomically(path: pathlib.Path, target: str) -> None:
+    """Let a symlink point to a target. One that existed before is replaced by one rename."""
+    beside = candidate(path)
+    beside.unlink(missing_ok=True)
+    os.symlink(target, beside)
+    os.replace(beside, path)
     sync_directory(path.parent)
 
 
@@ -37,17 +59,7 @@ def write_candidate(path: pathlib.Path, content: bytes, mode: int, uid: int, gid
     """Write all of a file beside `path`, so that nothing but a rename is left to do."""
     beside = candidate(path)
     beside.unlink(missing_ok=True)
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchown(file.fileno(), uid, gid)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    write_synced(beside, content, mode, uid, gid)
 
 
 def make_directory(path: pathlib.Path, mode: int, uid: int, gid: int) -> None:

@@ -14,8 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
+    candidate,
     sync_directory,
     sync_filesystem,
+    write_atomically,
+    write_candidate,
+    write_synced,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
@@ -96,28 +100,31 @@ class Store:
     def switch(self, changes: Sequence[Change]) -> None:
         """Put the changes into the live tree: all that can fail first, then only renames."""
         created: list[Path] = []
-        ready: list[tuple[Path, Path]] = []
+        ready: list[Path] = []
         try:
             for change in changes:
                 if change.after is None:
                     continue
                 live = self.root / change.path
                 created.extend(_make_parents(live.parent))
-                ready.append((_write_beside(live, change.after), live))
+                write_candidate(
+                    live, change.after.content or b"", change.after.mode, *change.after.owner
+                )
+                ready.append(live)
             self._write_undo(changes, created)
         except BaseException:
-            _remove(candidate for candidate, live in ready)
+            _remove_candidates(ready)
             for directory in reversed(created):
                 directory.rmdir()
             raise
         try:
-            for candidate, live in ready:
-                candidate.rename(live)
+            for live in ready:
+                candidate(live).rename(live)
             for change in changes:
                 if change.after is None:
                     (self.root / change.path).unlink(missing_ok=True)
         except BaseException:
-            _remove(candidate for candidate, live in ready)
+            _remove_candidates(ready)
             self.restore()
             raise
 
@@ -134,7 +141,7 @@ class Store:
                 _copy(self.root / change.path, unready / str(len(record["back"])))
                 record["back"].append(change.path)
         record["directories"] = [str(path.relative_to(self.root)) for path in created]
-        _write_synced(unready / "undo.json", json.dumps(record).encode())
+        write_synced(unready / "undo.json", json.dumps(record).encode())
         # A power cut must not leave a record whose files are empty, nor files that were switched
         # and no record.
         sync_filesystem(unready)
@@ -153,9 +160,7 @@ class Store:
             beside.rename(live)
         for path in record["gone"]:
             (self.root / path).unlink(missing_ok=True)
-            _candidate(self.root / path).unlink(missing_ok=True)
-        for path in record["back"]:
-            _candidate(self.root / path).unlink(missing_ok=True)
+        _remove_candidates(self.root / path for path in (*record["gone"], *record["back"]))
         for path in reversed(record["directories"]):
             directory = self.root / path
             if directory.is_dir() and not any(directory.iterdir()):
@@ -174,24 +179,17 @@ class Store:
 
     def write_manifest(self, request: Request) -> None:
         manifest = self._sets / f"{request.name}.json"
-        content = json.dumps({"paths": sorted(request.wanted)}, indent=1).encode() + b"\n"
+        text = json.dumps({"paths": sorted(request.wanted)}, indent=1) + "\n"
         if not request.wanted:
             manifest.unlink(missing_ok=True)
-        elif not manifest.exists() or manifest.read_bytes() != content:
+        elif not manifest.exists() or manifest.read_text("utf-8") != text:
             self._sets.mkdir(exist_ok=True)
-            beside = manifest.with_name(f".{manifest.name}")
-            _write_synced(beside, content)
-            beside.rename(manifest)
+            write_atomically(manifest, text, 0o600)
 
 
-def _candidate(live: Path) -> Path:
-    # A name that no include pattern of nginx matches.
-    return live.with_name(f".{live.name}.candidate")
-
-
-def _remove(candidates: Iterable[Path]) -> None:
-    for candidate in candidates:
-        candidate.unlink(missing_ok=True)
+def _remove_candidates(paths: Iterable[Path]) -> None:
+    for path in paths:
+        candidate(path).unlink(missing_ok=True)
 
 
 def _make_parents(directory: Path) -> list[Path]:
@@ -202,30 +200,6 @@ def _make_parents(directory: Path) -> list[Path]:
     directory.mkdir(mode=0o755)
     directory.chmod(0o755)
     return [*created, directory]
-
-
-def _write_beside(live: Path, wanted: File) -> Path:
-    candidate = _candidate(live)
-    candidate.unlink(missing_ok=True)
-    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "wb") as stream:
-            stream.write(wanted.content or b"")
-            stream.flush()
-            os.fchown(descriptor, *wanted.owner)
-            os.fchmod(descriptor, wanted.mode)
-            os.fsync(descriptor)
-    except BaseException:
-        candidate.unlink(missing_ok=True)
-        raise
-    return candidate
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _copy(source: Path, target: Path) -> None:

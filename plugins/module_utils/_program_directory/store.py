@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
+    link_atomically,
     make_directory,
     sync_directory,
     write_atomically,
@@ -211,7 +212,7 @@ def apply(request: Request) -> Plan:
         plan = make_plan(request)
         if plan.changed:
             _fill(plan)
-            _flip(request)
+            link_atomically(request.path, request.directory.name)
             for each in plan.removed:
                 _remove(request.path.with_name(each))
     return plan
@@ -258,15 +259,6 @@ def _compile(request: Request) -> None:
             os.fsync(file.fileno())
     (directory / BYTECODE).chmod(DIRECTORY_MODE)
     sync_directory(directory / BYTECODE)
-
-
-def _flip(request: Request) -> None:
-    path = request.path
-    new = path.with_name(f".{path.name}.new")
-    _remove(new)
-    new.symlink_to(request.directory.name)
-    os.replace(new, path)
-    sync_directory(path.parent)
 
 
 def _remove(path: pathlib.Path) -> None:

@@ -23,7 +23,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import trees
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import Identity
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
-    sync_directory,
+    link_atomically,
     sync_filesystem,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
@@ -181,13 +181,8 @@ class AppHome:
         with contextlib.suppress(FileNotFoundError):
             if os.readlink(self.link) == target:
                 return
-        candidate = self.root / ".current.new"
-        with contextlib.suppress(FileNotFoundError):
-            candidate.unlink()
-        os.symlink(target, candidate)
-        os.replace(candidate, self.link)
-        # What is told of it next, in the record, must not outlive it.
-        sync_directory(self.root)
+        # synced: what the record says of it next must not outlive it
+        link_atomically(self.link, target)
 
     def manifest(self, release: str) -> dict[str, Any] | None:
         """A release's release.json; None when the release is missing or unfinished."""

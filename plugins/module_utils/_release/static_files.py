@@ -22,6 +22,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
+    candidate,
+    link_atomically,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
 LINK = "release"
@@ -144,15 +148,15 @@ def publish(source: pathlib.Path, target: pathlib.Path, home: AppHome) -> None:
         if not home.owns(status) or not stat.S_ISREG(status.st_mode):
             raise DeployError(f"{source} is not published: it is not a file of the app's releases.")
         make_directory(target.parent)
-        candidate = target.with_name(f".{target.name}.candidate")
+        beside = candidate(target)
         try:
-            with candidate.open("wb") as copy:
+            with beside.open("wb") as copy:
                 shutil.copyfileobj(file, copy)
                 os.fchmod(copy.fileno(), 0o644)
-            os.utime(candidate, ns=(status.st_mtime_ns, status.st_mtime_ns))
-            candidate.rename(target)
+            os.utime(beside, ns=(status.st_mtime_ns, status.st_mtime_ns))
+            beside.rename(target)
         except BaseException:
-            candidate.unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
             raise
 
 
@@ -180,10 +184,7 @@ def say_release(root: pathlib.Path, release: str, *, check: bool) -> bool:
     if not check:
         # It has to lead somewhere for a web server to follow it.
         make_directory(root / target)
-        candidate = root / f".{LINK}.candidate"
-        candidate.unlink(missing_ok=True)
-        candidate.symlink_to(target)
-        candidate.rename(link)
+        link_atomically(link, target)
     return True
 
 

@@ -131,7 +131,7 @@ def test_a_link_that_names_something_else_is_replaced(program: Program, target: 
     assert {path.name for path in program.path.iterdir()} == set(FIRST)
 
 
-@pytest.mark.parametrize("step", ["write_atomically", "sync_directory", "_flip"])
+@pytest.mark.parametrize("step", ["write_atomically", "sync_directory", "link_atomically"])
 def test_an_interrupted_run_changes_nothing_that_starts_and_is_completed(
     step: str, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -201,7 +201,7 @@ def test_current(home: AppHome) -> None:
     home.point_to(A)
     assert home.current() == A
     assert os.readlink(home.link) == f"releases/{A}"
-    (home.root / ".current.new").symlink_to("left/by/a/crash")
+    (home.root / ".current.candidate").symlink_to("left/by/a/crash")
     home.point_to(B)
     assert home.current() == B
     assert sorted(path.name for path in home.root.iterdir()) == ["current", "releases"]
