@@ -272,6 +272,15 @@ def test_any_name_of_a_site_makes_variables_that_nginx_takes(name: str) -> None:
     assert f"add_header Content-Security-Policy-Report-Only ${variables[1]} always;" in text
 
 
+def test_pools_of_a_site_never_have_the_name_of_another_sites() -> None:
+    pools: list[str] = []
+    for name in ("shop", "shop-fresh", "shop-next-1", "shop-next-2"):
+        text = site(name=name, upstream={**BEHIND, "keepalive": 8})
+        pools += re.findall(r"(?m)^upstream (\S+) \{", text)
+    assert {"shop", "shop_fresh", "shop_next_1", "shop_next_2"} < set(pools)
+    assert len(set(pools)) == len(pools)
+
+
 @pytest.mark.parametrize(
     ("spare", "others"),
     [
@@ -288,8 +297,8 @@ def test_without_the_only_host_that_is_no_backup_backups_are_none(
 
     servers = [TWO[0], *({"address": address, "backup": True} for address in spare)]
     text = site(upstream={"servers": servers, "behind_nginx": True})
-    assert usual("shop-next-1") == others
-    assert [usual("shop"), usual("shop-next-2")] == [TWO[:1]] * 2
+    assert usual("shop_next_1") == others
+    assert [usual("shop"), usual("shop_next_2")] == [TWO[:1]] * 2
 
 
 @pytest.mark.parametrize(
