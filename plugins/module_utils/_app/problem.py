@@ -27,12 +27,13 @@ class Problem:
         return f"{said}; did you mean {self.near!r}?" if self.near else f"{said}."
 
 
-def misspelled(word: str, known: Iterable[str]) -> str:
-    """The known word that ``word`` is but for one slip, or two in a long one; empty if there is none.
+def misspelled(word: str, known: Iterable[str], slips: int | None = None) -> str:
+    """The known word that ``word`` is but for ``slips``; empty if there is none.
 
-    A slip is a character too many, too few, another one, or two that changed places.
+    A slip is a character too many, too few, another one, or two that changed places. Without a number: one,
+    or two in a long word.
     """
-    slips = 1 if len(word) < LONG_WORD else 2
+    slips = slips or (1 if len(word) < LONG_WORD else 2)
     near = sorted((distance(word, each), each) for each in known)
     return near[0][1] if near and near[0][0] <= slips else ""
 

@@ -15,6 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
+    distance,
+    misspelled,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
     BYTES,
     BYTES_FORM,
@@ -31,6 +35,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specifica
 )
 
 Variables = Mapping[str, Setting]
+
+# Of shorter ones, as in app_name, other words are as near as misspellings: api_name.
+SHORTEST_OWNER = 5
 
 # What argument specs cannot say of numbers: the variables whose names match, least and greatest.
 RANGES: tuple[tuple[str, float | None, float | None], ...] = (
@@ -208,12 +215,41 @@ class Declarations:
         )
         return {**SETTINGS, "nginx_site": site, "proxy_site": site}
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """What names of variables begin with."""
+        return (*self.roles, "index", "deploy")
+
     def owner(self, name: str) -> str:
         """What a variable seems to belong to by its name: a role, ``index`` or ``deploy``; or nothing."""
-        owners = [
-            owner for owner in (*self.roles, "index", "deploy") if name.startswith(f"{owner}_")
-        ]
-        return max(owners, key=len, default="")
+        return max(
+            (owner for owner in self.owners if name.startswith(f"{owner}_")), key=len, default=""
+        )
+
+    def meant(self, name: str) -> str:
+        """The variable that an unknown name is a misspelling of; empty if there is none."""
+        owner = self.owner(name)
+        near = misspelled(name[len(owner) :], self._rests(owner)) if owner else ""
+        if near:
+            return f"{owner}{near}"
+        # one slip in what the name begins with, and one in the rest
+        for owner in (each for each in self.owners if len(each) >= SHORTEST_OWNER):
+            for length in (len(owner), len(owner) - 1, len(owner) + 1):
+                head, rest = name[:length], name[length:]
+                # deployer_webhook is another word, nginx2_sites a second one
+                same_word = (rest.startswith("_") and not head[-1].isdigit()) or head == owner
+                if same_word and not rest[:1].isdigit() and distance(head, owner) <= 1:
+                    near = misspelled(rest, self._rests(owner), slips=1)
+                    if near:
+                        return f"{owner}{near}"
+        return ""
+
+    def _rests(self, owner: str) -> list[str]:
+        """What follows the owner in the names of its variables.
+
+        Names are compared without what all of them begin with, which would make any of them near.
+        """
+        return [name[len(owner) :] for name in self.variables if self.owner(name) == owner]
 
 
 def optional(options: Variables) -> Variables:

@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
     Problem,
-    misspelled,
     nearest,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
@@ -153,30 +152,28 @@ def _variables(
             if key not in seen:
                 seen[key] = list(problems(known.variables[name], name, value))
             yield from seen[key]
-        elif known.owner(name) and name not in OTHERS and name not in own:
-            yield from _stranger(name, inventory, known)
+        elif name not in OTHERS and name not in own and name not in inventory.used:
+            key = (name, 0)
+            if key not in seen:
+                seen[key] = list(_unknown(name, known))
+            yield from seen[key]
 
 
-def _stranger(name: str, inventory: Inventory, known: Declarations) -> Iterator[Problem]:
+def _unknown(name: str, known: Declarations) -> Iterator[Problem]:
     """A variable that is spelled nearly like one of a role, unless a template of the inventory needs it.
 
     Other names that begin like a role's are no concern of ours: roles of other collections have such.
     """
-    owner = known.owner(name)
-    if name in inventory.used:
-        return
-    # compared without what all of them begin with, which would make any of them near
-    siblings = [each for each in known.variables if known.owner(each) == owner]
-    near = misspelled(name[len(owner) :], [each[len(owner) :] for each in siblings])
-    if not near:
-        return
-    who = "the playbooks" if owner in ("index", "deploy") else f"the role {owner}"
-    yield Problem(
-        name,
-        f"is unknown to {who}",
-        f"if it is one of your own, list it in {OWN}: [{name}]",
-        f"{owner}{near}",
-    )
+    near = known.meant(name)
+    if near:
+        owner = known.owner(near)
+        who = "the playbooks" if owner in ("index", "deploy") else f"the role {owner}"
+        yield Problem(
+            name,
+            f"is unknown to {who}",
+            f"if it is one of your own, list it in {OWN}: [{name}]",
+            near,
+        )
 
 
 def _apps_of(inventory: Inventory, host: str, variables: Mapping[str, Any]) -> list[str]:

@@ -102,3 +102,75 @@ def test_every_range_and_form_is_for_something(pattern: str) -> None:
 )
 def test_whose_a_name_seems_to_be(name: str, owner: str) -> None:
     assert KNOWN.owner(name) == owner
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        # two characters that changed places
+        ("ngnix_sites", "nginx_sites"),
+        ("nginx_sties", "nginx_sites"),
+        ("gaphite_domain", "graphite_domain"),
+        ("devip_root_password", "devpi_root_password"),
+        ("app_mertics_statsd", "app_metrics_statsd"),
+        ("log_shiping_url", "log_shipping_url"),
+        ("node_exproter_listen", "node_exporter_listen"),
+        ("idnex_url", "index_url"),
+        # one character more, less or another
+        ("nginxs_sites", "nginx_sites"),
+        ("nginxsites", "nginx_sites"),
+        ("nginx-sites", "nginx_sites"),
+        ("bugsnk_domain", "bugsink_domain"),
+        ("statds_graphite_host", "statsd_graphite_host"),
+        ("deply_webhook", "deploy_webhook"),
+        # two slips
+        ("ngnix_site", "nginx_sites"),
+        ("graphit_domian", "graphite_domain"),
+        ("deploy_cannareis", "deploy_canaries"),
+        # singular for plural, and the other way round
+        ("nginx_site", "nginx_sites"),
+        ("munin_user", "munin_users"),
+        ("index_domain", "index_domains"),
+        ("deploy_webhooks", "deploy_webhook"),
+        ("deploys_webhook", "deploy_webhook"),
+        # variables of others
+        ("nginx2_sites", ""),
+        ("my_nginx_sites", ""),
+        ("api_settings", ""),
+        ("api_command", ""),
+        ("apt_user_groups", ""),
+        ("deployer_webhook", ""),
+        ("indexes_url", ""),
+        ("redis_port", ""),
+        ("nginx_vhosts", ""),
+        ("nginx_remove_default_vhost", ""),
+        ("nginxinc_repository", ""),
+        ("sites", ""),
+        ("circus", ""),
+        ("deploy_key", ""),
+        ("publisher_name", ""),
+        ("ansible_user", ""),
+        ("postgresql_users", ""),
+        ("domain", ""),
+    ],
+)
+def test_the_variable_that_a_misspelled_name_means(name: str, meant: str) -> None:
+    assert KNOWN.meant(name) == meant
+
+
+def test_of_each_variable_two_characters_that_changed_places_are_found() -> None:
+    missed = []
+    for name in KNOWN.variables:
+        owner = KNOWN.owner(name)
+        for at in range(len(owner) - 1 if len(owner) > 4 else 0):
+            slip = name[:at] + name[at + 1] + name[at] + name[at + 2 :]
+            if slip != name and KNOWN.meant(slip) != name:
+                missed.append((slip, KNOWN.meant(slip)))
+    assert missed == []
+
+
+def test_no_variable_means_another() -> None:
+    declared = [KNOWN.variables, OTHERS]
+    assert [
+        name for names in declared for name in names if KNOWN.meant(name) not in ("", name)
+    ] == []
