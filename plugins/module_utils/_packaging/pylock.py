@@ -110,8 +110,11 @@ def parse_pylock(text: str, source: str, own: str) -> Pylock:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DeployError(f"{source} is not a valid pylock.toml: {error}.") from None
+    # a number of too many digits is a plain ValueError
+    except (ValueError, RecursionError) as error:
+        raise DeployError(
+            f"{source} is not a valid pylock.toml: {error}. Lock the dependencies again."
+        ) from None
     version = document.get("lock-version")
     if not isinstance(version, str) or version.partition(".")[0] != "1":
         raise DeployError(f"{source} is a pylock.toml of version {version}; known is 1.0.")

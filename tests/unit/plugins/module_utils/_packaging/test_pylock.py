@@ -113,6 +113,8 @@ def test_requirements(text: str, lines: list[str]) -> None:
     ("text", "words"),
     [
         pytest.param('lock-version = "1.0"\nx = ', "is not a valid pylock.toml: Invalid value", id="no-toml"),
+        pytest.param(f'lock-version = "1.0"\nx = {"9" * 5000}', "to increase the limit. Lock the dependencies again.", id="digits"),
+        pytest.param(f'lock-version = "1.0"\nx = {"[" * 5000}', "is not a valid pylock.toml: maximum recursion depth exceeded. Lock the dependencies again.", id="depth"),
         pytest.param('lock-version = "2.0"', "a pylock.toml of version 2.0; known is 1.0", id="2.0"),
         pytest.param("lock-version = 1", "a pylock.toml of version 1;", id="number"),
         pytest.param(lock("[[packages]]\n"), "(PEP 751): KeyError('name')", id="no-name"),
