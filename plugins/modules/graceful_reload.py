@@ -173,11 +173,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.switch import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.outcome import (
     Outcome,
+    served,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.switch import (
     Switch,
     plan_switch,
-    served,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.switch_plan import (
     SwitchRequest,

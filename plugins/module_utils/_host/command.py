@@ -58,6 +58,35 @@ def run(
     started in turn are ended too. Nor does it outlive a caller that is killed: whoever comes next
     would find it still writing.
     """
+    process = _start(command, what, identity, environment, directory, remedy, umask)
+    output = _Output(KEPT if whole is None else whole)
+    with process:
+        try:
+            _read(process, output, time.monotonic() + timeout, whole is not None)
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise DeployError(
+                    f"Could not {what}: {command[0]} had not ended after {timeout:g} s."
+                ) from None
+            if isinstance(error, _TooMuch):
+                raise DeployError(
+                    f"Could not {what}: {command[0]} wrote more than {whole} bytes; it was ended."
+                ) from None
+            raise
+    return process.returncode, output.text()
+
+
+def _start(
+    command: Sequence[str],
+    what: str,
+    identity: Identity | None,
+    environment: Mapping[str, str] | None,
+    directory: pathlib.Path | None,
+    remedy: str,
+    umask: int,
+) -> subprocess.Popen[bytes]:
     switch = identity if os.geteuid() == 0 else None
     # looked up here: little is allowed between fork and exec
     prctl = ctypes.CDLL(None).prctl
@@ -66,7 +95,7 @@ def run(
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     try:
-        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+        return subprocess.Popen(  # pylint: disable=ansible-bad-function
             command,
             env=BASE | dict(environment or {}),
             cwd=directory,
@@ -87,23 +116,6 @@ def run(
         ) from None
     except OSError as error:
         raise DeployError(f"Could not {what}: {command[0]}: {error.strerror}.") from None
-    output = _Output(KEPT if whole is None else whole)
-    with process:
-        try:
-            _read(process, output, time.monotonic() + timeout, whole is not None)
-        except BaseException as error:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise DeployError(
-                    f"Could not {what}: {command[0]} had not ended after {timeout:g} s."
-                ) from None
-            if isinstance(error, _TooMuch):
-                raise DeployError(
-                    f"Could not {what}: {command[0]} wrote more than {whole} bytes; it was ended."
-                ) from None
-            raise
-    return process.returncode, output.text()
 
 
 class _TooMuch(Exception):

@@ -15,11 +15,19 @@ import urllib.parse
 from collections.abc import Iterator
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import printable
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
+    Failure,
+    wait_for,
+)
 
 HERE = "127.0.0.1"
 PORTS = {"http": 80, "https": 443}
 # nginx itself may ask for a login, or redirect: the request got to the right site all the same
 PASSES = {401, 403}
+PROBE_TIMEOUT = 10.0  # seconds for nginx to answer
+# Seconds until its answer must be good. The processes have proven themselves by then, so this is no
+# reason for haste, and a host under load answers late.
+PROBE_PATIENCE = 20.0
 LONGEST_LINE = 4096  # bytes of the first line of an answer
 STATUS_LINE = re.compile(r"HTTP/1\.\d (?P<status>\d{3})\b(?P<reason>.*)")
 
@@ -96,3 +104,20 @@ def ask(url: str, seconds: float) -> str:
         return f"{asked}: no HTTP response: {printable(line)[:200]}"
     status = answer["status"]
     return "" if shows_the_app(int(status)) else printable(f"{asked}: {status}{answer['reason']}")
+
+
+def probe(url: str) -> Failure:
+    """Whether requests get through nginx; the pivots' own checks do not go that way."""
+    said = ""
+
+    def answers() -> bool:
+        nonlocal said
+        said = ask(url, PROBE_TIMEOUT)
+        return not said
+
+    if wait_for(answers, PROBE_PATIENCE):
+        return Failure()
+    return Failure(
+        f"every process runs it, but nginx on this host does not pass requests to it: {said}. "
+        "Its error log may say more"
+    )

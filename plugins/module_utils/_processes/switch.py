@@ -8,15 +8,21 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
     DeployError,
-    printable,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_probe import ask
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_probe import (
+    probe,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.outcome import (
+    Outcome,
+    explained,
+    served,
+    showable,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import (
     Status,
     slowest_steps,
@@ -24,7 +30,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sta
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Failure,
     Supervisor,
-    wait_for,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.switch_plan import (
     Difference,
@@ -51,11 +56,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verif
     require_untouchable,
     verify,
 )
-
-PROBE_TIMEOUT = 10.0  # seconds for nginx to answer
-# Seconds until its answer must be good. The processes have proven themselves by then, so this is no
-# reason for haste, and a host under load answers late.
-PROBE_PATIENCE = 20.0
 
 
 def inspect(supervisor: Supervisor) -> Found:
@@ -245,31 +245,6 @@ class Move:
             require(probe(url))
 
 
-def probe(url: str) -> Failure:
-    """Whether requests get through nginx; the pivots' own checks do not go that way."""
-    said = ""
-
-    def answers() -> bool:
-        nonlocal said
-        said = ask(url, PROBE_TIMEOUT)
-        return not said
-
-    if wait_for(answers, PROBE_PATIENCE):
-        return Failure()
-    return Failure(
-        f"every process runs it, but nginx on this host does not pass requests to it: {said}. "
-        "Its error log may say more"
-    )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of it: ``problem`` is the message of a failure, empty where there is none."""
-
-    facts: Mapping[str, Any]
-    problem: str = ""
-
-
 @dataclass(frozen=True)
 class Switch:
     """Carries a plan out, between its two entries in the record."""
@@ -382,37 +357,3 @@ class Switch:
         if unrecorded:
             return Outcome({"release": plan.target}, f"{subject} serves. {unrecorded}")
         return served(self.supervisor, plan, seconds)
-
-
-def served(supervisor: Supervisor, plan: Plan, seconds: float = 0.0) -> Outcome:
-    """What is said where the release serves, whether anything was to be done for it or not."""
-    return Outcome({"processes": report(supervisor, plan.names), "seconds": seconds})
-
-
-def report(supervisor: Supervisor, names: Iterable[str]) -> dict[str, Any]:
-    processes = {}
-    for name in names:
-        status = supervisor.status(name)
-        if status:
-            processes[name] = {
-                "release": status.release,
-                "generation": status.generation,
-                "pid": status.child,
-                "seconds": status.move.get("seconds", {}),
-                "stragglers": status.move.get("stragglers", 0),
-            }
-    return processes
-
-
-def showable(failure: Failure, home: AppHome, *releases: str) -> Failure:
-    """Without secrets of these releases; where their config cannot be read, without any output."""
-    for release in releases:
-        try:
-            failure = failure.masked(home.env(release))
-        except (OSError, ValueError):
-            failure = dataclasses.replace(failure, output=())
-    return failure
-
-
-def explained(error: Exception) -> str:
-    return printable(str(error) if isinstance(error, DeployError | OSError) else repr(error))

@@ -35,10 +35,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
     now,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import nginx_probe
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
     supervisor as processes_supervisor,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import switch
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
     wait_for,
@@ -206,8 +206,8 @@ class Host:
             sys.stdout = sys.stderr = os.fdopen(handle, "w")
             here = self.supervisor
             Supervisor.of = classmethod(lambda _cls, _app, predicted=False: here)  # type: ignore[method-assign]
-            switch.PROBE_PATIENCE = 0.5
-            switch.ask = self._ask_nginx
+            nginx_probe.PROBE_PATIENCE = 0.5
+            nginx_probe.ask = self._ask_nginx
             processes_supervisor.COMMAND_TIMEOUT = 5.0
             if os.geteuid() != 0:
                 os.geteuid = lambda: 0

@@ -30,7 +30,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
     now,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import switch
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import (
+    nginx_probe,
+    switch,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import Status
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Failure,
@@ -404,8 +407,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, host: Memory) -> list[str]:
         asked.append(host.runs["web-1"])
         return f"GET {url} at 127.0.0.1: 502 Bad Gateway" if asked[-1] == B else ""
 
-    monkeypatch.setattr(switch, "ask", ask)
-    monkeypatch.setattr(switch, "PROBE_PATIENCE", 0.0)
+    monkeypatch.setattr(nginx_probe, "ask", ask)
+    monkeypatch.setattr(nginx_probe, "PROBE_PATIENCE", 0.0)
     return asked
 
 
@@ -442,8 +445,8 @@ def test_what_comes_back_is_asked_where_it_answers(
         urls.append(url)
         return "404 Not Found" if url == URL else ""
 
-    monkeypatch.setattr(switch, "ask", ask)
-    monkeypatch.setattr(switch, "PROBE_PATIENCE", 0.0)
+    monkeypatch.setattr(nginx_probe, "ask", ask)
+    monkeypatch.setattr(nginx_probe, "PROBE_PATIENCE", 0.0)
     deploy(A)
     done = deploy(B, probe_url=URL)
     assert done.result["msg"].endswith(f"Release {A} serves as before.")
@@ -561,7 +564,7 @@ def test_new_process_that_fails_later_has_no_say_in_the_way_back(
         asked.append(host.runs["web-1"])
         return "502" if asked[-1] == C else ""
 
-    monkeypatch.setattr(switch, "ask", ask)
+    monkeypatch.setattr(nginx_probe, "ask", ask)
     done = deploy(C, {"web": 1, "beat": 1}, probe_url=URL)
     assert done.result["msg"].endswith(f"Release {A} serves as before.")
     assert asked == [C, A]
@@ -578,7 +581,7 @@ def test_way_back_of_a_circusd_that_does_not_listen_any_more(
         host.broken.add("reloadconfig")
         return "502"
 
-    monkeypatch.setattr(switch, "ask", ask)
+    monkeypatch.setattr(nginx_probe, "ask", ask)
     done = deploy(C, {"web": 1, "beat": 1}, probe_url=URL)
     assert host.did[-1] == "hup web-1", "the others are told to go back all the same"
     assert host.runs["web-1"] == A
@@ -1087,7 +1090,7 @@ def test_the_lock_is_not_lost_in_the_middle(
         refusals.append(host.home.current())
         return "502" if host.home.current() == B else ""
 
-    monkeypatch.setattr(switch, "ask", ask)
+    monkeypatch.setattr(nginx_probe, "ask", ask)
     assert deploy(B, probe_url=URL, lock_generation=2).code == 1
     assert refusals == [B, A]
     with taking_from(file.read(), Wish("shop", "a@b", "r3", steal=True)):
