@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -54,6 +55,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.recor
 )
 
 STATUS_FILE = re.compile(r"([a-z][a-z0-9_]*-[0-9]+)\.json\Z")
+EXTRA = 20  # of the processes that nobody wants are told; an app can forge thousands
 TOLD = ("version", "installed_at", "python")
 
 
@@ -198,13 +200,14 @@ def processes(
 
 
 def extra(supervisor: Supervisor, wanted: Sequence[str]) -> list[str]:
-    """The processes that run, by their status files, although nobody wants them."""
+    """The processes that run, by their status files, although nobody wants them, the first EXTRA of them."""
     try:
         names = sorted(os.listdir(supervisor.run_directory))
     except OSError:
         names = []
     known = [match[1] for name in names if (match := STATUS_FILE.match(name))]
-    return [name for name in known if name not in wanted and supervisor.status(name)]
+    running = (name for name in known if name not in wanted and supervisor.status(name))
+    return list(itertools.islice(running, EXTRA))
 
 
 def look(supervisor: Supervisor, name: str) -> Seen:

@@ -342,6 +342,21 @@ def test_a_status_that_no_pivot_wrote_is_none(look: Any, host: Host, forged: str
     assert told["processes"] == {}
 
 
+def test_forged_processes_do_not_fill_the_answer(
+    look: Any, host: Host, process: subprocess.Popen[bytes]
+) -> None:
+    """The file system of an app's run directory has room for 16,384 files."""
+    serve(host, process.pid)
+    text = (host.run_directory / "web-1.json").read_text()
+    for number in range(10, 1000):
+        forged = text.replace('"web-1"', f'"a-{number}"')
+        (host.run_directory / f"a-{number}.json").write_text(forged)
+    told = look(probe=False)
+    assert told["drift"][0] == "a-10 runs, but the formation does not have it"
+    assert len(told["drift"]) == len(told["processes"]) - 2 == 20
+    assert told["processes"]["web-1"]["state"] == "serving"
+
+
 def test_what_a_pivot_says_is_held_against_the_kernel(look: Any, host: Host) -> None:
     serve(host, os.getpid())
     told = look(probe=False)
