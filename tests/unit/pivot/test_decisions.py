@@ -313,11 +313,23 @@ def test_last_lines(module: ModuleType, chunks: list[bytes], lines: list[str]) -
         (b'{"@timestamp": "then", "a": {"b": 1}}', {"@timestamp": "then", "a": {"b": 1}}),
         (b'{"process.pid": 1, "service.version": "lie"}', {}),
         (b'{"a": NaN, "b": "\\ud800"}', {"a": "NaN", "b": "\ud800"}),
+        (b'{"a": 1e999}', {"message": '{"a": 1e999}'}),
         (b'{"cut', {"message": '{"cut'}),
         (b'["no", "object"]', {"message": '["no", "object"]'}),
         (b'{"a":' * 100_000, {"message": '{"a":' * 100_000}),
     ],
-    ids=["plain", "bytes", "object", "own-time", "origin", "no-json", "cut", "list", "deep"],
+    ids=[
+        "plain",
+        "bytes",
+        "object",
+        "own-time",
+        "origin",
+        "no-json",
+        "infinite",
+        "cut",
+        "list",
+        "deep",
+    ],
 )
 def test_event(module: ModuleType, line: bytes, fields: dict[str, object]) -> None:
     origin = {"service.version": "r1", "process.pid": 7}

@@ -31,11 +31,16 @@ def event(line: bytes, at: str, origin: dict[str, Any]) -> bytes:
     word. Nothing of a line is dropped, whatever it holds.
     """
     text = line.decode("utf-8", "backslashreplace")
-    fields = {"message": text}
     if text.startswith("{"):
         with contextlib.suppress(ValueError, RecursionError):
             fields = json.loads(text, parse_constant=str)  # NaN is no JSON
-    return json.dumps({"@timestamp": at} | fields | origin).encode() + b"\n"
+            return encoded({"@timestamp": at} | fields | origin)
+    return encoded({"@timestamp": at, "message": text} | origin)
+
+
+def encoded(fields: dict[str, Any]) -> bytes:
+    """Raises ValueError for what is no JSON: a number may have been too large, as 1e999."""
+    return json.dumps(fields, allow_nan=False).encode() + b"\n"
 
 
 def journal_stream(path: str, name: str) -> int:
