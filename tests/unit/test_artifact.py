@@ -21,18 +21,19 @@ FULL_NAME = re.compile(r"(?<![\w.-])([a-z]\w*\.[a-z]\w*)\.[a-z]\w*")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 # what is in a checkout only: files, and the targets of its Makefile
 CHECKOUT = re.compile(
-    r"(?<![\w./-])(?:(?:\.ci|\.config|\.github|examples/guestbook|inventories/demo|molecule|requirements|tests)/[\w./-]+"
+    r"(?<![\w./-])(?:(?:\.ci|\.config|\.github(?!/workflows/)|examples/guestbook|inventories/demo|molecule|requirements|tests)/[\w./-]+"
     r"|Makefile\b|CONTRIBUTING\.md|docs/map\.\w+)|(?:`|(?m:^)[#$] )make [a-z][\w-]*"
 )
 # a section of a page may say that it is about a checkout
-ABOUT_CHECKOUT = re.compile(r"\bcheckout\s+of\s+the\s+repository\b")
+ABOUT_CHECKOUT = re.compile(r"\bcheckout\s+of\s+the\s+repository\b|检出的仓库")
 # everything that is shipped
 SHIPPED = (
     r"FILES\.json|MANIFEST\.json",
     r"LICENSE",
-    r"(README|SECURITY)\.md",
+    r"(README|README\.zh|SECURITY)\.md",
     r"changelogs/changelog\.yaml",
-    r"docs/(inventory\.schema\.json|report\.png)",
+    r"docs/(inventory\.schema\.json|report\.png|switch\.svg)",
+    r"docs/(how-to/)?[\w-]+\.md",
     r"examples/monitoring/grafana/twelvefactor\.json",
     r"examples/monitoring/prometheus/twelvefactor\.rules\.yml",
     r"inventories/example/.*\.yml",

@@ -154,6 +154,6 @@ def test_the_inventories_for_users_name_the_schema() -> None:
     for path in (ROOT / "inventories/example/group_vars/all").glob("*.yml"):
         (place,) = MODELINE.findall(path.read_text("utf-8"))
         assert (path.parent / place).resolve() == PLACE
-    (place,) = MODELINE.findall((ROOT / "README.md").read_text("utf-8"))
+    (place,) = MODELINE.findall((ROOT / "docs/how-to/validate.md").read_text("utf-8"))
     collection = "collections/ansible_collections/twelvefactor/deploy"
     assert place == f"../../{collection}/{PLACE.relative_to(ROOT)}"

@@ -10,9 +10,12 @@ import re
 import subprocess
 from xml.etree import ElementTree
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
-PICTURE = ElementTree.parse(ROOT / "docs" / "map.svg").getroot()
+PICTURES = {path.name: ElementTree.parse(path).getroot() for path in (ROOT / "docs").glob("*.svg")}
+PICTURE = PICTURES["map.svg"]
 SVG = "{http://www.w3.org/2000/svg}"
 ROOMS = "plugins/module_utils/"
 # What every repository has, or a tool looks for, and what holds only places that the map names.
@@ -74,12 +77,12 @@ def test_the_map_leaves_nothing_out() -> None:
     assert expected - named(PAGE) == set()
 
 
-def texts() -> list[tuple[str, float, float, float, float]]:
+def texts(picture: ElementTree.Element) -> list[tuple[str, float, float, float, float]]:
     """Each text of the picture with its left, top, right and bottom, by the widest of usual fonts."""
     boxes = []
-    groups = [(PICTURE, 0.0, 0.0)] + [
+    groups = [(picture, 0.0, 0.0)] + [
         (group, *map(float, re.findall(r"[\d.]+", group.attrib["transform"])))
-        for group in PICTURE.iter(f"{SVG}g")
+        for group in picture.iter(f"{SVG}g")
     ]
     for group, x, y in groups:
         for text in group.findall(f"{SVG}text"):
@@ -93,22 +96,24 @@ def texts() -> list[tuple[str, float, float, float, float]]:
     return boxes
 
 
-def test_the_picture_says_what_it_shows_and_has_its_own_paper() -> None:
+@pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
+def test_a_picture_says_what_it_shows_and_has_its_own_paper(picture: ElementTree.Element) -> None:
     """Without a background its dark letters are lost on a dark page."""
-    ids = PICTURE.attrib["aria-labelledby"].split()
-    assert [PICTURE.find(f"{SVG}{tag}").attrib["id"] for tag in ("title", "desc")] == ids
-    width, height = PICTURE.attrib["width"], PICTURE.attrib["height"]
-    assert PICTURE.attrib["viewBox"] == f"0 0 {width} {height}"
+    ids = picture.attrib["aria-labelledby"].split()
+    assert [picture.find(f"{SVG}{tag}").attrib["id"] for tag in ("title", "desc")] == ids
+    width, height = picture.attrib["width"], picture.attrib["height"]
+    assert picture.attrib["viewBox"] == f"0 0 {width} {height}"
     assert int(width) <= 900
-    paper = PICTURE.find(f"{SVG}rect")
+    paper = picture.find(f"{SVG}rect")
     assert (paper.attrib["width"], paper.attrib["height"]) == (width, height)
     assert re.fullmatch(r"#f[\da-f]{5}", paper.attrib["fill"])
 
 
-def test_texts_of_the_picture_are_apart_and_inside() -> None:
-    boxes = texts()
-    width, height = float(PICTURE.attrib["width"]), float(PICTURE.attrib["height"])
-    assert len(boxes) > 40
+@pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
+def test_texts_of_a_picture_are_apart_and_inside(picture: ElementTree.Element) -> None:
+    boxes = texts(picture)
+    width, height = float(picture.attrib["width"]), float(picture.attrib["height"])
+    assert len(boxes) > 20
     for index, (words, left, top, right, bottom) in enumerate(boxes):
         assert min(left, top, width - right, height - bottom) >= 0, words
         for other, other_left, other_top, other_right, other_bottom in boxes[index + 1 :]:
