@@ -311,6 +311,25 @@ lock: ready ## the lock files anew, from every requirements/*.in (UPGRADE=1 for 
 		--python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 		$(if $(UPGRADE),--upgrade) $(notdir $(lock:.txt=.in)) -o $(notdir $(lock));)
 
+.PHONY: docs
+docs: $(COLLECTION) build/docs/venv/.complete ## the site of the documentation, in build/docs/html; warnings are errors
+	rm -rf build/docs/source build/docs/html
+	mkdir -p build/docs/source/reference
+	@# with the repository's own paths: a link leads to the same page here and there
+	git ls-files -z --cached --others --exclude-standard README.md README.zh.md SECURITY.md CONTRIBUTING.md docs \
+		'roles/*/README.md' inventories/example examples/monitoring | \
+		rsync --archive --from0 --files-from=- --ignore-missing-args . build/docs/source
+	ANSIBLE_COLLECTIONS_SCAN_SYS_PATH=false build/docs/venv/bin/antsibull-docs collection --use-current --squash-hierarchy \
+		--dest-dir build/docs/source/reference twelvefactor.deploy
+	build/docs/venv/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto -c docs/site -d build/docs/doctrees \
+		build/docs/source build/docs/html
+	@echo 'build/docs/html/index.html'
+
+build/docs/venv/.complete: requirements/docs.txt | $(VENV)/.complete
+	uv venv --quiet --clear --python $(INTERPRETER) $(@D)
+	uv pip sync --quiet --require-hashes --python $(@D)/bin/python $<
+	touch $@
+
 .PHONY: schema
 schema: ready ## docs/inventory.schema.json, after a change to an argument spec or a setting
 	python tests/inventory_schema.py > build/inventory.schema.json

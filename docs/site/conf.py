@@ -1,0 +1,41 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sphinx's settings for the site that `make docs` builds of the repository's pages.
+
+The source directory is a copy of what the site has, with the repository's own paths: links between pages are those
+that the forge follows, too.
+"""
+
+import pathlib
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+project = "twelvefactor.deploy"
+copyright = "twelvefactor.deploy contributors"
+root_doc = "docs/index"
+extensions = ["myst_parser", "sphinx_antsibull_ext"]
+# a file and not a page: the schema, the examples, what tests compare
+exclude_patterns = ["**/files/**"]
+nitpicky = True
+default_role = "any"
+# The reference names pages of Ansible's own documentation, which is not asked for.
+nitpick_ignore_regex = [
+    ("ref", r"ansible_collections\.ansible\.builtin\..*"),
+    ("ref", r"(action|callback)_plugins|ansible_configuration_settings|common_return_values"),
+]
+
+myst_heading_anchors = 4
+highlight_language = "none"
+# Pygments knows no Procfile with a colon in a command.
+suppress_warnings = ["misc.highlighting_failure"]
+
+html_theme = "furo"
+html_title = "twelvefactor.deploy"
+# the first page of the site, whose source is docs/index.md
+html_extra_path = [str(HERE / "root")]
+html_static_path = [str(HERE / "static")]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {"navigation_with_keys": True}
