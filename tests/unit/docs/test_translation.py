@@ -59,3 +59,12 @@ def test_code_and_links_are_the_same(english: str, chinese: str) -> None:
 
 def test_a_change_of_the_english_page_is_noticed() -> None:
     assert digest(PAIRS[1][0]) != digest(PAIRS[1][0].replace("ansible", "Ansible", 1))
+
+
+def test_no_space_stands_between_chinese_characters() -> None:
+    """A line break in a paragraph becomes one."""
+    text = pages.without_blocks(CHINESE)
+    assert (
+        re.findall(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef][ \n] *[\u4e00-\u9fff]", text) == []
+    )
+    assert re.findall(r"[\uff0c\u3002\u3001\uff1b\uff1a] ", text) == []
