@@ -170,12 +170,12 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
     printable,
     unchanged,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
-    Supervisor,
-)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.outcome import (
     Outcome,
     served,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
+    Supervisor,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.switch import (
     Switch,
