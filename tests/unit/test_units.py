@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import pathlib
 import re
+from typing import Any
 
 import pytest
+import yaml
 
 ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
 # The name of a unit is that of its file, or of the folder of its drop-ins.
@@ -44,3 +46,42 @@ def test_the_units_are_found() -> None:
 @pytest.mark.parametrize("unit", [*RESTARTED, *sorted(set(NEEDED))])
 def test_no_number_of_starts_is_too_many(unit: str) -> None:
     assert values(unit, "StartLimitIntervalSec") == {"0"}
+
+
+def unchecked(task: dict[str, Any]) -> bool:
+    """Whether a task installs a unit, a drop-in or a tmpfiles entry that no program has judged."""
+    arguments = task.get("ansible.builtin.template") or task.get("ansible.builtin.copy") or {}
+    places = [arguments.get("dest", ""), *(str(each) for each in task.get("loop", ()))]
+    return (
+        bool(arguments)
+        and "validate" not in arguments
+        and any(
+            f"/etc/{kind}/" in place
+            for kind in ("systemd/system", "tmpfiles.d")
+            for place in places
+        )
+    )
+
+
+def test_units_are_checked_before_they_are_installed() -> None:
+    """By the module daemon, or by the program that `validate` names."""
+    found = [
+        task["name"]
+        for file in ROLES.glob("*/tasks/*.yml")
+        for task in yaml.safe_load(file.read_text("utf-8"))
+        if unchecked(task)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loop", "wrong"),
+    [
+        ({"dest": "/etc/systemd/system/a.service"}, [], True),
+        ({"dest": "/etc/systemd/system/a.service", "validate": "verify %s"}, [], False),
+        ({"dest": "{{ item.dest }}"}, [{"dest": "/etc/tmpfiles.d/a.conf"}], True),
+        ({"dest": "/etc/needrestart/conf.d/a.conf"}, [], False),
+    ],
+)
+def test_the_search_for_unchecked_units(arguments: Any, loop: list[Any], wrong: bool) -> None:
+    assert unchecked({"ansible.builtin.template": arguments, "loop": loop}) is wrong
