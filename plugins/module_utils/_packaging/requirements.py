@@ -32,6 +32,11 @@ _AFTER_PIN = re.compile(
 # Some programs take these for the end of a line or of a word, and others do not.
 _CODING = re.compile(r"#.*coding[:=]\s*(?!utf-?8\b)", re.IGNORECASE)  # what pip decodes it by
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ufeff]")
+# User and password of a URL, whatever is in them. In that of a repository an @ may also stand behind the host, before a
+# branch; there, what a colon begins that is no port is a password.
+_CREDENTIALS = re.compile(r"//\S*@")
+_CREDENTIALS_OF_REPOSITORY = re.compile(r"//(?:[^/\s]*:(?!\d+(?:/|$))\S*|[^/\s]*)@")
+_REPOSITORY = re.compile(r"\b(?:git|hg|svn|bzr)\+")
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,24 @@ def _logical_lines(text: str, source: str) -> Iterator[tuple[int, str]]:
         raise DeployError(f"{source} ends with a backslash in line {len(lines)}; it is not whole.")
 
 
+def _option_remedy(option: str) -> str:
+    if option in ("-e", "--editable"):
+        return (
+            "the project itself is no part of its lock: make it with `uv export --no-emit-project` "
+            "or `uv pip compile --generate-hashes`."
+        )
+    return "a lock file names packages and hashes only, where they come from is index_url's to say."
+
+
+def _pin_remedy(line: str) -> str:
+    if "://" in line:
+        return (
+            "nobody could tell later what was installed. Build a wheel of it, upload that to the "
+            "index, and lock its version instead."
+        )
+    return "make it with `uv pip compile --generate-hashes`."
+
+
 def parse_lock(text: str, source: str = "the lock file") -> list[Pin]:
     """Read a requirements file in which every requirement is pinned and hashed.
 
@@ -92,15 +115,15 @@ def parse_lock(text: str, source: str = "the lock file") -> list[Pin]:
         if line.startswith("-"):
             option = re.split(r"[\s=]", line)[0]
             raise DeployError(
-                f"{source} holds the option {option!r} in line {number}; a lock file names "
-                "packages and hashes only, where they come from is index_url's to say."
+                f"{source} holds the option {option!r} in line {number}; {_option_remedy(option)}"
             )
-        shown = re.sub(r"//\S*@", "//", line)[:80]
+        login = _CREDENTIALS_OF_REPOSITORY if _REPOSITORY.search(line) else _CREDENTIALS
+        shown = login.sub("//", line)[:80]
         match = PIN.match(line)
         if not match:
             raise DeployError(
                 f"{source} has the line {shown!r}, which is not pinned as name==version, in line "
-                f"{number}; make it with `uv pip compile --generate-hashes`."
+                f"{number}; {_pin_remedy(line)}"
             )
         name, version, rest = match.groups()
         after = _AFTER_PIN.fullmatch(rest)

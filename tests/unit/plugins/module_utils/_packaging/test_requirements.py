@@ -98,7 +98,7 @@ def test_lock_is_read(text: str, pins: list[Any]) -> None:
         pytest.param("", "is empty", id="empty"),
         pytest.param("# nothing\n\n", "is empty", id="comments-only"),
         pytest.param("-r other.txt\n", "option '-r'", id="another-file"),
-        pytest.param("-e .\n", "option '-e'", id="editable"),
+        pytest.param("-e .\n", "option '-e' in line 1; the project itself", id="editable"),
         pytest.param("--hash=sha256:abc\n", "option '--hash'", id="hash-on-its-own"),
         pytest.param(
             f"--index-url https://example.org\na==1 --hash=sha256:{A}\n",
@@ -122,6 +122,22 @@ def test_lock_is_read(text: str, pins: list[Any]) -> None:
             id="url",
         ),
         pytest.param("https://joe:SECRET@example.org/flask.whl\n", "not pinned", id="bare-url"),
+        pytest.param(
+            "flask @ git+https://git.example.org/web/flask@main\n",
+            "'flask @ git+https://git.example.org/web/flask@main', which is not pinned as name==version, in "
+            "line 1; nobody could tell later what was installed. Build a wheel",
+            id="git",
+        ),
+        pytest.param(
+            "flask @ git+ssh://git@git.example.org:22/web/flask@main\n",
+            "'flask @ git+ssh://git.example.org:22/web/flask@main'",
+            id="git-over-ssh",
+        ),
+        pytest.param(
+            "flask @ https://joe:SE/CR@ET@example.org/flask.whl\n",
+            "'flask @ https://example.org/flask.whl'",
+            id="url-with-a-bad-password",
+        ),
         pytest.param("./flask.whl\n", "not pinned", id="path"),
         pytest.param("flask==3.1.0\n", "no sha256 for flask==3.1.0", id="no-hash"),
         pytest.param(
