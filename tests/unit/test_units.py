@@ -85,3 +85,26 @@ def test_units_are_checked_before_they_are_installed() -> None:
 )
 def test_the_search_for_unchecked_units(arguments: Any, loop: list[Any], wrong: bool) -> None:
     assert unchecked({"ansible.builtin.template": arguments, "loop": loop}) is wrong
+
+
+def of_an_app(unit: str) -> str:
+    return re.sub(r"\{\{.*?\}\}", "APP", UNITS[unit])
+
+
+def paths_below_run(unit: str, setting: str, before: str = "") -> set[str]:
+    paths = " ".join(re.findall(rf"(?m)^{setting}=(.*)$", of_an_app(unit))).split()
+    return {f"{before}{path}" for path in paths if f"{before}{path}".startswith("/run/")}
+
+
+def test_what_an_app_may_write_below_run_is_of_a_limited_size() -> None:
+    """Without room there systemd starts nothing."""
+    writable = paths_below_run("sandbox", "ReadWritePaths")
+    writable |= paths_below_run("circus@.service", "ReadWritePaths")
+    writable |= paths_below_run("circus@.service", "RuntimeDirectory", "/run/")
+    limited: set[str] = set()
+    for unit in UNITS:
+        options = re.search(r"(?m)^Options=\S*\bsize=\S*\bnr_inodes=", of_an_app(unit))
+        if unit.endswith(".mount") and options:
+            limited |= paths_below_run(unit, "Where")
+    assert writable == {"/run/APP", "/run/circus-APP"}
+    assert writable <= limited

@@ -473,20 +473,21 @@ def fill(path: pathlib.Path, most: int) -> None:
 
 @attempt
 def fill_run() -> None:
-    """Fill /run: with bytes, and with files."""
-    fill(RUN / "ballast", 64 * MEBIBYTE)
-    names = [RUN / f"ballast-{number}" for number in range(16385)]
-    try:
-        for path in names:
-            path.touch()
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise Unclear(f"files: {error}") from None
-    else:
-        raise Succeeded(f"{len(names)} files in {RUN}")
-    finally:
-        for path in names:
-            path.unlink(missing_ok=True)
+    """Fill /run: with bytes, and with files, in all that is its own there."""
+    for place in (RUN, pathlib.Path(f"/run/circus-{OWN}")):
+        fill(place / "ballast", 64 * MEBIBYTE)
+        names = [place / f"ballast-{number}" for number in range(16385)]
+        try:
+            for path in names:
+                path.touch()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise Unclear(f"files: {error}") from None
+        else:
+            raise Succeeded(f"{len(names)} files in {place}")
+        finally:
+            for path in names:
+                path.unlink(missing_ok=True)
     refused("/run itself", create, "/run")
 
 
