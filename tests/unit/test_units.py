@@ -108,3 +108,9 @@ def test_what_an_app_may_write_below_run_is_of_a_limited_size() -> None:
             limited |= paths_below_run(unit, "Where")
     assert writable == {"/run/APP", "/run/circus-APP"}
     assert writable <= limited
+
+
+def test_a_journal_of_an_app_is_limited_wherever_it_is() -> None:
+    """In /run, where the host keeps none on its disk (Storage in journald.conf(5))."""
+    journal = (ROLES / "circus/templates/etc/systemd/journald@.conf.j2").read_text("utf-8")
+    assert re.findall(r"(?m)^(\w+)MaxUse=", journal) == ["System", "Runtime"]
