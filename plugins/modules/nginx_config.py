@@ -269,7 +269,8 @@ def fenced(params: dict[str, Any], *, check: bool) -> AbstractContextManager[Non
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    # not into the host's journal, either: a snippet of a site may hold a login for an upstream
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, no_log=True)
     transaction = Transaction(ROOT, STATE, SystemdNginx())
     try:
         request = read_request(module.params, check=module.check_mode)

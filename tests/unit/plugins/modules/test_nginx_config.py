@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils import basic
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import fence
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import LockFile
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
@@ -64,6 +65,22 @@ def test_contradictions_are_refused(given: dict[str, Any], words: str) -> None:
 
 def test_secrets_are_not_logged() -> None:
     assert nginx_config.ARGUMENTS["secret_files"]["no_log"] is True
+
+
+def test_no_content_is_logged_on_the_host(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(basic, "has_journal", False)
+    monkeypatch.setattr(
+        basic.AnsibleModule, "_log_to_syslog", lambda _self, text: logged.append(text)
+    )
+    failed = call(
+        nginx_config.main,
+        name="s",
+        files={"a": 'proxy_set_header Authorization "hunter2";'},
+        copies={"c": "/nowhere"},
+    )
+    assert "c is to be a copy of /nowhere" in failed.result["msg"]
+    assert "hunter2" not in " ".join(logged)
 
 
 def test_documentation_and_arguments_agree() -> None:
