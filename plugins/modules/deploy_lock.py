@@ -16,7 +16,8 @@ description:
   - Only the run that took a lock releases it. A lock stops counting when its run was not heard of
     for O(ttl) seconds, and at once when its run has died and whoever asks runs on the same
     controller, where that can be seen.
-  - Taking the lock again in the same run is a sign of life; a deploy gives one at each of its steps.
+  - Taking the lock again in the same run is a sign of life. So are the begin and the end of each module that is
+    given the number of the lock, see below.
   - Each lock of an app that a host gives out has a number, RV(generation), which never comes twice. The
     modules that change the app are given it and check it themselves, see for example
     O(twelvefactor.deploy.graceful_reload#module:lock_generation), so that a run which was held up

@@ -4,7 +4,7 @@
 """What changes an app on a host, and what gives its deploy lock to another run: never both at once.
 
 A module that changes the app holds one flock for all of its time, checks under it that the lock is still its
-run's, and only then begins. Whoever takes the lock from a run must get that flock, too. So a run that has lost its
+run's, and only then begins. That, and its end, are signs of life of the run. Whoever takes the lock from a run must get that flock, too. So a run that has lost its
 lock changes nothing any more, and none loses it in the middle of a change.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import (
     Lock,
@@ -20,7 +21,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.d
     at_work,
     lost,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import LockFile
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
+    LockFile,
+    now,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import flock
 
@@ -53,7 +57,26 @@ def changing(app: str, generation: int | None) -> Iterator[None]:
             if lock is None or lock.generation != generation:
                 who = f"The run that had the lock of generation {generation}"
                 raise Refused(lost(lock, app, who), lock)
-        yield
+            give_sign_of_life(app, generation)
+        try:
+            yield
+        finally:
+            if generation is not None:
+                give_sign_of_life(app, generation)
+
+
+def give_sign_of_life(app: str, generation: int) -> None:
+    """Write down that the run which holds this lock was heard of.
+
+    For whoever holds the guard: nobody else gets the lock meanwhile. On a full disk the way back must not need
+    room for it.
+    """
+    file = LockFile(app)
+    with contextlib.suppress(OSError, DeployError), file.alone():
+        lock = file.read()
+        if lock is not None and lock.generation == generation:
+            moment = now()
+            file.write(replace(lock, boot=moment.boot, heard=moment.clock))
 
 
 @contextlib.contextmanager

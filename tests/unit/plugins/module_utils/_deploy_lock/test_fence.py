@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import pathlib
 from collections.abc import Callable
@@ -119,3 +121,43 @@ def test_a_counter_that_cannot_be_read(taken: Take, file: LockFile) -> None:
     file.counter.write_text("x")
     with pytest.raises(Unreadable, match="does not hold a number; write one into it"):
         taken("r1")
+
+
+def test_a_change_is_a_sign_of_life(taken: Take, file: LockFile) -> None:
+    generation = taken("r1")
+
+    def heard() -> float:
+        lock = file.read()
+        assert lock
+        return lock.heard
+
+    def forget() -> None:
+        lock = file.read()
+        assert lock
+        file.write(dataclasses.replace(lock, heard=0.0))
+
+    forget()
+    with contextlib.suppress(ZeroDivisionError), changing("shop", generation):
+        begun = heard()
+        forget()
+        raise ZeroDivisionError
+    assert heard() >= begun > 0
+
+
+def test_what_was_released_by_hand_does_not_come_back(taken: Take, file: LockFile) -> None:
+    with changing("shop", taken("r1")):
+        file.write(None)
+    assert file.read() is None
+
+
+def test_a_full_disk_keeps_nobody_from_the_way_back(
+    taken: Take, file: LockFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = taken("r1")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(LockFile, "write", full)
+    with changing("shop", generation):
+        pass
