@@ -26,8 +26,8 @@ MARK = " *"  # beside what is not the same on every host
 def document(answers: Iterable[Sequence[Any]]) -> dict[str, Any]:
     """One document of what the hosts said.
 
-    ``answers`` holds per host its name, the result of a task that only reached it, and the result
-    of release_info looped over the names of its apps.
+    ``answers`` holds per host its name, the result of a task that only reached it, be it by a command that
+    failed there, and the result of release_info looped over the names of its apps.
     """
     apps: dict[str, dict[str, Any]] = {}
     unreachable: dict[str, str] = {}
@@ -38,7 +38,7 @@ def document(answers: Iterable[Sequence[Any]]) -> dict[str, Any]:
         if lost is not None:
             unreachable[str(host)] = line(lost.get("msg"))
             continue
-        if reached.get("failed"):
+        if reached.get("failed") and "stdout" not in reached:
             failed[str(host)] = {"": line(reached.get("msg"))}
             continue
         for result in results:

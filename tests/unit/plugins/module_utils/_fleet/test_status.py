@@ -95,6 +95,12 @@ NOBODY = {"results": []}
             id="module-failed",
         ),
         pytest.param([answer("app1")], {}, {}, id="no-app-there"),
+        pytest.param(
+            [("app1", {"failed": True, "msg": "non-zero return code", "stdout": ""}, NOBODY)],
+            {},
+            {},
+            id="a-command-failed-there",
+        ),
         pytest.param([], {}, {}, id="no-hosts"),
     ],
 )
