@@ -93,6 +93,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.static_files import (
+    WEB_ROOT,
     check_directories,
     decide,
     forget_releases,
@@ -102,8 +103,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.stati
     say_release,
     wanted_files,
 )
-
-WEB_ROOT = "/var/www"
 
 
 def run(

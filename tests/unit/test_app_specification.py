@@ -238,10 +238,14 @@ def test_the_role_sentry_has_the_same_types_and_defaults() -> None:
 
 
 def test_the_module_release_has_the_same_types() -> None:
-    module = importlib.import_module(
-        "ansible_collections.twelvefactor.deploy.plugins.modules.release"
-    )
-    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    plugins = "ansible_collections.twelvefactor.deploy.plugins"
+    module = importlib.import_module(f"{plugins}.modules.release")
+    inputs = importlib.import_module(f"{plugins}.doc_fragments.release_inputs").ModuleDocFragment
+    options = {
+        name: option
+        for text in (module.DOCUMENTATION, inputs.DOCUMENTATION)
+        for name, option in yaml.safe_load(text)["options"].items()
+    }
     names = {name: name for name in SETTINGS if name in options}
     assert {"env", "formation", "keep", "log_format", "python"} <= names.keys()
     # where the app's own index is not given, the playbooks pass the company's

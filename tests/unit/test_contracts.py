@@ -20,6 +20,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.twelvefactor.deploy.plugins.doc_fragments.release_inputs import (
+    ModuleDocFragment,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import specification
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import access
@@ -468,7 +471,7 @@ def test_no_release_may_take_longer_to_stop() -> None:
 
 # --- defaults ----------------------------------------------------------------------------------------
 
-DOCUMENTED = yaml.safe_load(release.DOCUMENTATION)["options"]
+DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
 OPTIONS = ("overlap", "ready_after", "ready_timeout", "drain_timeout", "stop_timeout")
 
 

@@ -57,6 +57,44 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model
     release_ids,
 )
 
+# What a release is made of, as modules are told it; see plugins/doc_fragments/release_inputs.py.
+INPUTS: dict[str, dict[str, Any]] = {
+    "wheel_sha256": {"type": "str"},
+    "package": {"type": "str"},
+    "index_url": {"type": "str", "no_log": True},
+    "wheelhouse": {"type": "path"},
+    "netrc": {"type": "path", "default": "/etc/twelvefactor/netrc"},
+    "ca_path": {"type": "path"},
+    "requirements": {"type": "str"},
+    "processes": {"type": "dict"},
+    "env": {"type": "dict", "default": {}, "no_log": True},
+    "formation": {"type": "dict", "default": {}},
+    "health": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {
+            "path": {"type": "str", "default": "/"},
+            "host": {"type": "str", "default": "localhost"},
+            "count": {"type": "int", "default": 2},
+        },
+    },
+    "liveness": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {
+            "interval": {"type": "float", "default": 2},
+            "failures": {"type": "int", "default": 2},
+            "timeout": {"type": "float", "default": 5},
+        },
+    },
+    "process_options": {"type": "dict", "default": {}},
+    "log_format": {"choices": ["text", "json"], "default": "text"},
+    "log_destination": {"choices": ["file", "journal"], "default": "file"},
+    "python": {"type": "path", "default": "/usr/bin/python3"},
+    "uv": {"type": "path", "default": "/opt/circus/bin/uv"},
+    "keep": {"type": "int", "default": 5},
+}
+
 
 @dataclass(frozen=True)
 class InstallRequest:

@@ -30,6 +30,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home 
 
 LINK = "release"
 RELEASES = "releases"
+WEB_ROOT = "/var/www"
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,15 @@ def found_files(root: pathlib.Path, directories: Mapping[str, str]) -> dict[str,
         for target in directories
         for name, file in files_below(root / target)
     }
+
+
+def unpublished(home: AppHome, directories: Mapping[str, str], base: str = WEB_ROOT) -> bool:
+    """Whether anything is to be done so that all of this is published. Raises DeployError."""
+    check_directories(directories)
+    root, current = pathlib.Path(base) / home.app, home.current()
+    changes = decide(wanted_files(home, directories), found_files(root, directories))
+    renamed = current is not None and say_release(root, current, check=True)
+    return bool(changes.publish or changes.remove or renamed)
 
 
 def make_directory(path: pathlib.Path) -> None:
