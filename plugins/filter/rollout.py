@@ -96,6 +96,47 @@ def rollout_decision(
     }
 
 
+def preflight_problems(
+    answer: Variables, clock_skew: float, free_mb: float, needs_nginx: bool
+) -> list[str]:
+    """Why a host must not be deployed to now.
+
+    ``answer`` is that of the module deploy_info, ``clock_skew`` in seconds, ``free_mb`` in MiB.
+    """
+    if "pending" not in answer:
+        return [str(answer.get("msg") or "it did not say what there is to do")]
+    off, free, nginx = round(answer["clock_off"]), answer["free"] // 1048576, answer["nginx"]
+    problems = []
+    if abs(off) > float(clock_skew):
+        problems.append(
+            f"the clock is {off} s off that of the controller, deploy_clock_skew allows "
+            f"{clock_skew}; does a time service run?"
+        )
+    if free < float(free_mb):
+        problems.append(f"{free} MiB are free below /srv, deploy_free_mb asks for {free_mb}")
+    if needs_nginx and nginx != "active":
+        problems.append(f"nginx is {nginx}; systemctl status nginx says why")
+    return problems
+
+
+def rollout_todo(
+    hosts: Sequence[str], hostvars: Mapping[str, Variables], reached: Iterable[str]
+) -> list[str]:
+    """What a deploy over ``hosts`` has to do or to refuse, a sentence each; empty where all agree with it.
+
+    What is read of each host's variables is the list ``__rollout_found`` of the role rollout. ``reached``: hosts
+    that the play still reaches.
+    """
+    still, found = set(reached), []
+    for host in hosts:
+        if host not in still:
+            found.append(f"{host}: cannot be reached")
+            continue
+        said = hostvars[host].get("__rollout_found")
+        found += [f"{host}: {each}" for each in (["was not asked"] if said is None else said)]
+    return found
+
+
 def rollout_endings(
     decision: Mapping[str, Any], hostvars: Mapping[str, Variables], reached: Iterable[str]
 ) -> list[str]:
@@ -159,7 +200,9 @@ class FilterModule:
             "batches": batches,
             "masked": masked,
             "newer_version": newer_version,
+            "preflight_problems": preflight_problems,
             "problem_reason": reason_of,
             "rollout_decision": rollout_decision,
             "rollout_endings": rollout_endings,
+            "rollout_todo": rollout_todo,
         }

@@ -12,8 +12,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.twelvefactor.deploy.plugins.filter.rollout import (
     batches,
     newer_version,
+    preflight_problems,
     rollout_decision,
     rollout_endings,
+    rollout_todo,
 )
 
 
@@ -257,3 +259,76 @@ def test_a_host_that_was_locked_and_had_nothing_to_put_back_is_not_mentioned() -
     known = {"a": host("no space", __rollout_kept=HELD)}
     decided = rollout_decision(["a"], known, ["a"], "stop")
     assert rollout_endings(decided, known, ["a"]) == []
+
+
+# --- before a deploy -----------------------------------------------------------------------------
+
+READY = {
+    "pending": [],
+    "clock_off": 0.0,
+    "free": 600 * 1024**2,
+    "nginx": "active",
+    "current": "2.0-b",
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "needs_nginx", "problems"),
+    [
+        pytest.param(READY, True, [], id="ready"),
+        pytest.param(READY | {"pending": ["2.0-b is to be switched to"]}, True, [], id="to-do"),
+        pytest.param(READY | {"clock_off": 30.4}, True, [], id="a-clock-at-the-limit"),
+        pytest.param(
+            READY | {"clock_off": -31.0},
+            True,
+            [
+                (
+                    "the clock is -31 s off that of the controller, deploy_clock_skew allows 30; does a "
+                    "time service run?"
+                )
+            ],
+            id="a-clock",
+        ),
+        pytest.param(
+            READY | {"free": 511 * 1024**2},
+            True,
+            ["511 MiB are free below /srv, deploy_free_mb asks for 512"],
+            id="space",
+        ),
+        pytest.param(
+            READY | {"nginx": "failed"},
+            True,
+            ["nginx is failed; systemctl status nginx says why"],
+            id="nginx",
+        ),
+        pytest.param(READY | {"nginx": "failed"}, False, [], id="an-nginx-that-nobody-needs"),
+        pytest.param({"failed": True, "msg": "no root"}, True, ["no root"], id="no-answer"),
+        pytest.param({}, True, ["it did not say what there is to do"], id="nothing-at-all"),
+    ],
+)
+def test_who_must_not_be_deployed_to(
+    answer: dict[str, Any], needs_nginx: bool, problems: list[str]
+) -> None:
+    assert preflight_problems(answer, 30, 512, needs_nginx) == problems
+
+
+@pytest.mark.parametrize(
+    ("found", "reached", "todo"),
+    [
+        pytest.param({}, "abc", [], id="all-agree"),
+        pytest.param({"b": ["2.0-b is to be installed"]}, "abc", ["b: 2.0-b is to be installed"]),
+        pytest.param({"a": ["x", "y"], "c": ["z"]}, "abc", ["a: x", "a: y", "c: z"]),
+        pytest.param({"b": None}, "abc", ["b: was not asked"], id="not-asked"),
+        pytest.param({}, "ac", ["b: cannot be reached"], id="lost"),
+        pytest.param({"b": []}, "", [f"{name}: cannot be reached" for name in "abc"]),
+    ],
+)
+def test_a_deploy_does_nothing_only_where_every_host_has_said_so(
+    found: dict[str, Any], reached: str, todo: list[str]
+) -> None:
+    said = {"a": [], "b": [], "c": []} | found
+    hostvars = {
+        name: {} if pending is None else {"__rollout_found": pending}
+        for name, pending in said.items()
+    }
+    assert rollout_todo(list("abc"), hostvars, list(reached)) == todo

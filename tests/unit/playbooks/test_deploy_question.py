@@ -1,0 +1,37 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The question that a deploy begins with is about what it would install, switch to and publish."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import yaml
+
+TASKS = pathlib.Path(__file__).resolve().parents[3] / "roles" / "app" / "tasks"
+
+
+def arguments(file: str, module: str) -> dict[str, Any]:
+    found = [
+        task[f"twelvefactor.deploy.{module}"]
+        for task in yaml.safe_load((TASKS / f"{file}.yml").read_text("utf-8"))
+        if f"twelvefactor.deploy.{module}" in task
+    ]
+    (only,) = found
+    return dict(only)
+
+
+def test_it_names_what_is_installed() -> None:
+    asked = arguments("inspect", "deploy_info")
+    installed = arguments("install", "release")
+    assert asked.pop("static_files") == "{{ __app_static_files if __app_publishes else omit }}"
+    assert installed.pop("lock_generation")
+    assert asked == installed
+
+
+def test_it_names_what_is_switched_to_and_published() -> None:
+    asked = arguments("inspect", "deploy_info")
+    assert arguments("switch", "graceful_reload")["formation"] == asked["formation"]
+    assert arguments("static_files", "static_files")["directories"] == "{{ __app_static_files }}"
