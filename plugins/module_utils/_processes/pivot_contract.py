@@ -86,6 +86,8 @@ SPEC: dict[str, Any] = {
     **config.LOG_DEFAULTS,
 }
 
+BRIDGE = "bridge"
+
 LONGEST_STOP = config.LONGEST_STOP
 GRACEFUL_TIMEOUT = 300  # seconds
 UNIT_STOP_TIMEOUT = 330

@@ -200,12 +200,14 @@ def connected(path: pathlib.Path | str) -> Iterator[socket.socket]:
 class Pivot:
     """A pivot that runs, as a supervisor and an operator see it."""
 
-    def __init__(self, site: Site, instance: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, site: Site, instance: str, process: subprocess.Popen[bytes], bridge: bool = False
+    ) -> None:
         self.site = site
         self.instance = instance
         self.process = process
         self.pid = process.pid
-        self.file = site.run_dir / f"{instance}.json"
+        self.file = site.run_dir / ("bridge" if bridge else "") / f"{instance}.json"
         self.link = site.run_dir / f"{instance}.sock"
         self.hups = 0
 
@@ -371,6 +373,7 @@ class Site:
         through: list[str] | None = None,
         launcher: pathlib.Path = INSTALLED,
         stdout: Any = None,
+        bridge: bool = False,
     ) -> Pivot:
         """Start a pivot and do not wait."""
         program = [*(through or ISOLATED), str(launcher)]
@@ -382,12 +385,13 @@ class Site:
                     instance,
                     f"--run-dir={self.run_dir}",
                     f"--journal={self.journal}",
+                    *(["--bridge"] if bridge else []),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log if stdout is None else stdout,
                 stderr=log,
             )
-        pivot = Pivot(self, instance, process)
+        pivot = Pivot(self, instance, process, bridge)
         self.pivots.append(pivot)
         return pivot
 

@@ -17,6 +17,12 @@ HUP   starts the release that ``current`` names now next to the old one (a new *
       them are through the gate, or not at all. They read of each other in the status files.
 TERM  stops every generation and exits 0.
 
+While the supervisor is restarted a second pivot of the instance serves, started with ``--bridge`` by another
+supervisor. It does all of this in a directory of its own in /run/APP, so that ``TYPE-K.sock`` is not its
+own. A pivot that ends gives that name to the bridge, by a rename, and takes it back by its switch when it
+has been started again and its process answers. Either waits for its connections to end before it stops a
+process in whose place another one serves.
+
 A serving process that does not answer its health check several times in a row is hung. Another
 one of the same release is started next to it, and takes its place once that one answers well;
 never more than one a minute.

@@ -14,6 +14,7 @@ import re
 import sys
 import time
 
+from .contract import BRIDGE
 from .instance import Instance
 from .life import RESPAWN_PAUSE, Pivot
 from .output import JOURNAL
@@ -28,12 +29,20 @@ def main() -> int:
     parser.add_argument(
         "--run-dir", type=pathlib.Path, help="sockets and status (default: /run/APP)"
     )
+    parser.add_argument(
+        "--bridge",
+        action="store_true",
+        help="serve while the supervisor of the instance is restarted, in a directory in RUN_DIR",
+    )
     parser.add_argument("--journal", default=JOURNAL, help="journald's socket (%(default)s)")
     arguments = parser.parse_args()
     if not re.fullmatch(r"[\w-]+-\d+", arguments.instance):
         parser.error(f"{arguments.instance!r} is not of the form TYPE-K, e.g. web-1")
     root = arguments.root.absolute()
     run_dir = (arguments.run_dir or pathlib.Path("/run") / root.name).absolute()
+    if arguments.bridge:
+        run_dir /= BRIDGE
+        run_dir.mkdir(mode=0o700, exist_ok=True)
     for descriptor in range(3):  # a pipe must not become 0, 1 or 2
         with contextlib.suppress(OSError):
             os.fstat(descriptor)

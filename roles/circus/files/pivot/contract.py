@@ -93,6 +93,9 @@ SPEC: dict[str, Any] = {  # keys of processes.TYPE; the value is the default and
     "log_destination": "file",
 }
 
+# In the run directory: that of the pivots which serve while the supervisor of the others is restarted.
+BRIDGE = "bridge"
+
 # Stop timeouts in seconds: each is longer than all that it waits for.
 LONGEST_STOP = 240  # the largest stop_timeout of a release
 GRACEFUL_TIMEOUT = 300  # graceful_timeout of a watcher: what circusd gives a pivot

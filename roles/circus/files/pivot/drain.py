@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 import time
 from collections.abc import Callable
 
+from .contract import GRACEFUL_TIMEOUT
 from .gate import probe
 from .generation import Generation
 from .instance import Instance
@@ -17,6 +19,7 @@ from .kernel import connections, sockets_below
 
 DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
 DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
+STOP_RESERVE = 10.0  # seconds of what the supervisor gives a pivot that are for neither drain nor stop
 QUEUE_PATIENCE = 1.0  # seconds with connections that wait, and none else, until that is looked into
 QUEUE_INTERVAL = 0.02  # seconds between two looks at what waits
 TABLE = pathlib.Path("/proc/net/unix")
@@ -29,8 +32,12 @@ def close(instance: Instance) -> None:
     in its queue when it ends was sent, and is broken off. A process that takes nothing is not waited for.
     """
     serving = instance.serving
-    instance.remove_link()
+    served = instance.give_up_link()
     if serving is None or not serving.socket:
+        return
+    if served:  # there is time, as in a move
+        longest = GRACEFUL_TIMEOUT - serving.spec["stop_timeout"] - STOP_RESERVE
+        Drain(instance, serving).wait(lambda: False, longest)
         return
 
     def is_empty() -> bool:
@@ -44,9 +51,9 @@ def close(instance: Instance) -> None:
 
 
 class Drain:
-    """Waits for the connections of ``old`` to end, while ``new`` serves."""
+    """Waits for the connections of ``old`` to end, while ``new`` serves, or a process of another pivot."""
 
-    def __init__(self, instance: Instance, old: Generation, new: Generation) -> None:
+    def __init__(self, instance: Instance, old: Generation, new: Generation | None = None) -> None:
         self._loop = instance.loop
         self._old = old
         self._new = new
@@ -54,8 +61,8 @@ class Drain:
         self._unanswered = 0  # connections of ours, which wait with the others
         self._last_busy = time.monotonic()  # when it had accepted connections, or was asked
 
-    def wait(self, over: Callable[[], bool]) -> int:
-        """How many of them the timeout cut off, or that ``over`` holds."""
+    def wait(self, over: Callable[[], bool], longest: float = math.inf) -> int:
+        """How many of them the timeout cut off, ``longest``, or that ``over`` holds."""
         old, new = self._old, self._new
         if not old.socket:
             return 0
@@ -67,10 +74,10 @@ class Drain:
             if self._left(str(old.socket)):
                 last_seen = time.monotonic()
             quiet = time.monotonic() - last_seen
-            ended = old.status is not None or new.status is not None
+            ended = old.status is not None or (new is not None and new.status is not None)
             return quiet >= DRAIN_QUIET or ended or over()
 
-        self._loop.until(drained, old.spec["drain_timeout"], DRAIN_INTERVAL)
+        self._loop.until(drained, min(old.spec["drain_timeout"], longest), DRAIN_INTERVAL)
         return self._left(str(old.socket)) if old.status is None else 0
 
     def _left(self, path: str) -> int:

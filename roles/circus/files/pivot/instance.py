@@ -12,6 +12,7 @@ import signal
 import time
 from typing import Any
 
+from .contract import BRIDGE
 from .generation import Generation
 from .kernel import children_of, marks
 from .loop import PROBE_INTERVAL, Loop
@@ -37,6 +38,10 @@ class Instance:
         self.run_dir = run_dir
         self.base = str(run_dir / name)
         self.link = f"{self.base}.sock"
+        bridge = run_dir.name == BRIDGE
+        # What the pivot on the other side of a bridge has, see ``give_up_link``.
+        self.other_link = str((run_dir.parent if bridge else run_dir / BRIDGE) / f"{name}.sock")
+        self.is_bridge = bridge
         self.serving: Generation | None = None
         self.state: dict[str, Any] = {"counter": 0, "restarts": 0, "replacements": 0}
         self.output = Output(self.app, name, journal)
@@ -86,19 +91,42 @@ class Instance:
         """
         if to.socket:
             os.chmod(to.socket, 0o666)  # the directory says who may connect; servers differ here
-            remove(f"{self.link}.new")
-            os.link(to.socket, f"{self.link}.new", follow_symlinks=False)
-            try:
-                os.replace(f"{self.link}.new", self.link)
-            finally:
-                remove(f"{self.link}.new")  # rename(2) leaves it where both are the same file
+            self._point_link_at(to.socket)
         else:
-            self.remove_link()
+            self.give_up_link()
         self.serving = to
 
-    def remove_link(self) -> None:
-        with contextlib.suppress(OSError):
-            os.unlink(self.link)
+    def _point_link_at(self, path: str) -> None:
+        remove(f"{self.link}.new")
+        os.link(path, f"{self.link}.new", follow_symlinks=False)
+        try:
+            os.replace(f"{self.link}.new", self.link)
+        finally:
+            remove(f"{self.link}.new")  # rename(2) leaves it where both are the same file
+
+    def give_up_link(self) -> bool:
+        """Let nobody connect to what serves here any more; whether another process serves instead.
+
+        That is the one of the bridge where there is one, and for that again the one which has taken its
+        name back.
+        """
+        if self.is_bridge:
+            # first, so that it is not given to a process that is about to end
+            with contextlib.suppress(OSError):
+                os.unlink(self.link)
+            socket = self.serving and self.serving.socket
+            with contextlib.suppress(OSError):
+                if not (socket and os.path.samestat(os.lstat(socket), os.lstat(self.other_link))):
+                    return True
+                os.unlink(self.other_link)
+            return False
+        try:
+            self._point_link_at(self.other_link)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(self.link)
+            return False
+        return True
 
     def has_lost(self, *generations: Generation) -> bool:
         """Whether the serving process has died and is none of ``generations``."""

@@ -55,7 +55,7 @@ class Pivot:
             self._begin()
         except Refused:
             instance.sweep()
-            instance.remove_link()
+            instance.give_up_link()
             instance.loop.until(lambda: False, RESPAWN_PAUSE)
             return 1
         liveness = Liveness(instance)
@@ -113,6 +113,6 @@ class Pivot:
         instance.say(f"release {serving.id if serving else None} ended with exit code {code}")
         instance.kill(*instance.loop.alive)
         instance.serving = None
-        instance.remove_link()
+        instance.give_up_link()
         instance.tell(state=FAILED, exit_code=code, output=serving.last_lines() if serving else [])
         return code or 1
