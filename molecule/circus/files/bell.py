@@ -7,6 +7,7 @@ import http.server
 import os
 import signal
 import socketserver
+import time
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -14,6 +15,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/slow":
+            time.sleep(1)
+        self.do_GET()
+
     def do_GET(self):
         text = f"{os.environ['SOUND']} {os.environ['RELEASE_ID']}\n".encode()
         self.send_response(200)

@@ -34,10 +34,13 @@ def entries(app: str, wanted: Range, deadline: Deadline) -> Iterator[tuple[str, 
     when journalctl fails or the deadline is over; what came before that counts.
     """
     unit = f"circus@{app}.service"
+    # as _processes/sandbox.py names it
+    bridge = "app-exec-" + app.replace("-", r"\x2d") + "-bridge.service"
     command = [
         *("journalctl", "--quiet", "--no-pager", "--all", "--output=json"),
         # the app's own journal, and that of the host for what is older than it
-        *(f"--output-fields={FIELDS}", f"--unit={unit}", f"--namespace=+{app}"),
+        *(f"--output-fields={FIELDS}", f"--unit={unit}", f"--unit={bridge}"),
+        f"--namespace=+{app}",
         *(f"--since=@{wanted.since:.6f}", f"--until=@{wanted.until:.6f}"),
     ]
     with tempfile.TemporaryFile() as errors:

@@ -14,6 +14,16 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command 
 APP_EXEC = ("/usr/local/sbin/app-exec",)
 
 
+def unit_prefix(app: str) -> str:
+    """How the names of the units begin that get the sandbox, as app_exec.py has it."""
+    return "app-exec-" + app.replace("-", r"\x2d") + "-"
+
+
+def bridge_unit(app: str) -> str:
+    """What serves while the unit of the app is restarted."""
+    return f"{unit_prefix(app)}bridge.service"
+
+
 def run_in_sandbox(app: str, command: Sequence[str], what: str, timeout: float) -> tuple[int, str]:
     """Exit code and output of a program that runs as ``app``; ``what`` and ``timeout`` are those of ``run``.
 

@@ -36,8 +36,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.piv
     SERVING,
     STOPPED,
     STOPPING,
+    UNIT_STOP_TIMEOUT,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sandbox import (
+    bridge_unit,
     run_in_sandbox,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import (
@@ -111,11 +113,17 @@ class Supervisor:
 
     # -- commands
 
-    def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> str:
+    def _run(
+        self,
+        command: Sequence[str],
+        what: str,
+        as_app: bool = False,
+        seconds: float = COMMAND_TIMEOUT,
+    ) -> str:
         if as_app:
-            code, output = run_in_sandbox(self.home.app, command, what, COMMAND_TIMEOUT)
+            code, output = run_in_sandbox(self.home.app, command, what, seconds)
         else:
-            code, output = run(command, what, COMMAND_TIMEOUT, whole=ANSWER)
+            code, output = run(command, what, seconds, whole=ANSWER)
         if code:
             raise DeployError(
                 f"Could not {what}: {' '.join(command)} ended with {code}: {output.strip()[-1500:]}"
@@ -134,12 +142,30 @@ class Supervisor:
             return False
         return True
 
+    def started(self) -> str:
+        """When circusd was, as systemd writes it in UTC."""
+        show = ["systemctl", "--timestamp=us+utc", "show", "--value"]
+        return self._run([*show, "--property=ActiveEnterTimestamp", self.unit], "ask systemd")
+
     def start(self) -> None:
         self._run(["systemctl", "reset-failed", self.unit], f"reset {self.unit}")
         self._run(["systemctl", "start", self.unit], f"start {self.unit}")
 
     def stop(self) -> None:
         self._run(["systemctl", "stop", "--no-block", self.unit], f"stop {self.unit}")
+
+    def restart(self) -> None:
+        """Have circusd end with all of its processes, and start; they are not waited for."""
+        command = ["systemctl", "restart", self.unit]
+        self._run(command, f"restart {self.unit}", seconds=UNIT_STOP_TIMEOUT + COMMAND_TIMEOUT)
+
+    def stop_bridge(self) -> None:
+        """End what serves while circusd is restarted, once its connections have ended (see bridge)."""
+        unit = bridge_unit(self.home.app)
+        with contextlib.suppress(DeployError):
+            self._run(["systemctl", "is-active", "--quiet", unit], "ask systemd")
+            command = ["systemctl", "stop", unit]
+            self._run(command, f"stop {unit}", seconds=UNIT_STOP_TIMEOUT + COMMAND_TIMEOUT)
 
     def evict(self) -> list[str]:
         """End all that runs as the app's user, in its unit or not; returns what was removed.
@@ -160,11 +186,10 @@ class Supervisor:
 
         with noted():
             self.stop()  # first, or systemd starts anew what is killed
-        with contextlib.suppress(DeployError):  # it was not running
-            self._run(
-                ["systemctl", "kill", "--kill-whom=all", "--signal=KILL", self.unit],
-                f"kill {self.unit}",
-            )
+        for unit in (self.unit, bridge_unit(self.home.app)):
+            with contextlib.suppress(DeployError):  # it was not running
+                kill = ["systemctl", "kill", "--kill-whom=all", "--signal=KILL", unit]
+                self._run(kill, f"kill {unit}")
         with noted():
             end_processes(self.home.uid)
         with noted():

@@ -153,6 +153,7 @@ class Move:
         self.follow_added()
         self.wait_for_removed()
         self.verify_processes()
+        self.supervisor.stop_bridge()  # left by a run that was cut off, with an older release
         self.verify_nginx()
 
     def follow(self, before: Mapping[str, Status | None]) -> None:

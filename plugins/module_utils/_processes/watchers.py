@@ -58,14 +58,14 @@ def without(configuration: str, names: Collection[str]) -> str:
     return configuration if kept == sections(configuration) else written(kept.values())
 
 
-def section(app: str, instance: str) -> str:
-    """The watcher of one process."""
+def section(app: str, instance: str, option: str = "") -> str:
+    """The watcher of one process, ``option`` is for its pivot."""
     log = f"/var/log/{app}/{instance}.log"
     return (
         f"[watcher:{instance}]\n"
         # a HUP that comes before Python is up must not end it
         "cmd = /usr/bin/env --ignore-signal=HUP"
-        f" /usr/bin/python3 -I {PIVOT} /srv/{app} {instance}\n"
+        f" /usr/bin/python3 -I {PIVOT} /srv/{app} {instance}{option}\n"
         # HUP is what makes a pivot move; anything else would restart it
         "send_hup = True\n"
         f"graceful_timeout = {GRACEFUL_TIMEOUT}\n"

@@ -80,6 +80,9 @@ class Local(Supervisor):
             raise DeployError(f"Could not {what}: {error}") from None
         return answer
 
+    def stop_bridge(self) -> None:
+        """There is none."""
+
     def is_active(self) -> bool:
         """As systemd has it: one that was stopped is active, one that is restarted is not."""
         try:

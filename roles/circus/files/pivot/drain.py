@@ -19,7 +19,9 @@ from .kernel import connections, sockets_below
 
 DRAIN_INTERVAL = 0.05  # seconds between two looks at the old socket
 DRAIN_QUIET = 0.2  # seconds without a connection until the old socket counts as drained
-STOP_RESERVE = 10.0  # seconds of what the supervisor gives a pivot that are for neither drain nor stop
+STOP_RESERVE = (
+    10.0  # seconds of what the supervisor gives a pivot that are for neither drain nor stop
+)
 QUEUE_PATIENCE = 1.0  # seconds with connections that wait, and none else, until that is looked into
 QUEUE_INTERVAL = 0.02  # seconds between two looks at what waits
 TABLE = pathlib.Path("/proc/net/unix")

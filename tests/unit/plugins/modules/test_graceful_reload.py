@@ -113,6 +113,9 @@ class Memory:
             self._do(f"reload {name}")
             self._begin([name])
 
+    def stop_bridge(self) -> None:
+        pass
+
     def watching(self) -> list[str]:
         return list(self.loaded)
 

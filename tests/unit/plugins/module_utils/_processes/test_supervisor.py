@@ -47,7 +47,9 @@ class Here(Supervisor):
     def run_directory(self) -> pathlib.Path:
         return self.home.root / "run"
 
-    def _run(self, command: Sequence[str], what: str, as_app: bool = False) -> str:
+    def _run(
+        self, command: Sequence[str], what: str, as_app: bool = False, seconds: float = 30
+    ) -> str:
         self.commands.append(list(command))
         code, output = self.answers.pop(0) if self.answers else (0, "")
         return super()._run(["sh", "-c", f"echo '{output}'; exit {code}"], what, as_app)
