@@ -10,7 +10,6 @@ import itertools
 import json
 import os
 import pathlib
-import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.foo
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.health_probe import (
     probe,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import INSTANCE
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
 )
@@ -54,7 +54,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.recor
     serving_since,
 )
 
-STATUS_FILE = re.compile(r"([a-z][a-z0-9_]*-[0-9]+)\.json\Z")
 EXTRA = 20  # of the processes that nobody wants are told; an app can forge thousands
 TOLD = ("version", "installed_at", "python")
 
@@ -205,9 +204,9 @@ def extra(supervisor: Supervisor, wanted: Sequence[str]) -> list[str]:
         names = sorted(os.listdir(supervisor.run_directory))
     except OSError:
         names = []
-    known = [match[1] for name in names if (match := STATUS_FILE.match(name))]
-    running = (name for name in known if name not in wanted and supervisor.status(name))
-    return list(itertools.islice(running, EXTRA))
+    told = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+    known = (name for name in told if INSTANCE.match(name) and name not in wanted)
+    return list(itertools.islice(filter(supervisor.status, known), EXTRA))
 
 
 def look(supervisor: Supervisor, name: str) -> Seen:

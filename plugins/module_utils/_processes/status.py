@@ -28,7 +28,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.piv
 ALLOWANCE = 30.0  # seconds
 # "ModuleNotFoundError: No module named 'x'", "sqlalchemy.exc.OperationalError: …"
 NAMED_ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit)\b")
-INSTANCE = re.compile(r"[a-z][a-z0-9_]*-[0-9]+\Z")
+INSTANCE = re.compile(r"[a-z][a-z0-9_-]*-[0-9]+\Z")
 
 # What is read of a status file. It lies in a directory of the app, which may have put anything there.
 # Whatever the contract has is checked. app_metrics has the same rules (tests/unit/test_contracts.py).

@@ -149,6 +149,7 @@ def test_circusd_that_says_no(here: Here) -> None:
     ("answer", "names"),
     [
         pytest.param((0, "beat-1,web-1,web-10"), ["beat-1", "web-1", "web-10"], id="some"),
+        pytest.param((0, "celery-worker-1"), ["celery-worker-1"], id="dashes"),
         pytest.param((0, ""), [], id="none"),
         pytest.param((0, "warning: x\nweb-1"), ["web-1"], id="after-a-warning"),
         pytest.param((0, "circusd-stats,web-1"), ["web-1"], id="not-of-ours"),

@@ -17,8 +17,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes imp
         ({"web": 1}, "web-1"),
         ({"worker": 2, "web": 1}, "web-1 worker-1 worker-2"),
         ({"a_1": 1, "b": 0}, "a_1-1"),
+        ({"celery-worker": 2}, "celery-worker-1 celery-worker-2"),
     ],
-    ids=["empty", "none", "one", "sorted", "digits"],
+    ids=["empty", "none", "one", "sorted", "digits", "dashes"],
 )
 def test_instances_and_watchers(formation: dict[str, int], names: str) -> None:
     assert watchers.instances(formation) == names.split()
