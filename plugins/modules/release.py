@@ -30,6 +30,7 @@ description:
   - A release that was made with another Python than the host has now, as before an upgrade of Debian, is
     not taken for installed. It is installed again under another id; the old one stays until it is
     pruned.
+  - A release with which a job of a schedule still runs is not pruned.
   - When releases are pruned, packages that no release has any more in that version are dropped from the
     cache.
   - Nothing that serves is touched. M(twelvefactor.deploy.graceful_reload) makes a release serve.

@@ -52,6 +52,7 @@ class Config:
     liveness: Mapping[str, Any] = field(default_factory=lambda: dict(LIVENESS))
     log_format: str = "text"
     log_destination: str = "file"
+    schedules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # complete ones
 
 
 def env_values(env: Mapping[str, Any]) -> dict[str, str]:

@@ -27,6 +27,7 @@ class Contents:
     specs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # see run_specs
     wheel: str | None = None  # sha256
     lock: str | None = None  # sha256
+    schedules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def compare(before: Contents | None, after: Contents) -> list[str]:
@@ -58,6 +59,23 @@ def compare(before: Contents | None, after: Contents) -> list[str]:
             for name in sorted(was.keys() & now.keys())
             if was[name] != now[name]
         ]
+    return lines + _compare_schedules(old, after)
+
+
+def _compare_schedules(old: Contents, after: Contents) -> list[str]:
+    lines = []
+    for name in sorted({*old.schedules, *after.schedules}):
+        was, now = old.schedules.get(name), after.schedules.get(name)
+        if was is None and now is not None:
+            lines.append(f"schedule {name}: added, at {now['at']}: {now['command']}")
+        elif was is not None and now is None:
+            lines.append(f"schedule {name}: removed")
+        elif was is not None and now is not None:
+            lines += [
+                f"schedule {name}, {key}: {was.get(key)} -> {now[key]}"
+                for key in now
+                if was.get(key) != now[key]
+            ]
     return lines
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -52,6 +53,10 @@ REMOVAL_TIMEOUT = 600.0  # seconds; some packages have many thousand files
 NOBODY = 65534
 # The system user that releases and caches belong to, of all apps; the role app_user makes it.
 INSTALLER = "twelvefactor-install"
+
+# In a release, a file that only root can open. Whoever runs something of a release that may go on when another
+# one serves holds a shared flock on it, as roles/circus/files/app_schedule.py does.
+IN_USE = "in-use"
 
 RUN = """\
 #!/bin/sh
@@ -229,6 +234,18 @@ class AppHome:
             return []
         return sorted(path for path in self.releases.iterdir() if path.is_dir())
 
+    def in_use(self, release: str) -> bool:
+        """Whether a job runs that was started with this release."""
+        with contextlib.suppress(OSError):  # one of an earlier version has no such file
+            handle = os.open(self.releases / release / IN_USE, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(handle)
+        return False
+
     def contents(self, release: str) -> Contents | None:
         manifest = self.manifest(release)
         if manifest is None:
@@ -242,6 +259,7 @@ class AppHome:
             specs=manifest.get("processes", {}),
             wheel=manifest.get("wheel_sha256"),
             lock=self._lock_digest(release) or manifest.get("lock_sha256"),
+            schedules=manifest.get("schedules", {}),
         )
 
     def env(self, release: str) -> dict[str, str]:

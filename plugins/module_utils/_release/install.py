@@ -58,6 +58,7 @@ class Found:
     installed: Sequence[str]  # complete ones, oldest first
     unfinished: Sequence[str]  # left behind by runs that were cut off
     rollback_target: str | None
+    used: Sequence[str] = ()  # by jobs that still run
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ class Decision:
 
 def inspect(home: AppHome) -> Found:
     current = home.current()
-    target = home.rollback_target(current)
-    return Found(current, home.installed(), home.unfinished(), target)
+    target, installed = home.rollback_target(current), home.installed()
+    used = [release for release in installed if home.in_use(release)]
+    return Found(current, installed, home.unfinished(), target, used)
 
 
 def decide(release: str, found: Found, keep: int) -> Decision:
@@ -86,7 +88,9 @@ def decide(release: str, found: Found, keep: int) -> Decision:
         install=release not in found.installed,
         cut_off=tuple(name for name in found.unfinished if name != found.current),
         pruned=tuple(
-            to_prune(found.installed, keep, found.current, found.rollback_target, release)
+            to_prune(
+                found.installed, keep, found.current, found.rollback_target, release, found.used
+            )
         ),
     )
 
@@ -212,7 +216,9 @@ def plan_of_first_release(home: AppHome, request: InstallRequest, why: str) -> I
     """What check mode can say of a host that has neither the app nor, so far, its index."""
     version, config = request.build.version, request.config
     processes = request.build.procfile or {}
-    after = Contents({}, config.env, processes, "to be found out", config.python)
+    after = Contents(
+        {}, config.env, processes, "to be found out", config.python, schedules=config.schedules
+    )
     first = f"release {version}: installed, the first one"
     warning = (
         f"{why} This host has nothing of {home.app} yet; once the index answers, {version} is "

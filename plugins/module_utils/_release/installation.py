@@ -50,7 +50,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.confi
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
     Contents,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import RUN, AppHome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import (
+    IN_USE,
+    RUN,
+    AppHome,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.installer import (
     WHEELS,
     Installer,
@@ -63,6 +67,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.reque
     InstallRequest,
     pins_for,
     read_contents,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.schedules import (
+    require_calendars,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verification import (
     verify,
@@ -102,6 +109,7 @@ class Installation:
             run_specs(self.processes, self.config),
             self.build.wheel_sha256,
             self.lock_digest,
+            self.config.schedules,
         )
 
     def make(self, home: AppHome, release: str) -> list[str]:
@@ -139,6 +147,7 @@ class Installation:
         write_atomically(path / "Procfile", format_procfile(self.processes), 0o640, home.gid)
         write_atomically(path / "requirements.txt", lock, 0o640, home.gid)
         write_atomically(path / "bin" / "run", RUN, 0o750, home.gid)
+        write_atomically(path / IN_USE, "", 0o600)
 
     def _install_packages(self, home: AppHome, release: str) -> Mapping[str, str]:
         """Returns what of the dependencies was yanked, and why."""
@@ -170,6 +179,7 @@ class Installation:
             "packages": installed_packages(home.releases / release / "venv"),
             "commands": self.processes,
             "processes": run_specs(self.processes, self.config),
+            "schedules": self.config.schedules,
             "installed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "seconds": round(time.monotonic() - began, 1),
         }
@@ -191,6 +201,7 @@ def prepare(
 ) -> Installation:
     """Read what the release is made of. Raises DeployError for what cannot be installed here."""
     source = request.source
+    require_calendars(request.config.schedules)
     build = read_contents(build, source, environment)
     pins = pins_for(build, environment)
     if isinstance(source, Wheelhouse):

@@ -56,6 +56,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model
     complete_lock,
     release_ids,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.schedules import (
+    complete_schedules,
+)
 
 # What a release is made of, as modules are told it; see plugins/doc_fragments/release_inputs.py.
 INPUTS: dict[str, dict[str, Any]] = {
@@ -88,6 +91,7 @@ INPUTS: dict[str, dict[str, Any]] = {
         },
     },
     "process_options": {"type": "dict", "default": {}},
+    "schedules": {"type": "dict", "default": {}},
     "log_format": {"choices": ["text", "json"], "default": "text"},
     "log_destination": {"choices": ["file", "journal"], "default": "file"},
     "python": {"type": "path", "default": "/usr/bin/python3"},
@@ -123,6 +127,7 @@ class InstallRequest:
             liveness=complete_liveness(params["liveness"]),
             log_format=params["log_format"],
             log_destination=params["log_destination"],
+            schedules=complete_schedules(params["schedules"]),
         )
         processes = params["processes"]
         index_url = with_login_of_host(params["index_url"], params["netrc"])

@@ -15,14 +15,19 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model
 
 
 def to_prune(
-    installed: Sequence[str], keep: int, current: str | None, target: str | None, new: str
+    installed: Sequence[str],
+    keep: int,
+    current: str | None,
+    target: str | None,
+    new: str,
+    used: Iterable[str] = (),
 ) -> list[str]:
     """Which releases to remove. ``installed``: complete ones, oldest first.
 
     ``keep`` releases stay. The current one, the one a rollback would pick and the one that was
-    asked for stay in any case.
+    asked for stay in any case, and so do those that are ``used`` by jobs that have not ended.
     """
-    protected = {current, target, new}
+    protected = {current, target, new, *used}
     surplus = len({*installed, new}) - keep
     candidates = [name for name in installed if name not in protected]
     return candidates[: max(surplus, 0)]
@@ -75,4 +80,9 @@ def plan_removal(home: AppHome, release: str) -> RemovalPlan:
         )
     if release == current:
         raise DeployError(f"{release} is the release that serves {home.app}; it is not removed.")
+    if home.in_use(release):
+        raise DeployError(
+            f"A scheduled job of {home.app} still runs with {release}, so it is not removed; "
+            f"`systemctl list-units 'schedule-{home.app}@*'` shows which."
+        )
     return RemovalPlan(home, release, current, (home.releases / release).is_dir())

@@ -89,7 +89,7 @@ def test_the_app_reads_its_release_whatever_the_umask_of_root_is(
     }
     assert modes == {
         ".": "750", "bin": "750", "bin/run": "750", "venv": "750", "env": "640", "Procfile": "640",
-        "requirements.txt": "640",
+        "requirements.txt": "640", "in-use": "600",
     }  # fmt: skip
     # of group and others those that the umask of the installer leaves
     venv = [child for child in (path / "venv").rglob("*") if not child.is_symlink()]
@@ -121,7 +121,7 @@ def test_install(call: Any, home: AppHome, params: dict[str, Any], published: An
     path = home.releases / name
     assert done.result["path"] == str(path)
     assert sorted(child.name for child in path.iterdir()) == [
-        "Procfile", "bin", "env", "release.json", "requirements.txt", "venv",
+        "Procfile", "bin", "env", "in-use", "release.json", "requirements.txt", "venv",
     ]  # fmt: skip
     assert not [child for child in path.rglob("*") if child.stat().st_mode & stat.S_IRWXO
                 and "venv" not in child.parts]  # fmt: skip

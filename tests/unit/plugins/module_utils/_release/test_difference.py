@@ -21,6 +21,7 @@ A, B = "a" * 64, "b" * 64
 
 
 WEB = {"command": "x", "stop_timeout": 30, "health": {"path": "/", "count": 2}}
+JOB = {"at": "03:00", "command": "x", "timeout": 3600}
 OLD = Contents(
     {"a": "1", "b": "1"},
     {"K": "SECRET-1", "L": "SECRET-2"},
@@ -51,6 +52,17 @@ OLD = Contents(
         ),
         pytest.param(
             OLD, {"env": {"K": "SECRET-1", "L": ""}}, ["env L: changed"], id="env-emptied"
+        ),
+        pytest.param(
+            dataclasses.replace(OLD, schedules={"a": JOB, "b": JOB}),
+            {"schedules": {"b": JOB | {"at": "04:00", "timeout": 60}, "c": JOB}},
+            [
+                "schedule a: removed",
+                "schedule b, at: 03:00 -> 04:00",
+                "schedule b, timeout: 3600 -> 60",
+                "schedule c: added, at 03:00: x",
+            ],
+            id="schedules",
         ),
         pytest.param(
             OLD,

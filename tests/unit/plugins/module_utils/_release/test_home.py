@@ -367,3 +367,15 @@ def test_run_ends_as_the_command_does(home: AppHome) -> None:
     (path / "bin" / "run").write_text(release_home.RUN)
     command = ["sh", path / "bin" / "run", "sh", "-c", "exit 7"]
     assert subprocess.run(command, check=False, timeout=120).returncode == 7
+
+
+@pytest.mark.parametrize("how", ["LOCK_SH", "LOCK_EX"])
+def test_a_release_is_in_use_while_somebody_holds_it(home: AppHome, how: str) -> None:
+    release = home.releases / "1.0-aaaaaaaa"
+    release.mkdir()
+    assert not home.in_use(release.name)  # as those of earlier versions
+    (release / "in-use").touch(0o600)
+    assert not home.in_use(release.name)
+    with flocked_elsewhere(release / "in-use", how):
+        assert home.in_use(release.name)
+    assert not home.in_use(release.name)

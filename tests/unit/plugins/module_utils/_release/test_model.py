@@ -205,6 +205,9 @@ def test_id_does_not_depend_on(build: Build, config: Config) -> None:
         pytest.param(LOCKED, dataclasses.replace(CONFIG, liveness={"interval": 0}), id="liveness"),
         pytest.param(LOCKED, dataclasses.replace(CONFIG, log_format="json"), id="log-format"),
         pytest.param(LOCKED, dataclasses.replace(CONFIG, log_destination="journal"), id="journal"),
+        pytest.param(
+            LOCKED, dataclasses.replace(CONFIG, schedules={"a": {"at": "03:00"}}), id="schedules"
+        ),
     ],
 )
 def test_id_depends_on(build: Build, config: Config) -> None:
