@@ -22,6 +22,9 @@ description:
   - Nothing is changed where the release's files are not those that its packages record, or where it was
     made with another Python than the host has now, as before an upgrade of Debian.
   - What happened is appended to C(/srv/<app>/releases.jsonl), which is what a rollback goes by.
+  - The timers of the release's schedules, C(schedule-<app>@<name>.timer), are set last, when it has proven itself. A
+    job whose time comes meanwhile waits for the end of the switch and then runs with what serves. One that runs
+    already goes on with its release.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
@@ -87,6 +90,13 @@ options:
       - The app's data in C(/var/lib/<app>) and C(/var/log/<app>) stays, and so do its secrets.
     type: bool
     default: false
+    version_added: "0.1.0"
+  schedule_host:
+    description:
+      - Whether this host runs the schedules of which one host of the app is enough. Those for all hosts run in any
+        case. See O(twelvefactor.deploy.release#module:schedules).
+    type: bool
+    default: true
     version_added: "0.1.0"
   timeout:
     description:
@@ -194,6 +204,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "by": {"type": "str"},
     "commit": {"type": "str"},
     "clean": {"type": "bool", "default": False},
+    "schedule_host": {"type": "bool", "default": True},
     "timeout": {"type": "float"},
     "lock_generation": {"type": "int"},
 }

@@ -49,6 +49,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sta
     judge,
     runs,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.timers import Timers
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import watched
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import (
@@ -102,6 +103,10 @@ class Supervisor:
     @property
     def unit(self) -> str:
         return f"circus@{self.home.app}.service"
+
+    @property
+    def timers(self) -> Timers:
+        return Timers(self.home.app)
 
     @property
     def configuration_path(self) -> pathlib.Path:

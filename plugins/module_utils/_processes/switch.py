@@ -42,6 +42,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.swi
     pick_target,
     probe_target,
     require_proof,
+    timer_units,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
     instances,
@@ -75,6 +76,7 @@ def inspect(supervisor: Supervisor) -> Found:
         loaded=supervisor.watching() if active else [],
         serving=supervisor.serving_release(names),
         runs={name: said.release if said else "not running" for name, said in statuses.items()},
+        timers=supervisor.timers.found(),
     )
 
 
@@ -125,7 +127,7 @@ class Move:
     release: str
     configuration: str
     timeout: float
-    probe_url: str | None
+    request: SwitchRequest
     back: bool = False
 
     running: bool = field(init=False, default=False)
@@ -155,6 +157,7 @@ class Move:
         self.verify_processes()
         self.supervisor.stop_bridge()  # left by a run that was cut off, with an older release
         self.verify_nginx()
+        self.set_timers()
 
     def follow(self, before: Mapping[str, Status | None]) -> None:
         require(self.supervisor.follow(before, self.release, self.timeout))
@@ -241,9 +244,15 @@ class Move:
 
     def verify_nginx(self) -> None:
         manifest = self.supervisor.home.manifest(self.release)
-        url = probe_target(self.probe_url, manifest, self.names)
+        url = probe_target(self.request.probe_url, manifest, self.names)
         if url:
             require(probe(url))
+
+    def set_timers(self) -> None:
+        """Last, when the release has proven itself: until then those of the one before it stay."""
+        home = self.supervisor.home
+        manifest = home.manifest(self.release) or {}
+        self.supervisor.timers.set(timer_units(home.app, manifest, self.request))
 
 
 @dataclass(frozen=True)
@@ -254,6 +263,10 @@ class Switch:
     plan: Plan
 
     def run(self) -> Outcome:
+        with self.supervisor.timers.held():
+            return self._run()
+
+    def _run(self) -> Outcome:
         began = time.monotonic()
         record = self.record_attempt()
         removed, uncleared = self.evict()
@@ -291,8 +304,8 @@ class Switch:
 
     def attempt(self, release: str, configuration: str, back: bool = False) -> Failure:
         """A move, where nothing that goes wrong keeps from going back."""
-        plan, url = self.plan, self.plan.request.probe_url
-        move = Move(self.supervisor, release, configuration, plan.timeout, url, back)
+        plan = self.plan
+        move = Move(self.supervisor, release, configuration, plan.timeout, plan.request, back)
         try:
             move.run()
         except NotServing as error:
@@ -320,6 +333,7 @@ class Switch:
             self.supervisor.stop()
             self.supervisor.home.point_to(None)
             self.supervisor.configure(self.plan.way_back)
+            self.supervisor.timers.set({})
         except Exception as error:  # noqa: BLE001 - what was refused is to be said first
             reason = explained(error)
             return f"{why}, but stopping it did not work either: {reason}"

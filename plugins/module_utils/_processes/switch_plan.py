@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import timers
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_probe import (
     check_url,
 )
@@ -51,6 +52,8 @@ class SwitchRequest:
     commit: str | None = None
     timeout: float | None = None  # seconds
     clean: bool = False  # end everything of the app first
+    # whether this host runs the schedules of which one host of the app is enough
+    schedule_host: bool = True
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> SwitchRequest:
@@ -70,6 +73,7 @@ class SwitchRequest:
             commit=params["commit"],
             timeout=params["timeout"],
             clean=params["clean"],
+            schedule_host=params["schedule_host"],
         )
 
 
@@ -88,6 +92,7 @@ class Found:
     runs: Mapping[str, str | None]  # per process of the configuration, what it says it runs
     # Installed releases that the Python of this host cannot run, and why.
     unfit: Mapping[str, str] = field(default_factory=dict)
+    timers: Mapping[str, str] = field(default_factory=dict)  # units of schedules
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,7 @@ class Plan:
     request: SwitchRequest
     runs: Mapping[str, str | None]
     manifest: Mapping[str, Any]  # of the target; empty where it is only going to be installed
+    old_timers: Mapping[str, str]  # units of schedules
 
     @property
     def names(self) -> list[str]:
@@ -115,8 +121,13 @@ class Plan:
 
     @property
     def needed(self) -> bool:
-        old, new = (self.current, self.old_configuration), (self.target, self.new_configuration)
+        old = (self.current, self.old_configuration, self.old_timers)
+        new = (self.target, self.new_configuration, self.new_timers)
         return self.request.clean or old != new or not (self.served and self.recorded)
+
+    @property
+    def new_timers(self) -> dict[str, str]:
+        return timer_units(self.app, self.manifest, self.request)
 
     def record(self, at: str) -> Record:
         """The entry from before the attempt; ``at`` is when it begins, in UTC."""
@@ -144,8 +155,11 @@ class Plan:
             "formation": self.formation,
             "previous_formation": counted(watched(self.old_configuration)),
             "diff": {
-                "before": shown(self.current, self.runs, self.old_configuration),
-                "after": first + shown(self.target, wanted, self.new_configuration),
+                "before": shown(self.current, self.runs, self.old_configuration)
+                + timers.shown(self.old_timers),
+                "after": first
+                + shown(self.target, wanted, self.new_configuration)
+                + timers.shown(self.new_timers),
             },
         }
 
@@ -248,7 +262,13 @@ def decide(
         request=request,
         runs=found.runs,
         manifest=manifest,
+        old_timers=found.timers,
     )
+
+
+def timer_units(app: str, manifest: Mapping[str, Any], request: SwitchRequest) -> dict[str, str]:
+    """The units of a release's schedules on this host."""
+    return timers.units(app, manifest.get("schedules", {}), chosen=request.schedule_host)
 
 
 def shown(current: str | None, runs: Mapping[str, str | None], configuration: str) -> str:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,30 @@ SPEC = {"command": "x", "socket": False, **PROCESS_OPTIONS}
 
 
 @dataclass
+class Units:
+    """The timers of schedules; what is written is kept by name."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    broken: bool = False
+    held_now: bool = False
+
+    def found(self) -> dict[str, str]:
+        return dict(self.files)
+
+    def set(self, wanted: Mapping[str, str]) -> None:
+        assert self.held_now
+        if self.broken and wanted:
+            raise DeployError("Could not set the schedules: it is broken.")
+        self.files = dict(wanted)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        self.held_now = True
+        yield
+        self.held_now = False
+
+
+@dataclass
 class Memory:
     """circusd and its pivots: ``runs`` says which release each process is on."""
 
@@ -70,6 +94,7 @@ class Memory:
     stubborn: set[str] = field(default_factory=set)  # processes that do not end
     broken: set[str] = field(default_factory=set)  # commands that fail
     did: list[str] = field(default_factory=list)
+    timers: Units = field(default_factory=lambda: Units())
 
     def _do(self, what: str) -> None:
         self.did.append(what)
@@ -1098,3 +1123,76 @@ def test_the_lock_is_not_lost_in_the_middle(
     assert refusals == [B, A]
     with taking_from(file.read(), Wish("shop", "a@b", "r3", steal=True)):
         pass
+
+
+# --- schedules --------------------------------------------------------------------------------
+
+ONE = {"at": "03:00", "command": "x", "on": "one"}
+EVERYWHERE = {"at": "04:00", "command": "x", "on": "all"}
+
+
+def schedule(home: AppHome, release: str, **schedules: dict[str, Any]) -> None:
+    path = home.releases / release / "release.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schedules": schedules}))
+
+
+def names(host: Memory) -> list[str]:
+    return [name for name in host.timers.files if name.endswith(".timer")]
+
+
+def test_timers_follow_the_release_also_back(deploy: Any, host: Memory) -> None:
+    schedule(host.home, A, a=ONE)
+    schedule(host.home, B, b=ONE)
+    deploy(A)
+    assert names(host) == ["schedule-shop@a.timer"]
+    done = deploy(B)
+    assert names(host) == ["schedule-shop@b.timer"]
+    diff = done.result["diff"]
+    assert "schedule-shop@a.timer: 03:00\n" in diff["before"]
+    assert "schedule-shop@b.timer: 03:00\n" in diff["after"]
+    deploy("previous")
+    assert names(host) == ["schedule-shop@a.timer"]
+    deploy(C)
+    assert host.timers.files == {}
+
+
+def test_a_refused_release_never_has_timers(deploy: Any, host: Memory) -> None:
+    schedule(host.home, A, a=ONE)
+    schedule(host.home, B, b=ONE)
+    deploy(A)
+    host.refused = {B}
+    assert deploy(B).code == 1
+    assert names(host) == ["schedule-shop@a.timer"]
+
+
+def test_a_release_whose_timers_cannot_be_set_is_refused(deploy: Any, host: Memory) -> None:
+    schedule(host.home, B, b=ONE)
+    deploy(A)
+    host.timers.broken = True
+    done = deploy(B)
+    assert "does not serve: Could not set the schedules" in done.result["msg"]
+    assert host.home.current() == A
+    assert host.timers.files == {}
+
+
+def test_where_nothing_serves_nothing_is_scheduled(deploy: Any, host: Memory) -> None:
+    schedule(host.home, A, a=ONE)
+    schedule(host.home, B, b=ONE)
+    deploy(A)
+    deploy(B)
+    host.refused = {A}
+    assert deploy(A, event="rollback", clean=True).code == 1
+    assert host.timers.files == {}
+
+
+def test_timers_move_from_host_to_host(deploy: Any, host: Memory) -> None:
+    schedule(host.home, A, a=ONE, b=EVERYWHERE)
+    deploy(A, schedule_host=False)
+    assert names(host) == ["schedule-shop@b.timer"]
+    # the same release, once it is this host's turn
+    done = deploy(A, schedule_host=True)
+    assert done.result["changed"] is True
+    assert names(host) == ["schedule-shop@a.timer", "schedule-shop@b.timer"]
+    assert deploy(A, schedule_host=True).result["changed"] is False
+    deploy(A, schedule_host=False)
+    assert names(host) == ["schedule-shop@b.timer"]

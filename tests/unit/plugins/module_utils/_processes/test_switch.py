@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.switch import Switch
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.timers import Timers
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     Record,
@@ -37,6 +38,7 @@ def test_whether_a_release_is_bad_after_an_eviction(
         stop=lambda: None,
         configure=lambda _text: None,
         status=lambda _name: None,
+        timers=Timers("shop", home.root),
     )
     plan: Any = SimpleNamespace(
         app="shop",
