@@ -125,7 +125,7 @@ options:
       - V(at) (required), a calendar expression of systemd, as in V(03:00) or V(*:0/15), in the time zone of the host;
         V(command) (required), a shell command, which runs as the app with the release's config and packages;
         V(timeout) (3600), whole seconds after which it is ended;
-        V(on) (V(one)), whether one host of the app runs it or each of them (V(all));
+        V(hosts) (V(one)), whether one host of the app runs it or V(all);
         V(overlap) (V(forbid), the only choice), which skips a time while the job before still runs.
     type: dict
     default: {}

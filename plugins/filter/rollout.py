@@ -38,6 +38,17 @@ def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -
     return [first, *made] if first else made
 
 
+def schedule_host(hosts: Sequence[str], play: Iterable[str], reached: Iterable[str]) -> str:
+    """The host of an app that runs the schedules of which one host is enough; empty if there is none.
+
+    ``hosts``: all of the inventory that run the app. It is the first one that was not lost. One that is
+    not in the ``play``, by a limit, is taken to be there still: a run over some hosts must not have
+    another one do the same. Of those in the play ``reached`` are still there.
+    """
+    lost = set(play) - set(reached)
+    return next((host for host in hosts if host not in lost), "")
+
+
 def newer_version(release: str, version: str) -> str:
     """The version of ``release`` where that is newer than ``version``, else an empty string.
 
@@ -205,4 +216,5 @@ class FilterModule:
             "rollout_decision": rollout_decision,
             "rollout_endings": rollout_endings,
             "rollout_todo": rollout_todo,
+            "schedule_host": schedule_host,
         }

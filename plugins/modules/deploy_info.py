@@ -41,6 +41,10 @@ options:
       - Directories of static files, as for O(twelvefactor.deploy.static_files#module:directories).
       - Without it, the app publishes none.
     type: dict
+  schedule_host:
+    description: As for O(twelvefactor.deploy.graceful_reload#module:schedule_host).
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""

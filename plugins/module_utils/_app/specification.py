@@ -48,8 +48,10 @@ class Setting:
     form: str = ""
     # keys of a dictionary, or of each dictionary of a list
     options: Mapping[str, Setting] = field(default_factory=dict)
-    # what a dictionary has under whatever key
+    # what a dictionary has under whatever key, and a regular expression for those, and what that means
     values: Setting | None = None
+    key_pattern: str = ""
+    key_form: str = ""
 
 
 TEXT = Setting(meaning=("Any text.",), default="")
@@ -105,6 +107,53 @@ PROCESS_OPTIONS: Mapping[str, Setting] = {
     "ready_timeout": seconds("Seconds that starting may take.", 60.0),
     "drain_timeout": seconds("Seconds that draining may take.", 60.0),
     "stop_timeout": seconds("Seconds that stopping may take.", 30.0, LONGEST_STOP),
+}
+
+
+# _build/procfile.py has the same
+PROCESS_TYPE = "(?!.*-[0-9]+$)[a-z][a-z0-9_]*(-[a-z0-9_]+)*"
+PROCESS_TYPE_FORM = (
+    "lower-case letters, digits and _, in words with - between them, as in celery-worker; the last word "
+    "is no number"
+)
+
+# Each part of a calendar expression of systemd, see systemd.time(7).
+_NUMBER = r"[0-9]+(\.[0-9]+)?"
+_EACH = rf"(\*|{_NUMBER}(\.\.{_NUMBER})?)(/{_NUMBER})?"
+_LIST = rf"{_EACH}(,{_EACH})*"
+_DAY = r"([Mm]on|[Tt]ue|[Ww]ed|[Tt]hu|[Ff]ri|[Ss]at|[Ss]un)[a-z]*"
+_DAYS = rf"{_DAY}((,|\.\.|-){_DAY})*"
+_DATE = rf"({_LIST}-)?{_LIST}[-~]{_LIST}"
+_TIME = rf"{_LIST}:{_LIST}(:{_LIST})?"
+_WORD = "(minute|hour|month|week|year|quarter)ly|daily|annually|(bi|semi-?)annually|anually"
+_ZONE = r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"
+CALENDAR = rf"({_WORD}|{_DAYS}( +{_DATE})?( +{_TIME})?|{_DATE}( +{_TIME})?|{_TIME})( +{_ZONE})?"
+CALENDAR_FORM = (
+    'a calendar expression of systemd in quotes, as in "03:00", "Mon..Fri 08:30" or "*:0/15" (every 15 '
+    "minutes)"
+)
+# plugins/module_utils/_release/schedules.py has the same
+SCHEDULE_NAME = "[a-z][a-z0-9]*([_-][a-z0-9]+)*"
+LONGEST_JOB = 7 * 86_400
+
+SCHEDULE: Mapping[str, Setting] = {
+    "at": Setting(meaning=("When it runs.",), required=True, pattern=CALENDAR, form=CALENDAR_FORM),
+    "command": Setting(meaning=("Shell command, which runs as the app.",), required=True),
+    "timeout": Setting(
+        meaning=("Seconds that it may take.",),
+        type="int",
+        default=3600,
+        minimum=1,
+        maximum=LONGEST_JOB,
+    ),
+    "hosts": Setting(
+        meaning=("Whether one host runs it or all.",), choices=("one", "all"), default="one"
+    ),
+    "overlap": Setting(
+        meaning=("What happens while the job before still runs.",),
+        choices=("forbid",),
+        default="forbid",
+    ),
 }
 
 
@@ -172,6 +221,8 @@ SETTINGS: Mapping[str, Setting] = {
         type="dict",
         default={},
         values=TEXT,
+        key_pattern=PROCESS_TYPE,
+        key_form=PROCESS_TYPE_FORM,
     ),
     "env": Setting(
         meaning=("Config of the app, as environment variables.",),
@@ -187,6 +238,26 @@ SETTINGS: Mapping[str, Setting] = {
         type="dict",
         default={"web": 1},
         values=Setting(meaning=("How many.",), type="int", default=0, minimum=0),
+    ),
+    "schedule": Setting(
+        meaning=(
+            (
+                "Commands that run at times, by names such as C(nightly-report), with the config and the "
+                "packages of the release, see O(twelvefactor.deploy.release#module:schedules)."
+            ),
+            (
+                'C(at) is a calendar expression of systemd in quotes (C("03:00"), C("Mon..Fri 08:30"), '
+                'C("*:0/15") for every 15 minutes), C(command) a shell command, C(timeout) (3600) in seconds. '
+                "C(hosts) is V(one) (the default) or V(all) hosts of the app. With C(overlap) V(forbid) a time "
+                "that comes while the job before still runs is skipped."
+            ),
+        ),
+        readers=("app",),
+        type="dict",
+        default={},
+        values=Setting(meaning=("A schedule.",), type="dict", options=SCHEDULE),
+        key_pattern=SCHEDULE_NAME,
+        key_form="words of lower-case letters and digits with - or _ between them, as in nightly-report",
     ),
     "process_options": Setting(
         meaning=(

@@ -68,6 +68,8 @@ def options_problems(
 
 
 def unknown(path: str, name: str, options: Mapping[str, Any], elsewhere: str = "") -> Problem:
+    if name in ("True", "False"):  # as on, off, yes and no are read
+        path = f"{path} (on, off, yes or no, without quotes)"
     near = nearest(name, options)
     listed = elsewhere or (f"known are {', '.join(options)}" if len(options) <= FEW else "")
     return Problem(path, "is unknown", "" if near else listed, near)
@@ -172,6 +174,10 @@ def _dictionary(known: Setting, path: str, value: Any, secret: bool) -> Found:
     elif known.values:
         for key, each in value.items():
             where = f"{path}.{key}"
+            if known.key_pattern and not re.fullmatch(known.key_pattern, str(key)):
+                yield Problem(
+                    where, "has another name than one may have", f"write {known.key_form}"
+                )
             if each is None and known.values.type == "str":
                 yield Problem(where, "is without a value", f'write {key}: "" for an empty one')
             yield from problems(known.values, where, each, secret=secret)

@@ -48,6 +48,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "version": {"type": "str", "required": True},
     **INPUTS,
     "static_files": {"type": "dict"},
+    "schedule_host": {"type": "bool", "default": True},
 }
 
 
@@ -98,7 +99,11 @@ def _steps(home: AppHome, plan: InstallPlan, request: DeployRequest) -> Iterator
     if result["changed"] or plan.release is None:
         yield f"{plan.release or plan.version} is to be installed, or others are to be removed"
         return
-    wanted = SwitchRequest(plan.release, dict(request.params["formation"]))
+    wanted = SwitchRequest(
+        plan.release,
+        dict(request.params["formation"]),
+        schedule_host=request.params["schedule_host"],
+    )
     if plan_switch(Supervisor(home), wanted).needed:
         yield f"{plan.release} is to be switched to"
     # the look of whoever asks at the end of a deploy

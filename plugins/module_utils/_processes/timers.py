@@ -80,7 +80,7 @@ def units(app: str, schedules: Mapping[str, Mapping[str, Any]], *, chosen: bool)
     timers = {
         timer_of(app, name): TIMER.format(app=app, name=name, at=each["at"])
         for name, each in sorted(schedules.items())
-        if chosen or each["on"] == "all"
+        if chosen or each["hosts"] == "all"
     }
     return {service_of(app): SERVICE.format(app=app), **timers} if timers else {}
 

@@ -16,8 +16,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command 
 NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*\Z")
 # What systemd's expressions are made of; a "%" would be one of its specifiers.
 CALENDAR = re.compile(r"[A-Za-z0-9 *,./:~_+-]+\Z")
-DEFAULTS: dict[str, Any] = {"timeout": 3600, "on": "one", "overlap": "forbid"}
-CHOICES = {"on": ("one", "all"), "overlap": ("forbid",)}
+DEFAULTS: dict[str, Any] = {"timeout": 3600, "hosts": "one", "overlap": "forbid"}
+CHOICES = {"hosts": ("one", "all"), "overlap": ("forbid",)}
 LONGEST = 7 * 86_400  # seconds
 CALENDAR_TIMEOUT = 30.0  # seconds for one systemd-analyze
 

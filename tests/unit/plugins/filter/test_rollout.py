@@ -16,6 +16,7 @@ from ansible_collections.twelvefactor.deploy.plugins.filter.rollout import (
     rollout_decision,
     rollout_endings,
     rollout_todo,
+    schedule_host,
 )
 
 
@@ -36,6 +37,25 @@ from ansible_collections.twelvefactor.deploy.plugins.filter.rollout import (
 )
 def test_batches(hosts: str, size: Any, canaries: int, expected: list[str]) -> None:
     assert batches(list(hosts), size, canaries) == [list(batch) for batch in expected]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "play", "reached", "chosen"),
+    [
+        pytest.param("abc", "abc", "abc", "a", id="the-first"),
+        pytest.param("bc", "bc", "bc", "b", id="the-first-has-left-the-inventory"),
+        pytest.param("abc", "abc", "bc", "b", id="the-first-is-skipped"),
+        pytest.param("abc", "cab", "cab", "a", id="whatever-the-order-of-the-play-is"),
+        pytest.param("abc", "bc", "bc", "a", id="a-limit-moves-nothing"),
+        pytest.param("abc", "bc", "c", "a", id="nor-what-is-lost-within-one"),
+        pytest.param("abc", "a", "a", "a", id="only-the-first"),
+        pytest.param("zabc", "abcxz", "abcxz", "z", id="other-apps-hosts"),
+        pytest.param("ab", "ab", "", "", id="none-is-left"),
+        pytest.param("", "", "", "", id="none"),
+    ],
+)
+def test_which_host_runs_schedules(hosts: str, play: str, reached: str, chosen: str) -> None:
+    assert schedule_host(list(hosts), list(play), list(reached)) == chosen
 
 
 @pytest.mark.parametrize("size", [0, "0%", "101%", "-1", "", "half", None, 1.5])

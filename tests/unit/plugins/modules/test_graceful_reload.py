@@ -1127,8 +1127,8 @@ def test_the_lock_is_not_lost_in_the_middle(
 
 # --- schedules --------------------------------------------------------------------------------
 
-ONE = {"at": "03:00", "command": "x", "on": "one"}
-EVERYWHERE = {"at": "04:00", "command": "x", "on": "all"}
+ONE = {"at": "03:00", "command": "x", "hosts": "one"}
+EVERYWHERE = {"at": "04:00", "command": "x", "hosts": "all"}
 
 
 def schedule(home: AppHome, release: str, **schedules: dict[str, Any]) -> None:

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import Problem
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import Setting
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
+    PROCESS_TYPE,
+    SCHEDULE,
+    SCHEDULE_NAME,
+    Setting,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.validation import (
     key_problems,
     placement_problem,
@@ -21,6 +28,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values im
     Unresolved,
     problems,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._build import procfile
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import schedules
 
 GROUPS = {
     "all": ["a1", "a2", "w1", "p1"],
@@ -342,3 +351,89 @@ def test_names_of_apps(app: str, said: dict[str, Any], problem: str) -> None:
 )
 def test_a_problem_is_one_sentence(problem: Problem, sentence: str) -> None:
     assert str(problem) == sentence
+
+
+JOB = {"at": "03:00", "command": "python -m shop.report"}
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "03:00", "3:5", "03:00:30", "*:0/15", "*:*:0/5", "0/2:30", "9..17:00/30", "daily", "minutely",
+        "semiannually", "Mon", "Mon..Fri 08:30", "mon,wed 03:00", "Monday 4:00", "*-*-01 04:00",
+        "*-01,07-01", "2027-01-01 00:00", "*-02~01", "Sun *-*-1..7 04:00", "03:00 Europe/Berlin",
+        "daily UTC", "Mon..Fri *-*-* 08:30:00 America/Argentina/Buenos_Aires", "03:00:00.5",
+    ],
+)  # fmt: skip
+def test_a_time_of_systemd_is_accepted(at: str) -> None:
+    assert told({"schedule": {"nightly-report": JOB | {"at": at}}}) == []
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["0 3 * * *", "3am", "15min", "every 15min", "every day", "at 03:00", "03.00", "03:00 daily",
+     "@daily", "Mo 03:00", "tomorrow", "2027", "*", "03:00 berlin", "%H:00", "03:00\n04:00",
+     900],
+)  # fmt: skip
+def test_another_time_is_refused_with_the_right_form(at: Any) -> None:
+    (problem,) = told({"schedule": {"a": JOB | {"at": at}}})
+    assert problem.startswith("apps.shop.schedule.a.at is ")
+    assert 'write a calendar expression of systemd in quotes, as in "03:00", "Mon' in problem
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="without systemd")
+def test_systemd_accepts_what_is_accepted_here() -> None:
+    (parameters,) = (
+        mark.args[1]
+        for mark in test_a_time_of_systemd_is_accepted.pytestmark  # type: ignore[attr-defined]
+    )
+    command = ["systemd-analyze", "calendar", "--", *parameters]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"schedule": {"a": {"at": "daily"}}}, "apps.shop.schedule.a.command is missing"),
+        ({"schedule": {"a": {"command": "x"}}}, "apps.shop.schedule.a.at is missing"),
+        (
+            {"schedule": {"Nightly": JOB}},
+            "write words of lower-case letters and digits with - or _",
+        ),
+        ({"schedule": {"a": JOB | {"timeout": 0}}}, "a.timeout is 0; write a number from 1 to"),
+        ({"schedule": {"a": JOB | {"hosts": "two"}}}, "a.hosts is 'two'; write one of one, all"),
+        (
+            {"schedule": {"a": JOB | {"overlap": "allow"}}},
+            "a.overlap is 'allow'; write one of forbid",
+        ),
+        (
+            {"schedule": {"a": JOB | {True: "all"}}},
+            (
+                "apps.shop.schedule.a.True (on, off, yes or no, without quotes) is unknown; known are at, command, "
+                "timeout, hosts, overlap."
+            ),
+        ),
+        ({"processes": {"celery-worker": "x", "a_2": "y"}}, ""),
+        (
+            {"processes": {"web-1": "x"}},
+            "apps.shop.processes.web-1 has another name than one may have",
+        ),
+        ({"processes": {"Web": "x"}}, "in words with - between them, as in celery-worker"),
+    ],
+)
+def test_names_and_options_of_commands(said: dict[str, Any], expected: str) -> None:
+    found = " ".join(told(said))
+    assert bool(found) is bool(expected)
+    assert expected in found
+
+
+def test_names_and_defaults_are_those_of_the_modules() -> None:
+    """A plugin of the controller does not import what runs on hosts."""
+    assert f"{SCHEDULE_NAME}\\Z" == schedules.NAME.pattern
+    assert PROCESS_TYPE.replace("$", "\\Z") + "\\Z" == procfile.PROCESS_TYPE.pattern
+    defaults = {name: known.default for name, known in SCHEDULE.items() if not known.required}
+    assert defaults == schedules.DEFAULTS
+    assert SCHEDULE["timeout"].maximum == schedules.LONGEST
+    for name, choices in schedules.CHOICES.items():
+        assert SCHEDULE[name].choices == choices

@@ -21,6 +21,7 @@ PARAMS: dict[str, Any] = {
     "formation": {"web": 2},
     "static_files": None,
     "wheelhouse": None,
+    "schedule_host": True,
 }
 
 
@@ -110,6 +111,13 @@ def test_something(find: Any, host: Host, params: dict[str, Any], todo: str) -> 
     assert found.todo == (todo,)
     # whoever does it says what it warns of
     assert found.warnings == ()
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_the_timers_of_a_host_are_those_that_a_deploy_would_set(find: Any, chosen: bool) -> None:
+    host = Host()
+    find(host, schedule_host=chosen)
+    assert host.asked.schedule_host is chosen
 
 
 def test_what_an_app_without_static_files_has_published_does_not_count(find: Any) -> None:

@@ -19,8 +19,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.tim
     units,
 )
 
-ONE = {"at": "03:00", "command": "x", "on": "one", "timeout": 60, "overlap": "forbid"}
-ALL = ONE | {"on": "all", "at": "*:0/15"}
+ONE = {"at": "03:00", "command": "x", "hosts": "one", "timeout": 60, "overlap": "forbid"}
+ALL = ONE | {"hosts": "all", "at": "*:0/15"}
 SERVICE, A, B = "schedule-shop@.service", "schedule-shop@a.timer", "schedule-shop@b.timer"
 
 

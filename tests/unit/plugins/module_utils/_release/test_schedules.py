@@ -17,7 +17,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.sched
 )
 
 JOB = {"at": "03:00", "command": "python -m shop.report"}
-ALL = JOB | {"timeout": 3600, "on": "one", "overlap": "forbid"}
+ALL = JOB | {"timeout": 3600, "hosts": "one", "overlap": "forbid"}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ ALL = JOB | {"timeout": 3600, "on": "one", "overlap": "forbid"}
         pytest.param({}, {}, id="none"),
         pytest.param({"nightly-report": JOB}, {"nightly-report": ALL}, id="defaults"),
         pytest.param({"b": JOB, "a_1": ALL}, {"a_1": ALL, "b": ALL}, id="in-order"),
-        pytest.param({"a": JOB | {"on": "all"}}, {"a": ALL | {"on": "all"}}, id="on-all"),
+        pytest.param({"a": JOB | {"hosts": "all"}}, {"a": ALL | {"hosts": "all"}}, id="on-all"),
         pytest.param({"a": JOB | {"timeout": None}}, {"a": ALL}, id="not-given"),
     ],
 )
@@ -49,7 +49,9 @@ def test_complete(given: dict[str, Any], complete: dict[str, Any]) -> None:
         pytest.param("a", JOB | {"every": "5min"}, "has 'every'; known are at,", id="unknown"),
         pytest.param("a", JOB | {"timeout": 0}, "whole seconds from 1", id="no-timeout"),
         pytest.param("a", JOB | {"timeout": "1h"}, "whole seconds from 1", id="timeout-is-text"),
-        pytest.param("a", JOB | {"on": "two"}, "on of schedule a is 'two'; known are", id="on"),
+        pytest.param(
+            "a", JOB | {"hosts": "two"}, "hosts of schedule a is 'two'; known are", id="hosts"
+        ),
         pytest.param("a", JOB | {"overlap": "allow"}, "known are forbid", id="overlap"),
     ],
 )
