@@ -110,6 +110,7 @@ PROCESS_OPTIONS: Mapping[str, Setting] = {
 }
 
 
+DEBIAN_PACKAGE = r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?"
 # _build/procfile.py has the same
 PROCESS_TYPE = "(?!.*-[0-9]+$)[a-z][a-z0-9_]*(-[a-z0-9_]+)*"
 PROCESS_TYPE_FORM = (
@@ -214,6 +215,20 @@ SETTINGS: Mapping[str, Setting] = {
         readers=("app",),
         type="path",
         default="",
+    ),
+    "packages": Setting(
+        meaning=(
+            (
+                "Debian packages that the app needs on its hosts, such as C(libpq5). They are installed "
+                "before the release, and stay."
+            ),
+        ),
+        readers=("app",),
+        type="list",
+        elements="str",
+        default=[],
+        pattern=DEBIAN_PACKAGE,
+        form="the name of a Debian package, as in libpq5",
     ),
     "processes": Setting(
         meaning=("Process types and their commands, instead of the build's Procfile.",),

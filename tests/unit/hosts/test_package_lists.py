@@ -48,7 +48,8 @@ def packages() -> set[str]:
                 continue
             found.update(re.findall(r"'([a-z0-9.+-]{4,})'", name))
             for variable in re.findall(r"\w+_packages\b", name):
-                found.update(item for value in values(known, variable) for item in value)
+                lists = (value for value in values(known, variable) if isinstance(value, list))
+                found.update(item for value in lists for item in value)
     return found
 
 

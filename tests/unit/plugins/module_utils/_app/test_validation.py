@@ -414,6 +414,15 @@ def test_systemd_accepts_what_is_accepted_here() -> None:
                 "timeout, hosts, overlap."
             ),
         ),
+        ({"packages": ["libpq5", "libstdc++6", "python3.11-dev", "libc6:i386"]}, ""),
+        (
+            {"packages": "libpq5"},
+            "apps.shop.packages is the text 'libpq5'; write a list: packages: [libpq5]",
+        ),
+        (
+            {"packages": ["libpq5=15"]},
+            "packages[0] is 'libpq5=15'; write the name of a Debian package",
+        ),
         ({"processes": {"celery-worker": "x", "a_2": "y"}}, ""),
         (
             {"processes": {"web-1": "x"}},
