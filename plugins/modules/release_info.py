@@ -193,6 +193,25 @@ disk:
   returned: success
   type: dict
   sample: {"path": "/srv/shop", "size": 42949672960, "free": 21474836480, "releases": 314572800}
+schedules:
+  description:
+    - The schedules that this host runs, by their names, and what came of the last job of each.
+    - C(outcome) is V(success), V(failed), V(timeout), V(running), V(interrupted) for one that was cut off, by a crash
+      of the host for example, or V(null) before the first one. C(code) is the exit code, C(seconds) how long the last that ended took,
+      C(succeeded) when one succeeded last, C(runs) and C(failures) how many there were on this host.
+  returned: success
+  type: dict
+  sample:
+    nightly-report:
+      at: "03:00"
+      release: 1.4.0-3f2a9c01
+      outcome: success
+      code: 0
+      began: "2026-01-02T03:00:00Z"
+      seconds: 42.1
+      succeeded: "2026-01-02T03:00:42Z"
+      runs: 12
+      failures: 1
 drift:
   description: In what the host differs from C(current) and the formation, as sentences.
   returned: success

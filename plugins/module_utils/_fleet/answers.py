@@ -35,6 +35,13 @@ LOCK: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("owner", "run", "reason", "since", "expires"), TEXT),
     "expired": (bool,),
 }
+SCHEDULE: dict[str, tuple[type, ...]] = {
+    "at": TEXT,
+    **dict.fromkeys(("release", "outcome", "began", "succeeded"), NO_TEXT),
+    "code": NO_COUNT,
+    "seconds": (*NUMBER, type(None)),
+    **dict.fromkeys(("runs", "failures"), (int,)),
+}
 DISK: dict[str, tuple[type, ...]] = {
     "path": TEXT,
     **dict.fromkeys(("size", "free", "releases"), (int,)),
@@ -42,7 +49,7 @@ DISK: dict[str, tuple[type, ...]] = {
 ANSWER: dict[str, tuple[type, ...]] = {
     "state": TEXT,
     **dict.fromkeys(("current", "since", "serving"), NO_TEXT),
-    **dict.fromkeys(("formation", "processes"), (dict,)),
+    **dict.fromkeys(("formation", "processes", "schedules"), (dict,)),
     **dict.fromkeys(("records", "drift", "unwell", "releases", "unfinished"), (list,)),
     **dict.fromkeys(("lock", "packages", "disk"), (dict, type(None))),
 }
@@ -83,6 +90,10 @@ def check(told: Mapping[str, Any]) -> None:
         typed(told["lock"], LOCK, "lock.")
         if not {"owner", "reason", "expired"} <= set(told["lock"]):
             raise ValueError("lock is not complete")
+    for name, schedule in told.get("schedules", {}).items():
+        typed(schedule, SCHEDULE, f"schedules.{name}.")
+        if set(SCHEDULE) - set(schedule):
+            raise ValueError(f"schedules.{name} is not complete")
     if told.get("disk"):
         typed(told["disk"], DISK, "disk.")
 

@@ -34,7 +34,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_troubles import (
     grade_of,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import line
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import (
+    line,
+    schedule_notes,
+)
 
 SHOWN_DEPLOYS, SHOWN_ROUTES = 25, 15
 
@@ -71,6 +74,11 @@ def app(
         "by_route": [load(each, "route") for each in (told or {}).get("routes", [])][:SHOWN_ROUTES],
         "errors": events((told or {}).get("events", [])),
         "processes": [row for host, each in hosts.items() for row in process_rows(host, each)],
+        "schedules": [
+            {"host": host, "text": line(text)}
+            for host, each in hosts.items()
+            for text in schedule_notes(each)
+        ],
         "packages": packages(hosts),
     }
 

@@ -170,6 +170,7 @@ def table(fleet: Mapping[str, Any]) -> list[str]:
             notes += [f"{host} {app}: {trouble}" for trouble in (*told["drift"], *told["unwell"])]
             notes += [f"{host} {app}: {count}" for count in replacement_notes(told)]
             notes += [f"{host} {app}: {trouble}" for trouble in last_notes(told)]
+            notes += [f"{host} {app}: {job}" for job in schedule_notes(told)]
             if told["lock"]:
                 notes.append(f"{host} {app}: {lock_note(told['lock'])}")
     for host, reason in fleet["unreachable"].items():
@@ -204,6 +205,27 @@ def replacement_notes(told: Mapping[str, Any]) -> list[str]:
 
 def hung(name: str, count: int) -> str:
     return f"{name} did not answer and was replaced ({count} since the host booted)"
+
+
+def schedule_notes(told: Mapping[str, Any]) -> list[str]:
+    """What came of the schedules that the host runs, a line each."""
+    return [
+        f"schedule {name} ({job['at']}): {outcome_text(job)}"
+        for name, job in told.get("schedules", {}).items()
+    ]
+
+
+def outcome_text(job: Mapping[str, Any]) -> str:
+    if job["outcome"] is None:
+        return "has not run yet"
+    began = f"{job['outcome']}, began {job['began']} with {job['release']}"
+    ended = job["outcome"] not in ("running", "interrupted") and job["seconds"] is not None
+    took = f", took {job['seconds']:.1f} s" if ended else ""
+    if job["outcome"] in ("success", "running"):
+        return began + took
+    code = f", exit code {job['code']}" if job["code"] is not None else ""
+    count = f"; {job['failures']} of {job['runs']} were no success, the last that was one ended "
+    return f"{began}{took}{code}{count}{job['succeeded'] or 'never'}"
 
 
 def last_notes(told: Mapping[str, Any]) -> list[str]:

@@ -41,6 +41,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.foo
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.health_probe import (
     probe,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.jobs import results
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.status import INSTANCE
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
@@ -82,6 +83,7 @@ class Inspection:
     active: bool
     restarts: int
     disk: Mapping[str, Any] | None  # None: nobody looked
+    schedules: Mapping[str, Mapping[str, Any]]
 
     def drift(self) -> list[str]:
         found = drift(self.current, self.complete, self.wanted, self.seen)
@@ -117,6 +119,7 @@ class Inspection:
             "unwell": sick,
             "packages": serving.get("packages") if request.details else None,
             "disk": self.disk,
+            "schedules": dict(self.schedules),
         }
 
 
@@ -137,6 +140,7 @@ NOTHING: dict[str, Any] = {
     "unwell": [],
     "packages": None,
     "disk": None,
+    "schedules": {},
 }
 
 
@@ -172,6 +176,7 @@ def read(home: AppHome, request: InspectionRequest) -> Inspection:
         active=supervisor.is_active(),
         restarts=restarts(supervisor),
         disk=disk(home.root, home.releases) if request.details else None,
+        schedules=results(supervisor.timers),
     )
 
 

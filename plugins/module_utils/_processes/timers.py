@@ -85,15 +85,20 @@ def units(app: str, schedules: Mapping[str, Mapping[str, Any]], *, chosen: bool)
     return {service_of(app): SERVICE.format(app=app), **timers} if timers else {}
 
 
+def times(files: Files) -> dict[str, str]:
+    """When the schedules of these units run, by their names."""
+    found = {}
+    for unit, text in files.items():
+        for line in text.splitlines():
+            key, _equals, at = line.partition("=")
+            if key == "OnCalendar":
+                found[unit.partition("@")[2].removesuffix(".timer")] = at
+    return found
+
+
 def shown(files: Files) -> str:
     """One side of a diff."""
-    lines = []
-    for name, text in files.items():
-        at = [
-            line.partition("=")[2] for line in text.splitlines() if line.startswith("OnCalendar=")
-        ]
-        lines += [f"{name}: {at[0]}\n"] if at else []
-    return "".join(lines)
+    return "".join(f"schedule {name}: {at}\n" for name, at in times(files).items())
 
 
 @dataclass(frozen=True)

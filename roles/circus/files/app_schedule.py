@@ -71,7 +71,12 @@ class State:
 
     def __init__(self, app: str, name: str) -> None:
         self.path = private(STATES / app) / f"{name}.json"
-        self.told: dict[str, Any] = {"runs": 0, "failures": 0, "succeeded": None}
+        self.told: dict[str, Any] = {
+            "runs": 0,
+            "failures": 0,
+            "succeeded": None,
+            "seconds": None,
+        }
         with contextlib.suppress(OSError, ValueError):
             self.told |= json.loads(self.path.read_text("utf-8"))
 
@@ -83,7 +88,6 @@ class State:
             began=time.time(),
             outcome="running",
             code=None,
-            seconds=None,
             runs=self.told["runs"] + 1,
             failures=self.told["failures"] + int(interrupted),
         )

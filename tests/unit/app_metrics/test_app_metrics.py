@@ -296,6 +296,29 @@ def test_a_pivot_from_before_restarts_were_counted(shop: Host) -> None:
     assert (one(look, "process_up"), values(look, "process_restarts_total")) == (1, {})
 
 
+def test_schedules_of_the_host(shop: Host) -> None:
+    for name in ("a", "b", "never"):
+        shop.put(f"etc/systemd/system/schedule-shop@{name}.timer", "[Timer]\n")
+    told = {"succeeded": 1500.5, "seconds": 2.5, "failures": 3}
+    shop.put("var/lib/app-schedules/shop/a.json", json.dumps(told))
+    shop.put("var/lib/app-schedules/shop/b.json", json.dumps(told | {"succeeded": None}))
+    shop.put("var/lib/app-schedules/shop/removed.json", json.dumps(told))
+    look = shop.look()
+    assert values(look, "schedule_success_time_seconds") == {("shop", "a"): 1500.5}
+    assert values(look, "schedule_duration_seconds") == {("shop", "a"): 2.5, ("shop", "b"): 2.5}
+    assert values(look, "schedule_failures_total") == {("shop", "a"): 3, ("shop", "b"): 3}
+    assert look.problems == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_a_state_of_a_schedule_that_is_broken_is_said(text: str, shop: Host) -> None:
+    shop.put("etc/systemd/system/schedule-shop@a.timer", "[Timer]\n")
+    shop.put("var/lib/app-schedules/shop/a.json", text)
+    look = shop.look()
+    assert values(look, "schedule_failures_total") == {}
+    assert "/var/lib/app-schedules/shop/a.json: " in look.problems[0]
+
+
 def test_certificates(host: Host) -> None:
     subject = ["-subj", "/CN=shop.test", "-days", "30", "-keyout", "/dev/null"]
     directory = host.root / "etc/nginx/certificates"

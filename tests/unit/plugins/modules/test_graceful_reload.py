@@ -1148,8 +1148,8 @@ def test_timers_follow_the_release_also_back(deploy: Any, host: Memory) -> None:
     done = deploy(B)
     assert names(host) == ["schedule-shop@b.timer"]
     diff = done.result["diff"]
-    assert "schedule-shop@a.timer: 03:00\n" in diff["before"]
-    assert "schedule-shop@b.timer: 03:00\n" in diff["after"]
+    assert "schedule a: 03:00\n" in diff["before"]
+    assert "schedule b: 03:00\n" in diff["after"]
     deploy("previous")
     assert names(host) == ["schedule-shop@a.timer"]
     deploy(C)

@@ -291,3 +291,47 @@ def test_a_line_that_is_no_certificate(printed: str) -> None:
     )
     expected = {"shop": {"expires": "2026-01-02T03:04:05Z", "days": 5}}
     assert found == {"app1": expected, "app2": expected}
+
+
+JOB = {
+    "at": "03:00", "release": B, "outcome": "success", "code": 0, "began": "2026-01-02T03:00:00Z",
+    "seconds": 42.13, "succeeded": "2026-01-02T03:00:42Z", "runs": 12, "failures": 1,
+}  # fmt: skip
+NEVER = dict.fromkeys(JOB) | {"at": "daily", "runs": 0, "failures": 0}
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (JOB, f"(03:00): success, began 2026-01-02T03:00:00Z with {B}, took 42.1 s"),
+        (NEVER, "(daily): has not run yet"),
+        (
+            JOB | {"outcome": "running", "code": None},
+            f"(03:00): running, began 2026-01-02T03:00:00Z with {B}",
+        ),
+        (
+            JOB | {"outcome": "failed", "code": 3},
+            (
+                f"(03:00): failed, began 2026-01-02T03:00:00Z with {B}, took 42.1 s, exit code 3; 1 of 12 were no "
+                "success, the last that was one ended 2026-01-02T03:00:42Z"
+            ),
+        ),
+        (
+            JOB | {"outcome": "interrupted", "code": None, "succeeded": None},
+            (
+                f"(03:00): interrupted, began 2026-01-02T03:00:00Z with {B}; 1 of 12 were no success, the last that "
+                "was one ended never"
+            ),
+        ),
+    ],
+)
+def test_what_came_of_a_schedule_is_a_line(job: dict[str, Any], said: str) -> None:
+    lines = table(document([answer("app1", told(schedules={"nightly": job}))]))
+    assert lines[-1] == f"app1 shop: schedule nightly {said}"
+
+
+@pytest.mark.parametrize("job", [None, {}, JOB | {"at": None}, JOB | {"runs": "many"}])
+def test_what_is_no_schedule_hides_no_other_host(job: Any) -> None:
+    fleet = document([answer("app1", told(schedules={"a": job})), answer("app2", told())])
+    assert "its answer cannot be read: schedules.a" in fleet["failed"]["app1"]["shop"]
+    assert list(fleet["apps"]["shop"]["hosts"]) == ["app2"]

@@ -47,7 +47,9 @@ def test_what_runs_is_no_part_of_a_unit() -> None:
 
 
 def test_shown() -> None:
-    assert shown(units("shop", {"a": ONE, "b": ALL}, chosen=True)) == (f"{A}: 03:00\n{B}: *:0/15\n")
+    assert shown(units("shop", {"a": ONE, "b": ALL}, chosen=True)) == (
+        "schedule a: 03:00\nschedule b: *:0/15\n"
+    )
 
 
 class Systemctl:

@@ -135,6 +135,7 @@ class Inspection:
         self.add("app_processes_current", up.count(current), app=app)
         self.deploys(app)
         self.supervisor(app)
+        self.schedules(app)
 
     def process(self, app: str, name: str, status: Status | None) -> str | None:
         """Which release the process runs; None when it is not up."""
@@ -177,6 +178,24 @@ class Inspection:
             self.add("app_deploy_time_seconds", record["time"], app=app)
             if isinstance(record.get("seconds"), int | float):
                 self.add("app_deploy_duration_seconds", record["seconds"], app=app)
+
+    def schedules(self, app: str) -> None:
+        """Those whose timers the host has; what app-schedule wrote of the jobs of each."""
+        for timer in sorted((self.root / "etc/systemd/system").glob(f"schedule-{app}@*.timer")):
+            name = timer.stem.partition("@")[2]
+            path = f"var/lib/app-schedules/{app}/{name}.json"
+            if not (self.root / path).exists():  # none has begun
+                continue
+            try:
+                told = json.loads(self.text(path) or "")
+                found = {key: told.get(key) for key in ("succeeded", "seconds", "failures")}
+            except (ValueError, AttributeError) as error:
+                self.problems.append(f"/{path}: {error}")
+                continue
+            metrics = ("success_time_seconds", "duration_seconds", "failures_total")
+            for metric, value in zip(metrics, found.values(), strict=True):
+                if isinstance(value, int | float):
+                    self.add(f"schedule_{metric}", value, app=app, schedule=name)
 
     def supervisor(self, app: str) -> None:
         ours = [
