@@ -126,8 +126,11 @@ class Plan:
         return self.request.clean or old != new or not (self.served and self.recorded)
 
     @property
-    def new_timers(self) -> dict[str, str]:
-        return timer_units(self.app, self.manifest, self.request)
+    def new_timers(self) -> Mapping[str, str]:
+        # of what is only going to be installed nothing is known; the module release shows its schedules
+        return (
+            timer_units(self.app, self.manifest, self.request) if self.manifest else self.old_timers
+        )
 
     def record(self, at: str) -> Record:
         """The entry from before the attempt; ``at`` is when it begins, in UTC."""

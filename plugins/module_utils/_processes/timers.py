@@ -35,6 +35,8 @@ SERVICE = """\
 Description=Schedule %i of {app}
 Wants=network-online.target
 After=network-online.target
+# by default systemd starts no unit more than five times in ten seconds
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec

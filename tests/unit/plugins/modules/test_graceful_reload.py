@@ -1196,3 +1196,12 @@ def test_timers_move_from_host_to_host(deploy: Any, host: Memory) -> None:
     assert deploy(A, schedule_host=True).result["changed"] is False
     deploy(A, schedule_host=False)
     assert names(host) == ["schedule-shop@b.timer"]
+
+
+def test_check_mode_does_not_guess_the_schedules_of_what_is_not_installed(
+    call: Any, deploy: Any, host: Memory
+) -> None:
+    schedule(host.home, A, a=ONE)
+    deploy(A)
+    done = call(graceful_reload.main, check=True, app="shop", release="9.0-99999999")
+    assert "schedule a: 03:00\n" in done.result["diff"]["after"]
