@@ -118,16 +118,15 @@ PROCESS_TYPE_FORM = (
     "is no number"
 )
 
-# Each part of a calendar expression of systemd, see systemd.time(7).
-_NUMBER = r"[0-9]+(\.[0-9]+)?"
-_EACH = rf"(\*|{_NUMBER}(\.\.{_NUMBER})?)(/{_NUMBER})?"
-_LIST = rf"{_EACH}(,{_EACH})*"
-_DAY = r"([Mm]on|[Tt]ue|[Ww]ed|[Tt]hu|[Ff]ri|[Ss]at|[Ss]un)[a-z]*"
+# A calendar expression of systemd, see systemd.time(7), as far as to tell it from cron's and from prose; the
+# host's systemd has the last word.
+_PART = "[0-9*][0-9*.,/]*"
+_DAY = "(Mon|mon|Tue|tue|Wed|wed|Thu|thu|Fri|fri|Sat|sat|Sun|sun)[a-z]*"
 _DAYS = rf"{_DAY}((,|\.\.|-){_DAY})*"
-_DATE = rf"({_LIST}-)?{_LIST}[-~]{_LIST}"
-_TIME = rf"{_LIST}:{_LIST}(:{_LIST})?"
-_WORD = "(minute|hour|month|week|year|quarter)ly|daily|annually|(bi|semi-?)annually|anually"
-_ZONE = r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"
+_DATE = f"({_PART}-)?{_PART}[-~]{_PART}"
+_TIME = f"{_PART}:{_PART}(:{_PART})?"
+_WORD = "(minute|hour|month|week|year|quarter)ly|daily|(bi|semi-?)?annually"
+_ZONE = "[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"
 CALENDAR = rf"({_WORD}|{_DAYS}( +{_DATE})?( +{_TIME})?|{_DATE}( +{_TIME})?|{_TIME})( +{_ZONE})?"
 CALENDAR_FORM = (
     'a calendar expression of systemd in quotes, as in "03:00", "Mon..Fri 08:30" or "*:0/15" (every 15 '

@@ -19,7 +19,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.tim
 )
 
 STATES = pathlib.Path("/var/lib/app-schedules")
-NOTHING = {
+NOTHING: dict[str, Any] = {
     "release": None,
     "outcome": None,
     "code": None,
@@ -38,7 +38,7 @@ def results(timers: Timers, states: pathlib.Path = STATES) -> dict[str, dict[str
 
 
 def read(directory: pathlib.Path, name: str) -> dict[str, Any]:
-    told = dict(NOTHING)
+    told: dict[str, Any] = dict(NOTHING)
     with contextlib.suppress(OSError, ValueError):
         found = json.loads((directory / f"{name}.json").read_text("utf-8"))
         if isinstance(found, dict):
