@@ -77,7 +77,8 @@ endif
 .PHONY: demo
 demo: hosts-ready ## four hosts, an index, a proxy and an app on two of them
 	tests/hosts/hosts up demo index1=debian12:index app1=debian12:app app2=debian13:app proxy1=debian13:proxy
-	ansible-playbook -i inventories/demo -i build/hosts/demo/inventory.yml examples/guestbook/demo.yml
+	ANSIBLE_STDOUT_CALLBACK=twelvefactor.deploy.live \
+		ansible-playbook -i inventories/demo -i build/hosts/demo/inventory.yml examples/guestbook/demo.yml
 
 .PHONY: release
 release: hosts-ready ## VERSION=x.y.z: release it to the demo under load, and count failed requests

@@ -37,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "_processes": {"_errors", "_host", "_build", "_release", "_deploy_lock"},
     "_logs": {"_errors", "_release.record"},
     "_fleet": {"_app.settings", "_logs"},
+    "_live": {"_errors"},
 }
 # What every module may import beside the one room of its subject; other plugins have that room only.
 COMMON = {"_errors", "_module", "_deploy_lock"}
