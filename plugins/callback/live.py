@@ -44,7 +44,7 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible.utils.color import ANSIBLE_COLOR
+from ansible.utils import color
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.lines import Service
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.model import LOST, Outcome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.render import PLAIN
@@ -91,7 +91,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
 
     def _take_terminal(self) -> View:
         terminal = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
-        colour = bool(ANSIBLE_COLOR) and not os.environ.get("NO_COLOR")
+        colour = bool(color.ANSIBLE_COLOR) and not os.environ.get("NO_COLOR")
         service = Service.of(os.environ)
         region = (
             Region(sys.stdout.fileno(), colour=colour) if terminal and not service.name else None

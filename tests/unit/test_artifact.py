@@ -30,6 +30,7 @@ ABOUT_CHECKOUT = re.compile(r"\bcheckout\s+of\s+the\s+repository\b|检出的仓�
 SHIPPED = (
     r"FILES\.json|MANIFEST\.json",
     r"LICENSE",
+    r"bin/twelvefactor",
     r"(README|README\.zh|SECURITY)\.md",
     r"changelogs/changelog\.yaml",
     r"docs/(inventory\.schema\.json|report\.png|switch\.svg)",
@@ -39,7 +40,7 @@ SHIPPED = (
     r"inventories/example/.*\.yml",
     r"meta/runtime\.yml",
     r"playbooks/.*\.(yml|j2|css)",
-    r"plugins/(action|callback|doc_fragments|filter|lookup|module_utils|modules)/.*\.(py|yml)",
+    r"plugins/(action|callback|doc_fragments|filter|lookup|module_utils|modules|plugin_utils)/.*\.(py|yml)",
     r"roles/\w+/(README\.md|(defaults|handlers|meta|tasks|vars)/\w+\.yml)",
     r"roles/\w+/(files|templates)/.*",
 )

@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "_logs": {"_errors", "_release.record"},
     "_fleet": {"_app.settings", "_logs"},
     "_live": {"_errors"},
+    "_console": {"_errors", "_logs"},
 }
 # What every module may import beside the one room of its subject; other plugins have that room only.
 COMMON = {"_errors", "_module", "_deploy_lock"}
@@ -71,7 +72,10 @@ def room_of(name: str) -> str | None:
 def refused(name: str, source: str) -> list[str]:
     """What a file imports although the table does not allow it."""
     own, imported = room_of(name), imports(name, source)
-    wrong = {each for each in imported if each.partition(".")[0] != "module_utils"}
+    others = (
+        {"module_utils", "plugin_utils"} if name.startswith("plugin_utils.") else {"module_utils"}
+    )
+    wrong = {each for each in imported if each.partition(".")[0] not in others}
     files = {each.removeprefix("module_utils.") for each in imported if room_of(each)}
     rooms = {file.partition(".")[0] for file in files}
     if own:
