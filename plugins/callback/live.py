@@ -15,7 +15,10 @@ description:
     are more hosts than rows. Without a terminal it prints lines that follow each other.
   - Phases are C(lock), C(install), C(migrate), C(hook), C(switch) and C(proven), which every process of
     the host and its nginx have proven. The seconds of C(gate), C(switch) and C(drain) within a switch
-    are shown when the switch is over.
+    are shown when the switch is over, and while it runs on a terminal, for up to 16 hosts at a time.
+  - For that it runs C(ssh) once more per host, with the settings and the shared connection of Ansible,
+    which reads the status of the app's processes as root. Where that does not work, as with a password
+    for C(ssh) or C(become) that is asked for, only C(switch) is shown.
   - Prints what a command of the app such as its process type C(release) wrote when it has ended,
     with passwords in URLs masked. At the end, it prints what changed. A failure is printed once,
     as the last thing, with the hosts, the reason, the last lines that the app wrote, what serves now, and
@@ -46,7 +49,11 @@ from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils import color
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.lines import Service
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.model import LOST, Outcome
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.model import (
+    LOST,
+    SWITCH,
+    Outcome,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.render import PLAIN
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.results import (
     module_of,
@@ -59,6 +66,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.terminal
     harmless,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.view import View
+from ansible_collections.twelvefactor.deploy.plugins.plugin_utils.steps import Steps
 
 COLLECTION = "twelvefactor.deploy"
 PLAYBOOKS = ("deploy", "rollback", "scale")  # of which a rollout is all that matters
@@ -75,6 +83,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
         self._alone = False  # whether the playbook is one of PLAYBOOKS
         self._others: dict[str, list[str]] = {}
         self._view: View | None = None
+        self._steps: Steps | None = None
 
     # --- the playbook
 
@@ -115,8 +124,23 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
             self._leave()
             super().v2_playbook_on_play_start(play)
         self._play = play
+        if self._view and self._view.region:
+            self._watch(play)
+
+    def _watch(self, play: Any) -> None:
+        """Have the view ask for the steps of switches, where it can draw them."""
+        if self._steps:
+            self._steps.stop()
+        try:
+            self._steps = Steps(play)
+        except Exception:  # noqa: BLE001 - without them it shows less
+            self._steps = None
+        if self._view:
+            self._view.steps = self._steps.read if self._steps else dict
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
+        if self._steps:
+            self._steps.stop()
         self._leave()
         if not self._alone:
             super().v2_playbook_on_stats(stats)
@@ -155,7 +179,11 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
         if not self._hidden(task):
             super().v2_runner_on_start(host, task)
         elif self._view and self._part(task)[0]:
-            self._view.started(host.get_name(), self._phase(task), app_of(task))
+            phase, app = self._phase(task), app_of(task)
+            self._view.started(host.get_name(), phase, app)
+            if phase == SWITCH and self._steps and not task.check_mode:
+                with self._view.quiet():
+                    self._steps.begin(host.get_name(), app)
 
     def v2_playbook_on_include(self, included_file: Any) -> None:
         if not (self._view and (self._alone or self._view.run)):
@@ -189,6 +217,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
             return
         message = str(result.result.get("msg") or "unreachable")
         name = result.host.get_name()
+        self._ended(name)
         if self._view and self._part(result.task)[0]:
             self._view.finished(name, Outcome(state=LOST, problem=message))
         elif not result.task.ignore_unreachable:
@@ -198,6 +227,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
         if not self._hidden(result.task):
             super().v2_runner_on_skipped(result)
         elif self._view and self._part(result.task)[0]:
+            self._ended(result.host.get_name())
             self._view.skipped(result.host.get_name())
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
@@ -231,6 +261,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
     def _outcome(self, result: Any, *, failed: bool) -> None:
         """Takes what a hidden task came to into the view."""
         task, told, name = result.task, result.result, result.host.get_name()
+        self._ended(name)
         action = task.resolved_action or task.action
         if not self._view:
             return
@@ -241,6 +272,11 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
             self._view.judged(message_of(told))
         else:
             self._view.finished(name, outcome_of(action, self._phase(task), told, failed=failed))
+
+    def _ended(self, host: str) -> None:
+        if self._steps and self._view:
+            with self._view.quiet():
+                self._steps.end(host)
 
     def _remember(self, host: str, text: str) -> None:
         self._others.setdefault(text, []).append(host)

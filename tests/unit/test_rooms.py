@@ -72,9 +72,9 @@ def room_of(name: str) -> str | None:
 def refused(name: str, source: str) -> list[str]:
     """What a file imports although the table does not allow it."""
     own, imported = room_of(name), imports(name, source)
-    others = (
-        {"module_utils", "plugin_utils"} if name.startswith("plugin_utils.") else {"module_utils"}
-    )
+    # what runs on hosts has no part in what runs on the controller only
+    on_host = own or name.startswith("modules.")
+    others = {"module_utils"} if on_host else {"module_utils", "plugin_utils"}
     wrong = {each for each in imported if each.partition(".")[0] not in others}
     files = {each.removeprefix("module_utils.") for each in imported if room_of(each)}
     rooms = {file.partition(".")[0] for file in files}

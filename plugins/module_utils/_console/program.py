@@ -22,6 +22,8 @@ LOADER = """\
 import sys, types
 for name, source in {modules!r}:
     module = sys.modules[name] = types.ModuleType(name)
+    parent, _dot, own = name.rpartition(".")
+    setattr(sys.modules.setdefault(parent, types.ModuleType(parent)), own, module)
     exec(compile(source, name, "exec"), module.__dict__)
 module.main(sys.argv[1:])
 """
@@ -29,11 +31,14 @@ module.main(sys.argv[1:])
 
 def imported(source: str) -> list[str]:
     """The modules of this collection that one imports, without the prefix."""
-    return [
-        node.module.removeprefix(PREFIX)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(PREFIX)
-    ]
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(PREFIX):
+            name = node.module.removeprefix(PREFIX)
+            # of a room its files are imported, and it has none of its own
+            room = (ROOMS / name).is_dir()
+            found += [f"{name}.{alias.name}" for alias in node.names] if room else [name]
+    return found
 
 
 def modules_of(name: str, known: tuple[str, ...] = ()) -> tuple[str, ...]:

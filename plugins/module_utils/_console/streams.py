@@ -63,10 +63,18 @@ class Streams:
     def lines(self) -> Iterator[tuple[str, str] | None]:
         """Host and line; None at least every INTERVAL seconds. Ends when all commands have."""
         while self.streams:
-            for key, _events in self.selector.select(INTERVAL):
-                yield from self._read(key.fd, key.data)
-            self._reap()
+            yield from self.poll(INTERVAL)
             yield None
+
+    def poll(self, seconds: float) -> list[tuple[str, str]]:
+        """What has come within so many seconds, at most until the first of it."""
+        found = [
+            line
+            for key, _events in self.selector.select(seconds)
+            for line in self._read(key.fd, key.data)
+        ]
+        self._reap()
+        return found
 
     def _read(self, handle: int, stream: Stream) -> Iterator[tuple[str, str]]:
         try:
@@ -100,13 +108,13 @@ class Streams:
         code, errors = stream.process.returncode, stream.errors.decode("utf-8", "replace").strip()
         self.ended[stream.host] = (code, errors)
 
-    def stop(self) -> None:
-        """Let every command end, then make it."""
+    def stop(self, patience: float = PATIENCE) -> None:
+        """Let every command end within so many seconds, then make it."""
         for stream in self.streams:
             if stream.process.stdin:
                 with contextlib.suppress(OSError):
                     stream.process.stdin.close()
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         for stream in self.streams:
             try:
                 stream.process.wait(max(0.0, until - time.monotonic()))

@@ -44,6 +44,8 @@ class Host:
     phase: str = ""
     state: str = WAITING
     since: float = 0.0  # when the phase began
+    step: str = ""  # of a switch that runs, where it is known
+    stepped: float = 0.0  # when that began
     seconds: Mapping[str, float] = field(default_factory=dict)  # of each phase that is over
     steps: Mapping[str, float] = field(default_factory=dict)
     serves: str = ""
@@ -100,6 +102,14 @@ def started(run: Run, name: str, phase: str, at: float) -> Run:
     return run.with_host(replace(host, phase=phase, state=RUNNING, since=at, before=before))
 
 
+def stepped(run: Run, name: str, step: str, at: float) -> Run:
+    """The pivots of a host say at which step of the switch they are, and since when."""
+    host = run.host(name)
+    if host.state != RUNNING or host.phase not in (SWITCH, BACK) or not step:
+        return run
+    return run.with_host(replace(host, step=step, stepped=max(at, host.since)))
+
+
 def skipped(run: Run, name: str) -> Run:
     host = run.host(name)
     return run.with_host(host.before) if host.state == RUNNING and host.before else run
@@ -134,6 +144,7 @@ def ended(host: Host, outcome: Outcome, at: float) -> Host:
             failed_in=host.failed_in or host.phase or CHECKS,
             problem=host.problem or outcome.problem,
             since=host.since or at,
+            step="",
             seconds=spent(host, at),
             before=None,
         )
@@ -143,6 +154,7 @@ def ended(host: Host, outcome: Outcome, at: float) -> Host:
         host,
         state=DONE,
         phase=PROVEN if host.phase == SWITCH and outcome.phase == SWITCH else host.phase,
+        step="",
         seconds=spent(host, at),
         before=None,
     )

@@ -93,7 +93,7 @@ class Row:
     def elapsed(self, now: float) -> float:
         """Seconds of the phase that runs, of the host that is in it the longest; else of all phases."""
         if self.hosts[0].state == RUNNING:
-            return max(now - host.since for host in self.hosts)
+            return max(now - (host.stepped if host.step else host.since) for host in self.hosts)
         return max(sum(host.seconds.values()) for host in self.hosts)
 
     def details(self, width: int = 1 << 16) -> str:
@@ -118,7 +118,7 @@ def rows(hosts: Iterable[Host], most: int) -> list[Row]:
         return [Row((host,)) for host in each]
     groups: dict[tuple[str, str], list[Host]] = {}
     for host in each:
-        groups.setdefault((host.state, host.phase), []).append(host)
+        groups.setdefault((host.state, host.step or host.phase), []).append(host)
     # what went wrong comes first, it must not be cut off
     order = sorted(groups.items(), key=lambda item: item[0][0] not in (FAILED, LOST))
     return [Row(tuple(group)) for _key, group in order]
@@ -135,7 +135,7 @@ def screen(run: Run, now: float, width: int, height: int) -> list[Line]:
         first = row.hosts[0]
         parts = (
             padded(cut(row.label, label), label),
-            f"{MARKS[first.state]} {padded(first.phase or WAITING, 9)}",
+            f"{MARKS[first.state]} {padded(first.step or first.phase or WAITING, 9)}",
             f"{duration(row.elapsed(now)):>9}",
         )
         text = f"  {'  '.join(parts)}"

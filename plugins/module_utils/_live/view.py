@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TextIO
 
@@ -54,6 +55,8 @@ class View:
         self.failures: list[Run] = []
         self.title, self.check = "rollout", False
         self.drawing = False
+        # per host the step of its switch, and since when; asked at each drawing
+        self.steps: Callable[[], Mapping[str, tuple[str, float]]] = dict
 
     # --- what happens
 
@@ -122,6 +125,10 @@ class View:
             self._annotate(f"{heading(run)} failed", "\n".join(text for _style, text in lines[1:]))
         self.failures = []
 
+    def quiet(self) -> contextlib.AbstractContextManager[object]:
+        """While nothing is drawn, and so ``steps`` is not asked."""
+        return self.region.lock if self.region else contextlib.nullcontext()
+
     # --- how it is shown
 
     def say(self, lines: Sequence[Line]) -> None:
@@ -156,7 +163,11 @@ class View:
             self._write(self.service.begin(self.run.title, time.time()))
 
     def _picture(self, size: os.terminal_size) -> list[Line]:
-        return screen(self.run, time.monotonic(), size.columns, size.lines) if self.run else []
+        if (run := self.run) is None:
+            return []
+        for host, (step, since) in self.steps().items():
+            run = model.stepped(run, host, printable(step), since)
+        return screen(run, time.monotonic(), size.columns, size.lines)
 
     def _close(self, run: Run) -> None:
         self.drawing = False

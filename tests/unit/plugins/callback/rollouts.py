@@ -40,7 +40,7 @@ def overlay(root: pathlib.Path) -> pathlib.Path:
     """Collections with a twelvefactor.deploy that changes nothing."""
     collection = root / "collections" / "ansible_collections" / "twelvefactor" / "deploy"
     (collection / "plugins" / "modules").mkdir(parents=True)
-    for name in ("callback", "module_utils"):
+    for name in ("callback", "module_utils", "plugin_utils"):
         shutil.copytree(ROOT / "plugins" / name, collection / "plugins" / name)
     for name in ("meta", "galaxy.yml"):
         (collection / name).symlink_to(ROOT / name)

@@ -221,6 +221,39 @@ def test_the_program_has_all_that_it_imports(tmp_path: pathlib.Path) -> None:
     assert json.loads(done.stdout) == ["web-1", "one", None]
 
 
+def test_the_steps_of_a_switch_as_a_program(tmp_path: pathlib.Path) -> None:
+    """With what it imports of other rooms."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", program("_processes.steps"), str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline()) == ""
+    status = {
+        "instance": "web-1",
+        "pid": 1,
+        "state": "gate",
+        "release": "1",
+        "child": 2,
+        "hups": 0,
+        "generation": 1,
+    }
+    for name, state in (("web-1", "drain"), ("web-2", "gate"), ("web-3", "serving")):
+        text = json.dumps(status | {"instance": name, "state": state})
+        (tmp_path / f"{name}.new").write_text(text)
+        (tmp_path / f"{name}.new").rename(tmp_path / f"{name}.json")
+    (tmp_path / "x-1.json").write_text("[" * 9000)
+    (tmp_path / "y-1.json").symlink_to("web-1.json")
+    seen = ""
+    while seen != "gate":
+        seen = json.loads(process.stdout.readline())
+    process.stdin.close()
+    assert process.wait(60) == 0
+
+
 def started(*arguments: str) -> tuple[list[bytes], bytes]:
     return [word.encode() for word in arguments], b""
 

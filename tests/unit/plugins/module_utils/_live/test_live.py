@@ -26,6 +26,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.model im
     judged,
     skipped,
     started,
+    stepped,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.render import (
     cells,
@@ -132,6 +133,18 @@ def test_seconds_of_a_phase_add_up_and_waiting_is_none() -> None:
         start("a", "hook", 1), end("a", "hook", 2), start("a", "hook", 5), end("a", "hook", 7)
     )
     assert run.hosts["a"].seconds == {"hook": 3}
+
+
+def test_the_step_of_a_switch_is_seen_while_it_runs() -> None:
+    run = rollout(start("a", "switch", 1), lambda run: stepped(run, "a", "gate", 2.0))
+    assert [text for _style, text in screen(run, 5.0, 79, 23)][1:] == [
+        "  a  ● gate           3.0 s"
+    ]
+    # seen before: an earlier switch
+    assert stepped(run, "a", "gate", 0.5).hosts["a"].stepped == 1
+    over = end("a", "switch", 6)(run)
+    assert stepped(over, "a", "drain", 7.0) == over
+    assert (over.hosts["a"].step, over.hosts["a"].seconds) == ("", {"switch": 5})
 
 
 def test_the_first_problem_is_the_cause() -> None:
