@@ -99,7 +99,8 @@ class Console(CLI):  # type: ignore[misc]  # ansible-core is not typed
         arguments = context.CLIARGS
         if arguments["verb"] == "status":
             return watch(self.status_command(), arguments["watch"])
-        fleet = Fleet(self._play_prereqs())
+        _ssh_password, become_password = self.ask_passwords()
+        fleet = Fleet(self._play_prereqs(), str(become_password or ""))
         hosts = fleet.hosts(arguments["app"])
         if not hosts:
             raise AnsibleError(f"{arguments['app']} has no hosts in the inventory.")

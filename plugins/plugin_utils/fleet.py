@@ -12,7 +12,7 @@ from ansible import constants, context
 from ansible.errors import AnsibleError
 from ansible.inventory.host import Host
 from ansible.playbook.play_context import PlayContext
-from ansible.plugins.loader import become_loader, connection_loader, shell_loader
+from ansible.plugins.loader import become_loader, connection_loader, get_shell_plugin
 from ansible.template import Templar
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
     hosts_of,
@@ -21,10 +21,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings 
 
 
 class Fleet:
-    """``prerequisites``: loader, inventory and variable manager, as a program of Ansible makes them."""
+    """``prerequisites``: loader, inventory and variable manager, as a program of Ansible makes them.
 
-    def __init__(self, prerequisites: Sequence[Any]) -> None:
+    ``become_password``: the one that was given for all hosts, by -K or a file.
+    """
+
+    def __init__(self, prerequisites: Sequence[Any], become_password: str = "") -> None:
         self.loader, self.inventory, self.manager = prerequisites
+        self.become_password = become_password
         self.known: dict[str, Host] = {host.name: host for host in self.inventory.get_hosts()}
         if not self.known:
             raise AnsibleError("The inventory has no hosts; give it with -i or in ansible.cfg.")
@@ -98,8 +102,11 @@ class Fleet:
         direct = (
             {"become_flags": "-H", "become_pass": None} if terminal and method == "sudo" else None
         )
-        become.set_options(task_keys={"become_user": "root"}, var_options=options, direct=direct)
-        shell = shell_loader.get("sh")
+        keys = {"become_user": "root"}
+        if self.become_password:
+            keys["become_pass"] = self.become_password
+        become.set_options(task_keys=keys, var_options=options, direct=direct)
+        shell = get_shell_plugin(executable=constants.DEFAULT_EXECUTABLE)
         text: str = become.build_become_command(remote, shell)
         # what only Ansible wants to read
         text = text.replace(f"{shell.ECHO} {become.success} {shell.COMMAND_SEP} ", "")
