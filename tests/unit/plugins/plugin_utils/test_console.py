@@ -54,7 +54,6 @@ def call(tmp_path: pathlib.Path) -> Any:
         verb, *rest = arguments
         return subprocess.run(
             [
-                sys.executable,
                 str(ROOT / "bin" / "twelvefactor"),
                 verb,
                 "-i",
