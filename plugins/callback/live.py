@@ -96,7 +96,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
         if not self._alone:
             super().v2_playbook_on_start(playbook)
         elif self._view:
-            self._view.begin(title_of(path.stem), check=bool(context.CLIARGS.get("check")))
+            self._view.begin(title_of(path.stem))
 
     def _take_terminal(self) -> View:
         terminal = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
@@ -111,13 +111,15 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
         )
         raw = sys.stdout
         sys.stdout, sys.stderr = out, err
-        return View(
+        view = View(
             out if region else raw,  # type: ignore[arg-type]  # a section of GitLab is a control sequence
             region,
             service,
             colour=colour,
             log=lambda text: self._display.display(text, log_only=True),
         )
+        view.check = bool(context.CLIARGS.get("check"))
+        return view
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         if not self._alone:

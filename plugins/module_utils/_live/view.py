@@ -60,10 +60,10 @@ class View:
 
     # --- what happens
 
-    def begin(self, title: str, *, check: bool = False) -> None:
+    def begin(self, title: str) -> None:
         """A playbook starts of which a rollout is all that is seen."""
-        self.title, self.check = printable(title), check
-        self.run = Run(time.monotonic(), self.title, check=check)
+        self.title = printable(title)
+        self.run = Run(time.monotonic(), self.title, check=self.check)
         self._open()
 
     def started(self, host: str, phase: str, app: str = "") -> None:
