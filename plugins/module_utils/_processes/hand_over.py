@@ -19,6 +19,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.bridge import Bridge
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.outcome import (
+    showable,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
     PENDING,
     SPEC,
@@ -28,9 +31,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sta
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.switch import (
-    showable,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
     counted,

@@ -68,7 +68,7 @@ def test_a_path_of_the_controller_is_resolved(variable: str) -> None:
         for reading in readings(variable, expression)
     ]
     relative_to = (
-        r"\((inventory_dir|__publish_base|__rollout_base)"
+        r"\((inventory_dir|__publish_base|__rollout_base|__app_base)"
         if variable in OF_THE_INVENTORY
         else r"( |$)"
     )

@@ -27,11 +27,14 @@ def test_it_names_what_is_installed() -> None:
     asked = arguments("inspect", "deploy_info")
     installed = arguments("install", "release")
     assert asked.pop("static_files") == "{{ __app_static_files if __app_publishes else omit }}"
+    assert asked.pop("schedule_host")
     assert installed.pop("lock_generation")
     assert asked == installed
 
 
 def test_it_names_what_is_switched_to_and_published() -> None:
     asked = arguments("inspect", "deploy_info")
-    assert arguments("switch", "graceful_reload")["formation"] == asked["formation"]
+    switched = arguments("switch", "graceful_reload")
+    for name in ("formation", "schedule_host"):
+        assert switched[name] == asked[name]
     assert arguments("static_files", "static_files")["directories"] == "{{ __app_static_files }}"
