@@ -186,7 +186,7 @@ def test_an_app_is_unlocked_whatever_else_is_wrong(judge: Judge) -> None:
     ("groups", "last", "problem"),
     [
         ({"app": ["a1"]}, "Install the publish tools", "Not a directory"),
-        ({"app": ["a1"], "index": ["i1"]}, "Log in to read the index", "failed=1"),
+        ({"app": ["a1"], "index": ["i1"]}, "Log in to the index with read access", "failed=1"),
     ],
 )
 def test_publish_works_on_the_controller_wherever_the_index_is(

@@ -48,7 +48,7 @@ def test_servers_are_addresses() -> None:
         ]
     }
     servers = evaluate(
-        "Balance the app over its hosts",
+        "Configure nginx to balance the load over the hosts of the app",
         "__servers",
         __proxy_resolved=resolved,
         __proxy_drained=["app2"],
@@ -76,7 +76,7 @@ def test_a_server_is_an_address_that_its_host_listens_on(
 ) -> None:
     answer = "2001:db8::13    STREAM app3.internal\n192.0.2.14      STREAM\n192.0.2.13      STREAM"
     [server] = evaluate(
-        "Balance the app over its hosts",
+        "Configure nginx to balance the load over the hosts of the app",
         "__servers",
         __app_hosts=["app3"],
         hostvars={"app3": {"ansible_host": "app3.internal", **said}},

@@ -13,7 +13,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 [PLAY] = yaml.safe_load((ROOT / "playbooks/tasks/out_of_service.yml").read_text("utf-8"))
-[WAIT] = [task for task in PLAY["block"] if task["name"] == "Wait for requests under way"]
+[WAIT] = [task for task in PLAY["block"] if task["name"] == "Wait for requests in flight"]
 
 
 @pytest.mark.parametrize(
