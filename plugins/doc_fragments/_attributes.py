@@ -54,7 +54,7 @@ options:
         says. The module changes nothing and fails where the run does not hold that lock any more,
         because it was held up while its lock expired or was taken by force. From that check to the
         end of the module nobody can take the lock.
-      - Without it, whoever has the lock is not asked. It is not checked in check mode.
+      - Without it, the lock is not checked, nor is it in check mode.
     type: int
     version_added: "0.1.0"
 """

@@ -15,7 +15,7 @@ options:
         listens on.
       - By default the socket of the role P(twelvefactor.deploy.devpi#role), to which only root can connect, besides
         devpi and nginx. The task has to run on the host of the index, as root.
-      - A redirect is not followed, so that neither password nor upload goes where it should not.
+      - Redirects are not followed, so that neither the password nor an upload is sent to another server.
         Proxies from the environment are used, though never for a loopback address or a socket.
     type: str
     default: unix:/run/devpi/devpi.sock
@@ -31,7 +31,7 @@ options:
     required: true
   ca_path:
     description:
-      - File with the certificate authorities to trust for an https O(url), in PEM format.
+      - File with the CA certificates to trust for an https O(url), in PEM format.
       - The trust store of the system is used if this is not given.
     type: path
   timeout:
@@ -40,7 +40,7 @@ options:
     type: int
     default: 30
 notes:
-  - Speaks the REST interface of devpi-server 6 with nothing but Python's standard library, from the
+  - Uses the REST API of devpi-server 6 with only Python's standard library, from the
     host that the task runs on.
   - The module logs in before it does anything, in check mode too.
 """

@@ -42,7 +42,7 @@ options:
     type: str
   ca_path:
     description:
-      - File with the certificate authorities to trust, in PEM format.
+      - File with the CA certificates to trust, in PEM format.
       - The trust store of the system is used if this is not given.
     type: path
   timeout:

@@ -16,17 +16,16 @@ author:
 description:
   - Puts the directories, files, links and systemd units of one daemon into place and makes the daemon use
     them, or leaves everything as it was.
-  - Each changed file is first judged by its program's own checker, in a copy of all files of the
-    daemon, and the units by C(systemd-analyze verify). What they refuse changes nothing on the host.
+  - Each changed file is first validated by its program's own checker, in a copy of all files of the
+    daemon, and the units by C(systemd-analyze verify). If one is invalid, nothing is changed on the host.
   - Then the files are renamed into place, systemd reads its units again where one changed, units are
     enabled, and each is started, reloaded or restarted, whichever the changed files call for. A
     restart supersedes a reload. Where nothing changed and everything runs, nothing is done.
-  - The call returns when the daemon is proven to work, as O(proof) says. If it does not, the files,
-    their owners and modes, the enablement of the units and what ran before are put back, and the
+  - The module returns when the daemon is verified to work, see O(proof). If it does not work, the files,
+    their owners and modes, the enablement of the units and what ran before are restored, and the
     module fails with the reason.
-  - A daemon owns what it was made of. A file, a link, a directory or a unit that is no longer listed is
-    removed, and none can belong to two daemons. What an older version of a role or a person has made
-    at a path that is listed is taken over.
+  - A daemon owns its files, links, directories and units. One that is no longer listed is
+    removed, and none can belong to two daemons. An existing file at a listed path is taken over.
   - A run that is interrupted is undone by the next one, which then does its own work.
 requirements:
   - systemd 252 or newer on the host.
@@ -39,11 +38,11 @@ attributes:
     description:
       - Files are checked in check mode, too. Where a checker or a program is not installed yet, a
         warning says so. Users and groups need not exist.
-      - Whether the daemon would work is found out by starting it only.
+      - Whether the daemon would work is not known in check mode, because it is not started.
   diff_mode:
     support: full
     description:
-      - Of files that are O(files[].secret), or not readable by everybody, no content is shown.
+      - The content of files that are O(files[].secret) or not world-readable is not shown.
   idempotent:
     support: full
   platform:
@@ -51,8 +50,8 @@ attributes:
 options:
   name:
     description:
-      - Name of the daemon, in lower case letters, digits, V(-), V(_) and V(.). By it the module
-        remembers what the daemon consists of.
+      - Name of the daemon, of lower case letters, digits, V(-), V(_) and V(.). The module records under this name
+        what the daemon owns.
     type: str
     required: true
   directories:
@@ -108,20 +107,20 @@ options:
         default: "0644"
       secret:
         description:
-          - Whether the content is to be shown nowhere, neither in a diff nor in an error. Nor is then
-            shown what the checker and the daemon themselves have written.
+          - Whether to hide the content in diffs and errors, and with it the output of the checker and the
+            daemon.
         type: bool
         default: false
       check:
         description:
-          - Command that judges the file, a program and its arguments. V(%s) stands for the file in
-            the staged copy. It runs as root, and ends with 0 if the file is good.
+          - Command that validates the file, a program and its arguments. V(%s) stands for the file in
+            the staged copy. It runs as root, and its exit code is 0 if the file is valid.
         type: list
         elements: str
         default: []
       on_change:
         description:
-          - What the daemon needs to use a changed file.
+          - What to do with the daemon's units when the file has changed.
           - A unit that cannot be reloaded is restarted.
         type: str
         choices: [restart, reload, nothing]
@@ -189,7 +188,7 @@ options:
           - V(started) is for what runs all the time, timers, sockets and paths included. When the
             file of such a unit changes, it is restarted, so that a new schedule counts.
           - V(stopped) keeps it from running.
-          - V(unmanaged) is for what a timer, a socket or somebody else starts, and for templates. When
+          - V(unmanaged) is for units that are started by a timer, a socket or others, and for templates. When
             the file of such a unit changes, the timer or the socket of the same name is restarted, of a
             template those of its instances.
         type: str
@@ -202,7 +201,7 @@ options:
         type: bool
   proof:
     description:
-      - When a daemon works. It is asked for when a unit was started, reloaded or restarted.
+      - How to verify that the daemon works, when a unit was started, reloaded or restarted.
     type: dict
     suboptions:
       active_seconds:

@@ -10,93 +10,91 @@ module: deploy_lock
 short_description: Lock an app on a host, so that one run at a time deploys it
 version_added: "0.1.0"
 description:
-  - A run of Ansible takes the lock of an app on every host that it is going to deploy to, and
-    releases it at the end. It holds from task to task and from play to play, across controllers.
-  - Whoever comes second fails, and is told who holds the lock, since when, what for and until when.
-  - Only the run that took a lock releases it. A lock stops counting when its run was not heard of
-    for O(ttl) seconds, and at once when its run has died and whoever asks runs on the same
-    controller, where that can be seen.
-  - Taking the lock again in the same run is a sign of life. So are the begin and the end of each module that is
-    given the number of the lock, see below.
-  - Each lock of an app that a host gives out has a number, RV(generation), which never comes twice. The
-    modules that change the app are given it and check it themselves, see for example
-    O(twelvefactor.deploy.graceful_reload#module:lock_generation), so that a run which was held up
-    while its lock went to another one changes nothing any more. While such a module is at work, its
-    run's lock can be neither taken nor stolen.
+  - A run of Ansible acquires the lock of an app on every host that it is going to deploy to, and
+    releases it at the end. The lock is held across tasks and plays, and is valid for all controllers.
+  - A second run fails. Its error names the holder, the reason, and when the lock was acquired and expires.
+  - Only the run that acquired a lock releases it. A lock expires when its run has not renewed it for O(ttl)
+    seconds, and immediately when its run has died on the controller that the requesting run is on, too.
+  - Acquiring the lock again in the same run renews it. So does each module that is given the number of the lock,
+    see below, when it begins and when it ends.
+  - Each lock of an app on a host has a unique number, RV(generation). The
+    modules that change the app take it as an option and check it themselves, see for example
+    O(twelvefactor.deploy.graceful_reload#module:lock_generation), so that a run which was delayed
+    and lost its lock meanwhile changes nothing. While such a module runs, the lock of its
+    run can be neither acquired nor stolen by others.
   - Locks lie in C(/var/lib/twelvefactor/locks), belong to root and survive a reboot. O(ttl) is
-    counted on the host from its boot on, so that a wall clock which jumps changes nothing. After a
-    reboot it begins anew.
-  - There is an action plugin of the same name, which says on the controller who asks.
+    measured by the host's monotonic clock, so that a change of the wall clock has no effect. It starts again after
+    a reboot.
+  - An action plugin of the same name adds the user and the run on the controller.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
 attributes:
   check_mode:
     support: full
-    details: A lock of somebody else is refused in check mode as well.
+    details: The module fails in check mode, too, if another run holds the lock.
   diff_mode:
     support: full
   idempotent:
     support: full
-    details: A sign of life is written down and is no change.
+    details: A renewal is not reported as a change.
   platform:
     platforms: debian
 options:
   app:
-    description: Name of the app. It need not exist on the host yet, or any more.
+    description: Name of the app. It need not exist on the host.
     type: str
     required: true
   state:
     description:
-      - V(present) takes the lock, or gives a sign of life when this run holds it already.
-      - V(absent) releases it. Where there is none, or an expired one, nothing is wrong.
+      - V(present) acquires the lock, or renews it when this run already holds it.
+      - V(absent) releases it. It is no error if there is none, or an expired one.
     type: str
     choices: [present, absent]
     default: present
   reason:
-    description: What the lock is taken for, for whoever is refused.
+    description: Reason for the lock, for the error message of other runs.
     type: str
   ttl:
     description:
-      - Seconds without a sign of life after which the lock does not count any more. It must be
-        longer than all that may happen between two signs of life. The playbooks C(deploy) and
+      - Seconds without a renewal after which the lock expires. It must be longer than the longest time
+        between two renewals. The playbooks C(deploy) and
         C(rollback) add up the timeouts of migrations and hooks, the bake and the batches.
-      - The default is V(3600), and for a lock that this run holds already what it was taken with.
+      - The default is V(3600), and for a lock that this run already holds the value that it was acquired with.
     type: int
   renew:
     description:
-      - Only give a sign of life, and fail when this run does not hold the lock any more. That is
-        how a deploy that was held up, while its lock expired and another one came and went, learns
-        that it must not go on.
+      - Only renew the lock, and fail when this run no longer holds it, for example because it expired
+        while the run was delayed.
     type: bool
     default: false
   steal:
     description:
-      - Take or release the lock whoever holds it. Fails while a module of its run changes the app.
+      - Acquire or release the lock even if another run holds it. Fails while a module of that run changes the app.
     type: bool
     default: false
   dead:
     description:
-      - Id of a run that is known to have ended. Its lock does not count any more. The action plugin
-        finds that out by itself for runs on the same controller.
+      - Id of a run that is known to have ended. Its lock is treated as expired. The action plugin
+        detects that itself for runs on the same controller.
     type: str
   owner:
-    description: Who asks. The default is the user and the host name of the controller.
+    description: Name of the holder. The default is the user and the host name of the controller.
     type: str
   run:
     description:
-      - Id of the run that asks. The default is the run of Ansible that executes this task, the same
+      - Id of the run. The default is that of the run of Ansible that executes this task, the same
         for all its plays and hosts.
     type: str
   process:
-    description: The process of that run on its controller. The action plugin fills it in.
+    description: The process of that run on its controller. The action plugin sets it.
     type: dict
 """
 
 EXAMPLES = r"""
-- name: Deploy, with nobody else at it
+- name: Deploy while other runs are locked out
   block:
-    - name: Keep other deploys away
+    - name: Acquire the deploy lock
       twelvefactor.deploy.deploy_lock:
         app: shop
         reason: deploy 1.5.0
@@ -105,7 +103,7 @@ EXAMPLES = r"""
     - name: Prepare the database
       ansible.builtin.command: /usr/local/bin/migrate
 
-    - name: Go on only if the lock is still held
+    - name: Renew the deploy lock, or fail if it was lost
       twelvefactor.deploy.deploy_lock:
         app: shop
         renew: true
@@ -116,7 +114,7 @@ EXAMPLES = r"""
         release: 1.5.0-3f2a9c01
         lock_generation: "{{ lock.generation }}"
   always:
-    - name: Let others deploy
+    - name: Release the deploy lock
       twelvefactor.deploy.deploy_lock:
         app: shop
         state: absent
@@ -141,22 +139,22 @@ owner:
   type: str
   sample: joe@build1
 run:
-  description: Id of the run that asked.
+  description: Id of the run.
   returned: success
   type: str
   sample: 4711x8q2m1k
 reason:
-  description: What the lock was taken for.
+  description: Reason for the lock.
   returned: success and O(state=present)
   type: str
   sample: deploy 1.5.0
 since:
-  description: When the lock was taken, in UTC.
+  description: When the lock was acquired, in UTC.
   returned: success and O(state=present)
   type: str
   sample: "2026-01-02T03:04:05Z"
 expires:
-  description: When it stops counting without another sign of life, in UTC.
+  description: When the lock expires without another renewal, in UTC.
   returned: success and O(state=present)
   type: str
   sample: "2026-01-02T04:04:05Z"
@@ -166,17 +164,17 @@ seconds_left:
   type: int
   sample: 3600
 ttl:
-  description: Seconds without a sign of life after which the lock does not count any more.
+  description: Seconds without a renewal after which the lock expires.
   returned: success and O(state=present)
   type: int
   sample: 3600
 generation:
-  description: Number of this lock among those of the app that the host has given out.
+  description: Unique number of this lock among all locks of the app on the host.
   returned: success and O(state=present)
   type: int
   sample: 42
 stolen_from:
-  description: Whose lock it was, where that did not release it. V(null) when nobody held it.
+  description: Previous holder, if it did not release the lock. V(null) if there was none.
   returned: success and O(state=present)
   type: dict
   contains:
@@ -189,11 +187,11 @@ stolen_from:
       type: str
       sample: 815a9w7c2b
     reason:
-      description: What it was taken for.
+      description: Its reason.
       type: str
       sample: deploy 1.4.0
     since:
-      description: When it was taken, in UTC.
+      description: When it was acquired, in UTC.
       type: str
       sample: "2026-01-02T01:02:03Z"
     why:
@@ -201,12 +199,12 @@ stolen_from:
       type: str
       sample: expired
 released:
-  description: Whose lock was released, and what it was. V(null) when there was none.
+  description: The lock that was released. V(null) if there was none.
   returned: success and O(state=absent)
   type: dict
   sample: {"owner": "joe@build1", "run": "4711x8q2m1k", "reason": "deploy 1.5.0"}
 holder:
-  description: Who holds the lock, with the keys of a success. V(null) when nobody does.
+  description: The current holder, with the keys of a successful result. V(null) if there is none.
   returned: when the lock is refused
   type: dict
   sample:

@@ -19,9 +19,9 @@ description:
   - A file that the index has already, with the same content, is not uploaded again. Other content
     under the same name is refused, on a volatile index too. A version is one thing forever, for
     those who have installed it as for those who will.
-  - After the upload the index is asked for the hash of what it has.
-  - A private name without a file yet is taken from upstream by whoever asks for it, if somebody puts
-    one there. With O(state=reserved) the index has the name before it has a file, and looks nowhere
+  - After the upload, the hash is compared with that of the index.
+  - A private name without a file on the index yet would be installed from upstream, if anyone published it
+    there. With O(state=reserved) the index has the name before it has a file, and does not look it up anywhere
     else for it.
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
@@ -80,7 +80,7 @@ EXAMPLES = r"""
     login_password: "{{ vault_devpi_ci_password }}"
   register: published
 
-- name: Say where it is
+- name: Show the URL
   ansible.builtin.debug:
     msg: "{{ published.url }} {{ published.sha256 }}"
 

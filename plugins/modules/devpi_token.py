@@ -14,11 +14,11 @@ version_added: "0.1.0"
 author:
   - twelvefactor.deploy contributors (@twelvefactor)
 description:
-  - Keeps a token with which a machine logs in to a devpi server in the place of a password, limited
-    to what it is for.
-  - A server tells a token once, when it makes it. So the module keeps it in a file, on the host that
-    the task runs on, and replaces it when it is not good any more, for something else or soon
-    expired. The one that is replaced is revoked.
+  - Manages a token with limited permissions, with which a machine logs in to a devpi server instead of a
+    password.
+  - A server shows a token only once, when it creates it. The module therefore keeps it in a file on the host that
+    the task runs on. A token that is invalid, has other permissions or expires soon is replaced
+    and revoked.
   - The server needs the plugin devpi-tokens, which the role C(devpi) installs.
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
@@ -29,7 +29,7 @@ attributes:
   diff_mode:
     support: full
     description:
-      - Says what the token is good for, never the token.
+      - Shows the permissions of the token, never the token.
   idempotent:
     support: full
   platform:
@@ -38,7 +38,7 @@ options:
   user:
     description:
       - The user who logs in with the token.
-      - O(login_user) is that user or V(root); V(root) alone where the server's C(restrict-modify) is
+      - O(login_user) is that user or V(root); only V(root) if the server's C(restrict-modify) is
         set, as the role C(devpi) does by default.
     type: str
     required: true
@@ -49,34 +49,34 @@ options:
     required: true
   allowed:
     description:
-      - Permissions of devpi that the token has, as V(upload) or V(pkg_read). All that the user has if
-        this is not given.
+      - Permissions of the token, such as V(upload) or V(pkg_read). The default is all permissions of the
+        user.
     type: list
     elements: str
   indexes:
     description:
-      - Indexes that the token is good for, as V(company/prod). All if this is not given.
+      - Indexes that the token is valid for, such as V(company/prod). The default is all.
     type: list
     elements: str
   projects:
     description:
-      - Projects that the token is good for. All if this is not given.
+      - Projects that the token is valid for. The default is all.
     type: list
     elements: str
   days:
     description:
-      - How long a new token is valid. More than 366 for one whom O(login_user=root) makes only.
+      - Number of days that a new token is valid. More than 366 only with O(login_user=root).
     type: int
     default: 365
   renew_days:
     description:
-      - A token that is valid for less than this is replaced.
+      - A token that expires in fewer days than this is replaced.
     type: int
     default: 30
   state:
     description:
-      - Whether there is to be such a token.
-      - With V(absent) the one in the file is revoked and the file is removed.
+      - Whether the token exists.
+      - With V(absent), the token in the file is revoked and the file is removed.
     type: str
     choices: [present, absent]
     default: present
@@ -121,7 +121,7 @@ action:
   type: str
   sample: create
 reason:
-  description: Why a token was made. Empty if none was.
+  description: Why a token was created. Empty if none was.
   returned: success
   type: str
   sample: it expires soon

@@ -15,7 +15,7 @@ author:
   - twelvefactor.deploy contributors (@twelvefactor)
 description:
   - Creates, changes and removes users of a devpi server over its REST interface.
-  - devpi does not tell whether a password is the right one other than by a login. So the module
+  - A password can be checked only by a login. The module therefore
     tries to log in as the user, and sets O(password) only if that fails.
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
@@ -26,7 +26,7 @@ attributes:
   diff_mode:
     support: full
     description:
-      - Says that a password would be set, never which one.
+      - Shows that a password would be set, never the password.
   idempotent:
     support: full
   platform:
@@ -39,32 +39,32 @@ options:
     required: true
   password:
     description:
-      - Password that the user is to have. Required for a user that does not exist yet.
-      - Left as it is if this is not given.
+      - Password of the user. Required for a user that does not exist yet.
+      - Not changed if this is not given.
     type: str
   email:
     description:
-      - Address of the user. Left as it is if this is not given, removed if it is empty.
+      - Mail address of the user. Not changed if this is not given, removed if it is empty.
     type: str
   title:
     description:
-      - One line about the user. Left as it is if this is not given, removed if it is empty.
+      - Short description of the user. Not changed if this is not given, removed if it is empty.
     type: str
   description:
     description:
-      - More about the user. Left as it is if this is not given, removed if it is empty.
+      - Description of the user. Not changed if this is not given, removed if it is empty.
     type: str
   state:
     description:
-      - Whether there is to be such a user.
-      - With V(absent) the user's indexes and their files go too. A user with an index that is not
-        volatile is not removed, the task fails instead.
+      - Whether the user exists.
+      - V(absent) also removes the user's indexes and their files. If one of the indexes is not volatile, the
+        task fails and removes nothing.
     type: str
     choices: [present, absent]
     default: present
 notes:
   - O(name) and O(login_user) may be the same user, whose password is changed that way from
-    O(login_password) to O(password). A second run finds the new password in force and is content.
+    O(login_password) to O(password). A second run logs in with the new password and changes nothing.
 seealso:
   - module: twelvefactor.deploy.devpi_index
   - module: twelvefactor.deploy.devpi_package
@@ -78,7 +78,7 @@ EXAMPLES = r"""
     email: ci@example.org
     login_password: "{{ vault_devpi_root_password }}"
 
-- name: Give root a new password
+- name: Change root's password
   twelvefactor.deploy.devpi_user:
     name: root
     password: "{{ vault_devpi_root_password }}"
@@ -104,7 +104,7 @@ action:
   type: str
   sample: create
 password_changed:
-  description: Whether the user has another password than before. V(true) for a new user too.
+  description: Whether the password was changed. V(true) for a new user, too.
   returned: success
   type: bool
   sample: true

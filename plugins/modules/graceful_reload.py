@@ -11,17 +11,17 @@ short_description: Switch an app to an installed release without losing a reques
 version_added: "0.1.0"
 description:
   - Points C(/srv/<app>/current) at the release, starts the processes that only its formation has,
-    and when these have proven themselves tells the pivot of every other process to move. Each
+    and when these have been verified signals the pivot of every other process to switch. Each
     starts the release next to the old one and lets it prove itself on a socket of its own. When the
     last of them is through, all switch, wait for the old connections to end and stop the old
     processes.
   - Succeeds when every process of the formation runs the release, as its pivot reports and the
     environment of the process in C(/proc) shows, and nginx on this host passes a request to it.
   - When one does not get there, all go back to the release that served before, and the module fails
-    with the reason, the health check's answer and the last lines that the process wrote.
+    with the reason, the health check's response and the last lines that the process wrote.
   - Nothing is changed where the release's files are not those that its packages record, or where it was
     made with another Python than the host has now, as before an upgrade of Debian.
-  - What happened is appended to C(/srv/<app>/releases.jsonl), which is what a rollback goes by.
+  - The result is appended to C(/srv/<app>/releases.jsonl), which determines what a rollback goes back to.
   - The timers of the release's schedules, C(schedule-<app>@<name>.timer), are set last, when it has proven itself. A
     job whose time comes meanwhile waits for the end of the switch and then runs with what serves. One that runs
     already goes on with its release.
@@ -59,10 +59,10 @@ options:
     type: dict
   probe_url:
     description:
-      - What is asked of nginx on this host, at 127.0.0.1 whatever the name in it resolves to, once
+      - URL to request from nginx on this host, at 127.0.0.1 whatever its name resolves to, once
         every process runs the release, for example V(https://shop.example.org/). The path is that of
         the release's health check, where it has one.
-      - Any answer but 2xx, 3xx, 401 and 403 is a failure. Without it nginx is not asked.
+      - Any status but 2xx, 3xx, 401 and 403 is a failure. Without it, no request is sent to nginx.
     type: str
   event:
     description:
@@ -143,7 +143,7 @@ previous_formation:
 processes:
   description:
     - Per process its release, generation and pid, and of its last move the seconds of each step
-      and the number of connections that the drain timeout cut off.
+      and the number of connections that the drain timeout closed.
   returned: success and not in check mode
   type: dict
   sample:

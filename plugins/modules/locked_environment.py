@@ -134,13 +134,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Install a tool for everybody on the host
+- name: Install a tool for all users of the host
   twelvefactor.deploy.locked_environment:
     path: /opt/tool
     lock: "{{ lookup('ansible.builtin.file', 'requirements.txt') }}"
   notify: Restart the tool
 
-- name: Install it from an index that asks for a password
+- name: Install it from an index that requires a password
   twelvefactor.deploy.locked_environment:
     path: /opt/tool
     lock: "{{ lookup('ansible.builtin.file', 'requirements.txt') }}"

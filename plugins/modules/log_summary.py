@@ -18,8 +18,8 @@ description:
   - What it returns can be added up over hosts; P(twelvefactor.deploy.log_document#filter) does that.
   - Changes nothing.
 notes:
-  - The release that answered a request is what the app says in the header C(X-Release-Id) of its
-    answer. Where it says nothing, it is the one that served when the request began, by the record
+  - The release that handled a request is that of the header C(X-Release-Id) of the app's
+    response. Without that header, it is the one that served when the request began, by the record
     of the host. That is sure but for a few seconds around a switch.
   - Lines of an app's log count by the time that they have in them, in the zone of the host when they
     name no other. A line without a time lies between its neighbours that have one. It is left out

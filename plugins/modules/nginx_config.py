@@ -20,9 +20,9 @@ description:
     copy. Only then are the files renamed into place, one by one, and nginx reloaded, once for all
     of them.
   - The call returns when workers of the new configuration serve, and every name of every server
-    has answered on this host, over TLS with the server's own certificate. The question is a
-    C(TRACE), which nginx answers itself, so that no app is asked. If the workers do not come up or
-    a server does not answer, the previous files are put back and reloaded.
+    has responded on this host, over TLS with the server's own certificate. The request is a
+    C(TRACE), to which nginx responds itself, so that no app gets it. If the workers do not start or
+    a server does not respond, the previous files are restored and reloaded.
   - A name that a server of the set would share with another one at the same address is refused.
     nginx only warns of it, and would never use one of the two.
   - For the test to see the copy, C(nginx.conf) must include its parts by relative paths, or by
@@ -30,7 +30,7 @@ description:
   - A set owns the files that it has written. A file that is no longer listed is removed. Files of
     other sets, of packages and of other tools are never overwritten, unless O(replace) or
     O(absent) names them.
-  - A run that is cut off in the middle is undone by the next one.
+  - An interrupted run is undone by the next one.
 requirements:
   - nginx 1.19.5 or newer, run by systemd as C(nginx.service), on the host.
   - The module has to run as root.
@@ -46,7 +46,7 @@ attributes:
   diff_mode:
     support: full
     description:
-      - Files that are not readable by everybody are shown by a fingerprint only.
+      - Of files that are not world-readable, only a fingerprint is shown.
   idempotent:
     support: full
   platform:
@@ -77,7 +77,7 @@ options:
     default: {}
   absent:
     description:
-      - Paths relative to C(/etc/nginx) that must not exist, whoever made them.
+      - Paths relative to C(/etc/nginx) that must not exist, even if another set or a package installed them.
     type: list
     elements: str
     default: []
@@ -105,7 +105,7 @@ options:
       - Number of the deploy lock that this run holds of the app that the set is named after, as
         RV(twelvefactor.deploy.deploy_lock#module:generation) says. Nothing is changed, and the module
         fails, where the run does not hold that lock any more.
-      - Without it, whoever has the lock is not asked. It is not checked in check mode.
+      - Without it, the lock is not checked, nor is it in check mode.
     type: int
     version_added: "0.1.0"
 seealso:
@@ -175,13 +175,13 @@ tested:
   sample: true
 reloaded:
   description:
-    - Whether nginx was reloaded, new workers serve and each server has answered. Always V(false) in
+    - Whether nginx was reloaded, new workers serve and each server has responded. Always V(false) in
       check mode.
   returned: success
   type: bool
   sample: true
 recovered:
-  description: Whether an earlier run had been cut off, and was undone before this one began.
+  description: Whether an earlier run had been interrupted, and was undone first.
   returned: success
   type: bool
   sample: false

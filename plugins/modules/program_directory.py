@@ -47,7 +47,7 @@ options:
   files:
     description:
       - Names of files, without directories, to their contents.
-      - Everybody can read the files, and only the user who runs the module can change them.
+      - The files are world-readable, and only the user who runs the module can change them.
       - Required if O(state=present).
     type: dict
   python:

@@ -10,8 +10,8 @@ module: release_info
 short_description: Report an app's releases on a host and which one its processes run
 version_added: "0.1.0"
 description:
-  - Tells what is installed, what C(current) names, what every process runs as its pivot and
-    the kernel report it, how web processes answer their health check, what the record says, and who
+  - Returns what is installed, the target of C(current), what every process runs as its pivot and
+    the kernel report it, the responses of web processes to health checks, the record of releases, and who
     holds the deploy lock.
   - Works on a host that has only a part of it, or nothing, and never changes anything.
 author: twelvefactor.deploy contributors (@twelvefactor)
@@ -32,20 +32,20 @@ options:
     default: 10
   probe:
     description:
-      - Whether to ask web processes for their health, one request to the socket of each, made as
+      - Whether to run health checks of web processes, one request to the socket of each, made as
         the app's user.
     type: bool
     default: true
   details:
     description:
-      - Whether to look at what takes longer, a second or so where many files are installed. That
+      - Whether to collect what takes longer, a second or so with many installed files. That
         is the memory of each process, RV(packages) and RV(disk).
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Look at the shop
+- name: Inspect the shop
   twelvefactor.deploy.release_info:
     app: shop
   register: shop
@@ -162,7 +162,7 @@ releases:
       type: bool
       sample: false
 unfinished:
-  description: Ids of releases whose installation was cut off, or whose release.json cannot be read.
+  description: Ids of releases whose installation was interrupted, or whose release.json cannot be read.
   returned: success
   type: list
   elements: str

@@ -14,10 +14,10 @@ version_added: "0.1.0"
 author:
   - twelvefactor.deploy contributors (@twelvefactor)
 description:
-  - Sends one event from the host that the task runs on, the way an app's SDK would, and with a O(token)
-    waits until the server shows it, with the same release and environment.
-  - So it proves the DSN, the network, TLS, and that the server digests what it takes. All such events
-    are one issue there, of the level C(info).
+  - Sends one event from the host that the task runs on, as an app's SDK would. With a O(token) it then
+    reads the event back and checks its release and environment.
+  - This verifies the DSN, the network, TLS, and that the server processes events. The server groups all such events
+    into one issue of the level C(info).
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
   - twelvefactor.deploy.sentry
@@ -25,7 +25,7 @@ attributes:
   check_mode:
     support: none
     details:
-      - Is skipped; an event that is not sent proves nothing.
+      - The task is skipped.
   diff_mode:
     support: none
   idempotent:
@@ -37,22 +37,22 @@ attributes:
 options:
   text:
     description:
-      - What the event says.
+      - Message of the event.
     type: str
     default: Test event of twelvefactor.deploy
   release:
     description:
-      - The release that the event names. None if this is not given.
+      - Release of the event. None if this is not given.
     type: str
     default: ""
   environment:
     description:
-      - The environment that the event names. None if this is not given.
+      - Environment of the event. None if this is not given.
     type: str
     default: ""
   wait:
     description:
-      - Seconds that the server may take to show the event.
+      - Timeout for reading the event back, in seconds.
     type: int
     default: 30
 seealso:
@@ -60,7 +60,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Require that errors of this host arrive
+- name: Check that errors of this host arrive
   twelvefactor.deploy.sentry_event:
     dsn: "{{ vault_shop_dsn }}"
     token: "{{ vault_shop_token }}"
@@ -70,17 +70,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 event_id:
-  description: Number of the event, to look for at the server.
+  description: Id of the event on the server.
   returned: success
   type: str
   sample: 9c2fbd1b9d2a4b6f8f1a2c3d4e5f6a7b
 read_back:
-  description: Whether the server showed it. Never without a token.
+  description: Whether the event was read back. Always V(false) without a token.
   returned: success
   type: bool
   sample: true
 seconds:
-  description: What sending it and reading it back took.
+  description: Seconds for sending the event and reading it back.
   returned: success
   type: float
   sample: 0.8

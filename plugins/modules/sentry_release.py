@@ -14,9 +14,9 @@ version_added: "0.1.0"
 author:
   - twelvefactor.deploy contributors (@twelvefactor)
 description:
-  - Tells the server that takes an app's errors that a release was deployed, so that it can say which
-    errors are new with it.
-  - A release that the server knows already, for example from an event, is left as it is.
+  - Announces a deployed release to the server that collects an app's errors, so that the server can show which
+    errors are new in it.
+  - A release that already exists on the server, for example because of an event, is not changed.
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
   - twelvefactor.deploy.sentry
@@ -28,18 +28,18 @@ attributes:
   idempotent:
     support: partial
     details:
-      - A deploy is told again when O(finished) is another time. Without O(finished) it always is.
+      - A deploy is announced again if O(finished) differs, and always without O(finished).
   platform:
     platforms: posix
 options:
   release:
     description:
-      - The release, as the app's events name it (E(SENTRY_RELEASE)).
+      - Name of the release, the E(SENTRY_RELEASE) of the app's events.
     type: str
     required: true
   environment:
     description:
-      - Where it was deployed, as the app's events name it (E(SENTRY_ENVIRONMENT)). For Sentry only.
+      - Environment of the deploy, the E(SENTRY_ENVIRONMENT) of the app's events. For Sentry only.
     type: str
     default: production
   started:
@@ -48,11 +48,11 @@ options:
     type: float
   finished:
     description:
-      - When the deploy was done, in seconds since the epoch. Now if this is not given.
+      - When the deploy finished, in seconds since the epoch. Now if this is not given.
     type: float
   deploy_url:
     description:
-      - Address of a page about the deploy. For Sentry only.
+      - URL of a page about the deploy. For Sentry only.
     type: str
     default: ""
 seealso:
@@ -60,14 +60,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Tell bugsink what is deployed now
+- name: Announce the release to Bugsink
   twelvefactor.deploy.sentry_release:
     dsn: "{{ vault_shop_dsn }}"
     token: "{{ vault_shop_token }}"
     release: shop@20261123T120000Z-1.5.0
   delegate_to: localhost
 
-- name: Tell Sentry
+- name: Announce the release and its deploy to Sentry
   twelvefactor.deploy.sentry_release:
     dsn: "{{ vault_shop_dsn }}"
     api: sentry
@@ -82,17 +82,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 created:
-  description: Whether the server did not know the release.
+  description: Whether the release was created on the server.
   returned: success
   type: bool
   sample: true
 deployed:
-  description: Whether the server was told of the deploy. Never, where it has no deploys.
+  description: Whether the deploy was announced. Always V(false) for a server without deploys.
   returned: success
   type: bool
   sample: false
 url:
-  description: The server that was told.
+  description: URL of the server.
   returned: success
   type: str
   sample: https://errors.example.org
