@@ -19,10 +19,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
-    SETTINGS,
-    Setting,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import SETTINGS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLAYBOOKS = ROOT / "playbooks"

@@ -13,11 +13,9 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import nearest
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
-    SETTINGS,
-    Setting,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import SETTINGS
 
 Groups = Mapping[str, Sequence[str]]
 Settings = Mapping[str, Any]

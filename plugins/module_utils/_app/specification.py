@@ -13,77 +13,31 @@ there, parsing the same as YAML 40 ms or more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
 
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """``meaning``: paragraphs in the markup of ansible-doc.
-
-    ``readers``: the roles and playbooks that use it; nobody else may read it. ``rollout`` is what
-    the playbooks deploy and rollback share, ``all`` every playbook that takes apps.
-    """
-
-    meaning: tuple[str, ...]
-    readers: tuple[str, ...] = ()
-    type: str = "str"
-    elements: str = ""
-    choices: tuple[str, ...] = ()
-    required: bool = False
-    # None: without one, the setting is None
-    default: Any = None
-    # the default where it follows from the app's name
-    from_name: Callable[[str], Any] | None = None
-    # whether an empty value is as good as none
-    empty_is_unset: bool = False
-    # whether it may hold a secret, so that messages do not repeat it
-    secret: bool = False
-    # of a number
-    minimum: float | None = None
-    maximum: float | None = None
-    # of a text, or of each text of a list: a regular expression for all of it, and what that means
-    pattern: str = ""
-    form: str = ""
-    # keys of a dictionary, or of each dictionary of a list
-    options: Mapping[str, Setting] = field(default_factory=dict)
-    # what a dictionary has under whatever key, and a regular expression for those, and what that means
-    values: Setting | None = None
-    key_pattern: str = ""
-    key_form: str = ""
-
-
-TEXT = Setting(meaning=("Any text.",), default="")
-
-HOOK = {
-    "command": Setting(meaning=("Shell command, which runs as the app.",), required=True),
-    "once": Setting(meaning=("Whether only the first host runs it.",), type="bool", default=False),
-    "timeout": Setting(meaning=("Seconds that it may take.",), type="int", default=600, minimum=1),
-}
-
-SIZE = r"\d+[kKmMgG]?"
-SIZE_FORM = "a size as nginx reads it, as in 10m"
-DURATION = r"\d+(ms|[smhdwMy])?(\s*\d+(ms|[smhdwMy]))*"
-DURATION_FORM = "a time as nginx reads it, as in 60s"
-# of the role circus
-BYTES = r"[1-9][0-9]*[KMGT]?"
-BYTES_FORM = "bytes, as in 512M or 4G"
-MEMORY = rf"{BYTES}|[1-9][0-9]?%|infinity"
-MEMORY_FORM = "bytes (512M, 4G), a part of the host's memory (50%) or infinity"
-DOMAIN = r"~.+|[^\s/]+"
-DOMAIN_FORM = "a host's name without https:// and without a path, as in shop.example.org"
-URL = r"https?://[^\s/]+\S*"
-URL_FORM = "a URL, as in https://index.example.org"
-
-# roles/circus/files/pivot/contract.py and _release.config have the same limits (tests/unit/test_contracts.py)
-LONGEST = 86_400
-LONGEST_STOP = 240
-
-
-def seconds(meaning: str, default: float, maximum: int = LONGEST) -> Setting:
-    return Setting(meaning=(meaning,), type="float", default=default, minimum=0, maximum=maximum)
-
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import (
+    BYTES,
+    BYTES_FORM,
+    DOMAIN,
+    DOMAIN_FORM,
+    DURATION,
+    DURATION_FORM,
+    LONGEST_STOP,
+    MEMORY,
+    MEMORY_FORM,
+    SIZE,
+    SIZE_FORM,
+    TEXT,
+    Setting,
+    seconds,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.playbook_settings import (
+    PLAYBOOK_SETTINGS,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.schedule import (
+    SCHEDULE,
+    SCHEDULE_NAME,
+)
 
 PROCESS_OPTIONS: Mapping[str, Setting] = {
     "socket": Setting(
@@ -117,50 +71,6 @@ PROCESS_TYPE_FORM = (
     "lower-case letters, digits and _, in words with - between them, as in celery-worker; the last word "
     "is no number"
 )
-
-# A calendar expression of systemd, see systemd.time(7), as far as to tell it from cron's and from prose; the
-# host's systemd has the last word.
-_PART = "[0-9*][0-9*.,/]*"
-_DAY = "(Mon|mon|Tue|tue|Wed|wed|Thu|thu|Fri|fri|Sat|sat|Sun|sun)[a-z]*"
-_DAYS = rf"{_DAY}((,|\.\.|-){_DAY})*"
-_DATE = f"({_PART}-)?{_PART}[-~]{_PART}"
-_TIME = f"{_PART}:{_PART}(:{_PART})?"
-_WORD = "(minute|hour|month|week|year|quarter)ly|daily|(bi|semi-?)?annually"
-_ZONE = "[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"
-CALENDAR = rf"({_WORD}|{_DAYS}( +{_DATE})?( +{_TIME})?|{_DATE}( +{_TIME})?|{_TIME})( +{_ZONE})?"
-CALENDAR_FORM = (
-    'a calendar expression of systemd in quotes, as in "03:00", "Mon..Fri 08:30" or "*:0/15" (every 15 '
-    "minutes)"
-)
-# plugins/module_utils/_release/schedules.py has the same
-SCHEDULE_NAME = "[a-z][a-z0-9]*([_-][a-z0-9]+)*"
-LONGEST_JOB = 7 * 86_400
-
-SCHEDULE: Mapping[str, Setting] = {
-    "at": Setting(meaning=("When it runs.",), required=True, pattern=CALENDAR, form=CALENDAR_FORM),
-    "command": Setting(meaning=("Shell command, which runs as the app.",), required=True),
-    "timeout": Setting(
-        meaning=("Seconds that it may take.",),
-        type="int",
-        default=3600,
-        minimum=1,
-        maximum=LONGEST_JOB,
-    ),
-    "hosts": Setting(
-        meaning=("Whether one host runs it or all.",), choices=("one", "all"), default="one"
-    ),
-    "overlap": Setting(
-        meaning=("What happens while the job before still runs.",),
-        choices=("forbid",),
-        default="forbid",
-    ),
-}
-
-
-def hooks(moment: str) -> Setting:
-    return Setting(
-        meaning=(f"Commands {moment}.",), type="list", elements="dict", default=[], options=HOOK
-    )
 
 
 SETTINGS: Mapping[str, Setting] = {
@@ -486,140 +396,5 @@ SETTINGS: Mapping[str, Setting] = {
         default=600,
         minimum=1,
     ),
-    "migrate_hosts": Setting(
-        meaning=(
-            (
-                "The hosts that run the process type V(release), one for each database. Empty for the "
-                "first host of the app."
-            ),
-        ),
-        readers=("rollout",),
-        type="list",
-        elements="str",
-        default=[],
-    ),
-    "hooks": Setting(
-        meaning=(
-            "Commands of the app at five moments of a deploy.",
-            (
-                "C(command) runs as the app with the config of the new release; at V(before_install) "
-                "and V(on_failure) with that of the one that serves. C(once) (default V(false)) runs "
-                "it on the first host only. C(timeout) (default 600) is in seconds."
-            ),
-        ),
-        readers=("rollout",),
-        type="dict",
-        options={
-            "before_install": hooks("before the release is installed"),
-            "before_switch": hooks("before the release serves"),
-            "after_switch": hooks("on each host once the release serves there"),
-            "after_deploy": hooks("once every host serves the release"),
-            "on_failure": hooks("after the deploy has failed"),
-        },
-    ),
-    "sentry": Setting(
-        meaning=(
-            (
-                "Where deploys are announced, variables of the role P(twelvefactor.deploy.sentry#role) "
-                "without C(sentry_). Without this key, nowhere."
-            ),
-        ),
-        readers=("rollout",),
-        type="dict",
-        options={
-            "dsn": Setting(
-                meaning=("DSN of the project. Empty for C(SENTRY_DSN) in C(env).",),
-                default="",
-                secret=True,
-            ),
-            "api": Setting(
-                meaning=("Kind of server.",), choices=("bugsink", "sentry"), default="bugsink"
-            ),
-            "url": Setting(
-                meaning=("Root of the server's interface. Empty for that of the DSN.",), default=""
-            ),
-            "token": Setting(
-                meaning=("Token that is allowed to announce releases.",), default="", secret=True
-            ),
-            "organization": Setting(
-                meaning=("Name of the organization in the URLs of Sentry.",), default=""
-            ),
-            "project": Setting(meaning=("Name of the project in the URLs of Sentry.",), default=""),
-            "ca_path": Setting(
-                meaning=(
-                    (
-                        "File with the CA certificates to trust, PEM, relative to the inventory. "
-                        "Empty for those that the host trusts."
-                    ),
-                ),
-                default="",
-            ),
-            "timeout": Setting(
-                meaning=("Seconds that one request may take.",),
-                type="int",
-                default=10,
-                minimum=1,
-            ),
-            "told_from": Setting(
-                meaning=("Host that sends the announcement.",), default="localhost"
-            ),
-        },
-    ),
-    "proxy_site": Setting(
-        meaning=(
-            (
-                "Further settings of the app's site on the load balancers, as an entry of "
-                "C(nginx_sites) of the role C(nginx)."
-            ),
-        ),
-        readers=("proxy",),
-        type="dict",
-        default={},
-    ),
-    "hosts": Setting(
-        meaning=("The group whose hosts run the app, or the one host.",),
-        readers=("all",),
-        default="app",
-        empty_is_unset=True,
-    ),
-    "index_url": Setting(
-        meaning=(
-            (
-                "Simple pages of the app's own index, instead of the company's. Empty for the public "
-                "index."
-            ),
-        ),
-        readers=("platform", "rollout"),
-        pattern=URL,
-        form=URL_FORM,
-    ),
-    "source": Setting(
-        meaning=(
-            (
-                "Directory that C(publish) builds, relative to the inventory. Nobody but the company "
-                "uploads the package of an app that has one."
-            ),
-        ),
-        readers=("index", "publish"),
-        type="path",
-    ),
-    "build_command": Setting(
-        meaning=(
-            "Shell command that C(publish) runs before it builds, as in C(npm ci && npm run build).",
-        ),
-        readers=("publish",),
-        default="",
-    ),
-    "build_environment": Setting(
-        meaning=("Variables of the build.",),
-        readers=("publish",),
-        type="dict",
-        default={},
-        values=TEXT,
-        secret=True,
-    ),
-    "version_variable": Setting(
-        meaning=("Name of the variable that the build takes its version from.",),
-        readers=("publish",),
-    ),
+    **PLAYBOOK_SETTINGS,
 }

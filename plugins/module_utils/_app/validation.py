@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
     Problem,
     nearest,
@@ -19,10 +20,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings 
     hosts_of,
     place_of,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
-    SETTINGS,
-    Setting,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import SETTINGS
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.user import name_problem
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values import (
     Unresolved,

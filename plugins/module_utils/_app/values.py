@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
     Problem,
     nearest,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import Setting
 
 # what may be a login: of a URL, also of one that is not valid
 LOGIN = re.compile(r".*@", re.DOTALL)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import Problem
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
     hosts_of,
     place_of,
     setting,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import Setting
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.validation import (
     surely_has_site,
 )

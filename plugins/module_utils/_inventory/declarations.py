@@ -15,24 +15,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
-    distance,
-    misspelled,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import (
     BYTES,
     BYTES_FORM,
     DOMAIN,
     DOMAIN_FORM,
     DURATION,
     DURATION_FORM,
-    SETTINGS,
     SIZE,
     SIZE_FORM,
     URL,
     URL_FORM,
     Setting,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
+    distance,
+    misspelled,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import SETTINGS
 
 Variables = Mapping[str, Setting]
 

@@ -13,7 +13,7 @@ import dataclasses
 import re
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import Setting
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values import BOOLEANS
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._inventory.declarations import (
     Declarations,

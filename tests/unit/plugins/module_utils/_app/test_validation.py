@@ -12,12 +12,14 @@ import subprocess
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import Problem
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
-    PROCESS_TYPE,
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.schedule import (
     SCHEDULE,
     SCHEDULE_NAME,
-    Setting,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
+    PROCESS_TYPE,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.validation import (
     key_problems,
