@@ -94,6 +94,16 @@ def signal(name: str, *, group: bool) -> Action:
     return lambda host: host.signal(name, group=group)
 
 
+def reinstall_nginx(host: Host) -> None:
+    """As an upgrade of the package: Debian's script has a new master take over the old one's sockets."""
+    show = ("systemctl", "show", "--property=MainPID,NRestarts,ActiveEnterTimestamp", "nginx")
+    before = set(host.run(*show).splitlines())
+    host.run("apt-get", "install", "--reinstall", "--yes", "nginx")
+    after = set(host.run(*show).splitlines())
+    if not all(line.startswith("MainPID=") for line in before ^ after) or before == after:
+        sys.exit(f"nginx was not upgraded while it ran: {before}, then {after}")
+
+
 def require_own_503(host: Host) -> None:
     """What the app of the other host answers is not replaced by an error about this host."""
     for method in ("GET", "POST") * 6:
@@ -123,6 +133,7 @@ FAULTS = [
     # longer than the app's read_timeout
     Fault("app hung", signal("SIGSTOP", group=True), 12.0, signal("SIGCONT", group=True)),
     Fault("nginx killed", unit(*KILL, "nginx")),
+    Fault("nginx reinstalled", reinstall_nginx),
     Fault("host frozen", container("pause"), 8.0, container("unpause")),
     Fault("host lost, and back", container("kill", "--signal=KILL"), 5.0, container("start")),
     Fault("host rebooted", container("stop", "--time=30"), 0.0, container("start")),
