@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import sandbox
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
     BRIDGE,
     UNIT_STOP_TIMEOUT,
@@ -31,6 +33,17 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sup
     Supervisor,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import section
+
+# In the directory $0 for the processes "$@". ln fails where somebody else was faster.
+STAND_IN = """
+cd "$0" || exit
+echo ready
+while sleep 0.01; do
+    for name; do
+        test -e "../$name.sock" || ln "$name.sock" "../$name.sock"
+    done
+done
+"""
 
 CIRCUSD = "/opt/circus/bin/circusd"
 
@@ -68,6 +81,35 @@ class Bridge(Supervisor):
             command(self.home.app, self.unit, self.configuration_path, self.run_directory),
             f"start {self.unit}",
         )
+
+    @contextlib.contextmanager
+    def standing_in(self, names: Iterable[str]) -> Iterator[None]:
+        """Whatever name of a socket is removed meanwhile, the bridge has it a moment later.
+
+        Pivots of earlier versions end without giving their names to anybody. Not done by root, because the
+        directory is the app's. Raises DeployError.
+        """
+        command = [
+            *sandbox.APP_EXEC,
+            self.home.app,
+            "sh",
+            "-c",
+            STAND_IN,
+            str(self.run_directory),
+            *names,
+        ]
+        # run() would wait for its end
+        with subprocess.Popen(  # pylint: disable=ansible-bad-function
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                if not (process.stdout and process.stdout.readline()):
+                    raise DeployError(
+                        f"Could not start a command in the sandbox of {self.home.app}."
+                    )
+                yield
+            finally:
+                process.terminate()
 
     def end(self) -> None:
         """Have its processes end once their connections have, and leave nothing of it."""

@@ -204,7 +204,12 @@ def restart_bridged(
             "No request was interrupted, and the supervisor goes on with its earlier settings. Mend the settings;"
             f" or, where the host has no room for both, have it interrupted: systemctl restart {supervisor.unit}."
         )
-    problem = serves(supervisor, supervisor.restart)
+
+    def restart() -> None:
+        with bridge.standing_in(names):
+            supervisor.restart()
+
+    problem = serves(supervisor, restart)
     if problem:
         raise DeployError(
             f"{supervisor.unit} was restarted with new settings, and does not serve: {problem}\n"

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import bridge as rooms
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import sandbox
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.bridge import (
     Bridge,
     command,
@@ -40,6 +42,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.san
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Failure,
+    wait_for,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 
@@ -152,7 +155,6 @@ class Unit:
     unit: str = "unit.service"
     problem: str = ""
     broken: str = ""
-    follows: list[dict[str, None]] = field(default_factory=list)
 
     def _do(self, what: str) -> None:
         self.did.append(f"{self.name} {what}")
@@ -161,6 +163,11 @@ class Unit:
 
     def begin(self, names: Sequence[str]) -> None:
         self._do("begin")
+
+    @contextlib.contextmanager
+    def standing_in(self, names: Sequence[str]) -> Iterator[None]:
+        self._do("stands in")
+        yield
 
     def restart(self) -> None:
         self._do("restart")
@@ -174,7 +181,14 @@ class Unit:
         return Failure(self.problem)
 
 
-ALL = ["bridge begin", "bridge follow", "supervisor restart", "supervisor follow", "bridge end"]
+ALL = [
+    "bridge begin",
+    "bridge follow",
+    "bridge stands in",
+    "supervisor restart",
+    "supervisor follow",
+    "bridge end",
+]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +214,7 @@ ALL = ["bridge begin", "bridge follow", "supervisor restart", "supervisor follow
             id="nothing comes back",
         ),
         pytest.param(
-            {"supervisor": {"broken": "restart"}}, ALL[:3], "Could not restart.\nNo request was interrupted: unit.service", id="no restart"
+            {"supervisor": {"broken": "restart"}}, ALL[:4], "Could not restart.\nNo request was interrupted: unit.service", id="no restart"
         ),
     ],
 )  # fmt: skip
@@ -228,6 +242,30 @@ def test_a_bridge_that_ended_is_not_waited_for(
     monkeypatch.setattr(rooms.Bridge, "is_active", lambda _self: False)
     with pytest.raises(DeployError, match=r"app-exec-shop-bridge\.service has ended"):
         Bridge(home).follow({"web-1": None}, A, 60)
+
+
+def test_a_name_that_is_removed_is_the_bridges_at_once(
+    home: AppHome, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that another process has is left alone."""
+    monkeypatch.setattr(sandbox, "APP_EXEC", ("sh", "-c", 'shift; exec "$@"', "app-exec"))
+    monkeypatch.setattr(Bridge, "run_directory", tmp_path / "bridge")
+    (tmp_path / "bridge").mkdir()
+    for path in ("bridge/web-1.sock", "bridge/web-2.sock", "web-1.sock", "web-2.sock"):
+        (tmp_path / path).write_text(path)
+    with Bridge(home).standing_in(["web-1", "web-2"]):
+        (tmp_path / "web-1.sock").unlink()
+        assert wait_for(lambda: (tmp_path / "web-1.sock").exists(), 30)
+    assert (tmp_path / "web-1.sock").read_text() == "bridge/web-1.sock"
+    assert (tmp_path / "web-2.sock").read_text() == "web-2.sock"
+
+
+def test_nothing_is_restarted_where_nobody_could_stand_in(
+    home: AppHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "APP_EXEC", ("false",))
+    with pytest.raises(DeployError, match="in the sandbox of shop"), Bridge(home).standing_in([]):
+        raise AssertionError
 
 
 def test_the_plan_of_nothing_names_nobody() -> None:
