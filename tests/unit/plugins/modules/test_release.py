@@ -17,7 +17,11 @@ import pytest
 import yaml
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock import fence
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import LockFile
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import installer
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import (
+    installation,
+    installer,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import Record
 from ansible_collections.twelvefactor.deploy.plugins.modules import release
@@ -848,4 +852,34 @@ def test_absent_refuses(name: str, words: str, call: Any, home: AppHome) -> None
     done = call(release.main, app="shop", state="absent", release=name)
     assert done.code == 1
     assert words in done.result["msg"]
+    assert snapshot(home) == before
+
+
+def test_schedules_are_a_part_of_the_release(
+    call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installation, "require_calendars", lambda _schedules: None)
+    job = {"at": "03:00", "command": "python -m shop.report"}
+    without = call(release.main, **params).result["release"]
+    done = call(release.main, **params, schedules={"nightly": job})
+    assert done.result["release"] != without
+    assert (
+        "schedule nightly: added, at 03:00: python -m shop.report\n" in done.result["diff"]["after"]
+    )
+    manifest = home.manifest(done.result["release"]) or {}
+    assert manifest["schedules"]["nightly"] == {
+        **job, "timeout": 3600, "hosts": "one", "overlap": "forbid",
+    }  # fmt: skip
+
+
+def test_a_time_that_the_host_does_not_know_installs_nothing(
+    call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_schedules: object) -> None:
+        raise DeployError("at of schedule nightly is '25:00', which is not a calendar expression.")
+
+    monkeypatch.setattr(installation, "require_calendars", refuse)
+    before = snapshot(home)
+    done = call(release.main, **params, schedules={"nightly": {"at": "25:00", "command": "x"}})
+    assert "at of schedule nightly is '25:00'" in done.result["msg"]
     assert snapshot(home) == before
