@@ -22,8 +22,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem i
     nearest,
 )
 
-# what may be a login: of a URL, also of one that is not valid
-LOGIN = re.compile(r".*@", re.DOTALL)
 BOOLEANS = ("yes", "no", "on", "off", "true", "false", "y", "n", "t", "f", "1", "0")
 # more names than this are looked up in a README
 FEW = 12
@@ -223,7 +221,9 @@ def kind_of(value: Any, secret: bool = False) -> str:
 
 
 def shortened(value: Any) -> str:
-    text = LOGIN.sub("***@", str(value))
+    """For a message. What stands before an @ may be a login, as of a URL, also of one that is not valid."""
+    _login, at, rest = str(value).rpartition("@")
+    text = f"***@{rest}" if at else rest
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
@@ -248,7 +248,7 @@ def _form(known: Setting, key: str, value: Any = None, secret: bool = False) -> 
     """An example of the right form, of ``value`` where that can be told."""
     label = f"{key}: " if key else ""
     if known.type == "list":
-        one = "…" if secret or not isinstance(value, str) or LOGIN.match(value) else value
+        one = "…" if secret or not isinstance(value, str) or "@" in value else value
         return f"{label}[{one}]" if known.elements != "dict" else f"{label}[{{…}}]"
     if known.type == "dict":
         first = next(iter(known.options), "key")
