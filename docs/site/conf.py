@@ -8,6 +8,8 @@ that the forge follows, too.
 """
 
 import pathlib
+import re
+from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -39,3 +41,13 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True}
+
+
+def without_contents(_app: Any, page: str, source: list[str]) -> None:
+    """The theme has the contents of a page beside it, and shows an error where a page has its own."""
+    if page.startswith("reference/"):
+        source[0] = re.sub(r"(?m)^\.\. contents::\n(?:   :.*\n)+", "", source[0])
+
+
+def setup(app: Any) -> None:
+    app.connect("source-read", without_contents)
