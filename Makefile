@@ -103,7 +103,7 @@ unit: ready build/servers/.complete build/editor/.complete ## unit tests, those 
 .PHONY: unit-ansible
 unit-ansible: ready ## those of the unit tests that meet Ansible itself
 	pytest --numprocesses 2 --dist loadgroup $(if $(filter 2.19,$(CORE)),,tests/unit/devpi) tests/unit/playbooks \
-		tests/unit/plugins/{action,callback,filter,lookup}
+		tests/unit/plugins/{action,callback,filter,lookup,plugin_utils}
 
 .PHONY: unit-2.19
 unit-2.19: ## the same on ansible-core 2.19, where there is a python3.11

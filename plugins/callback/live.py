@@ -29,6 +29,7 @@ description:
     P(ansible.builtin.default#callback). Of the playbooks C(twelvefactor.deploy.deploy), C(rollback)
     and C(scale) it leaves out the other tasks unless they fail.
   - Nothing that a host or an app has written can act on the terminal.
+  - A run that is interrupted says what it was in the middle of and what to do.
   - Colours are those of a terminal unless E(NO_COLOR) or E(ANSIBLE_NOCOLOR) is set.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
@@ -39,6 +40,7 @@ requirements:
     the section C([defaults]) of C(ansible.cfg).
 """
 
+import atexit
 import os
 import pathlib
 import sys
@@ -118,6 +120,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
             colour=colour,
             log=lambda text: self._display.display(text, log_only=True),
         )
+        atexit.register(view.interrupted)
         view.check = bool(context.CLIARGS.get("check"))
         return view
 

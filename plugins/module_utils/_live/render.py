@@ -36,6 +36,7 @@ STYLES = {WAITING: FAINT, RUNNING: PLAIN, DONE: GOOD, FAILED: BAD, LOST: BAD}
 PHASES = (LOCK, INSTALL, MIGRATE)  # whose seconds a line shows, before the steps of the switch
 STEPS = ("gate", "switch", "drain")
 LONGEST_NAME = 30  # cells
+PLAYBOOK = "twelvefactor.deploy."
 
 Line = tuple[str, str]
 
@@ -223,6 +224,24 @@ def failure(run: Run) -> list[Line]:
     return [*lines, (STRONG, f"  what to do: {remedy(run)}")]
 
 
+def interruption(run: Run) -> list[Line]:
+    """What is left where the run was ended from outside, as by Ctrl-C."""
+    taken = duration((run.ended or run.began) - run.began)
+    going = grouped({host.name: host.phase for host in run.hosts.values() if host.state == RUNNING})
+    app = f"-e app={run.app}" if run.app else ""
+    return [
+        (BAD, f"✗ {heading(run)} was interrupted after {taken}"),
+        *((PLAIN, f"  in the middle of {phase}: {names(hosts)}") for phase, hosts in going.items()),
+        (
+            STRONG,
+            (
+                f"  what to do: see what serves with ansible-playbook {PLAYBOOK}status {app}, then deploy again; "
+                "that takes over the locks of a run that is gone"
+            ),
+        ),
+    ]
+
+
 def trimmed(text: str, known: str) -> str:
     """A problem without the name of its task, where it is known what the task itself said."""
     first = known.splitlines()[0] if known else ""
@@ -233,7 +252,7 @@ def trimmed(text: str, known: str) -> str:
 def remedy(run: Run) -> str:
     failed = [host for host in run.hosts.values() if host.state in (FAILED, LOST)]
     phase = failed[0].failed_in if failed else ""
-    playbook = "ansible-playbook twelvefactor.deploy."
+    playbook = f"ansible-playbook {PLAYBOOK}"
     app = f"-e app={run.app}" if run.app else ""
     if any(host.state == LOST for host in failed):
         return f"find out why the host cannot be reached; {playbook}status {app} shows what serves"

@@ -27,6 +27,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.render i
     STRONG,
     Line,
     heading,
+    interruption,
     names,
     paint,
     report,
@@ -124,6 +125,14 @@ class View:
             self.say(lines)
             self._annotate(f"{heading(run)} failed", "\n".join(text for _style, text in lines[1:]))
         self.failures = []
+
+    def interrupted(self) -> None:
+        """The program ends, and nobody has said that the playbook has."""
+        run, self.run = self.run, None
+        if run:
+            run = model.closed(run, time.monotonic())
+            self._close(run)
+            self.say(interruption(run) if run.hosts else [])
 
     def quiet(self) -> contextlib.AbstractContextManager[object]:
         """While nothing is drawn, and so ``steps`` is not asked."""

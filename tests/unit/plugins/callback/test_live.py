@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import signal
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -103,6 +105,27 @@ def test_a_failure_is_the_last_thing_and_is_said_once(seen: Callable[..., termin
     assert f"serves now: {OLD} on app2" in flat
     assert "what to do: mend the release" in flat
     assert "\x1b[31m" not in found.raw
+
+
+def test_an_interruption(collections: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    hosts = rollouts.inventory({"app1": {}}, **GOOD, pace=30)
+    rollouts.write(tmp_path / "hosts.json", hosts)
+
+    def interrupt(text: str, pid: int) -> None:
+        if "● lock" in text and not sent:
+            sent.append(pid)
+            os.kill(pid, signal.SIGINT)
+
+    sent: list[int] = []
+    found = terminal.watch(
+        rollouts.command(tmp_path, DEPLOY),
+        rollouts.environment(collections, tmp_path, TERM="xterm"),
+        on_text=interrupt,
+    )
+    assert found.code == 99
+    text = " ".join(found.screen.everything().split())
+    assert "✗ shop: deploy was interrupted after" in text
+    assert "in the middle of lock: app1 what to do: see what serves with ansible-playbook" in text
 
 
 def test_nothing_of_a_host_acts_on_the_terminal(seen: Callable[..., terminal.Seen]) -> None:
