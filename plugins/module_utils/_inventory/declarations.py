@@ -93,14 +93,14 @@ PLAYBOOKS: Variables = {
         form="devpi's user and index, as in company/prod",
     ),
     "index_domains": Setting(
-        meaning=("Names that the index answers to.",),
+        meaning=("Domain names of the index.",),
         type="list",
         elements="str",
         pattern=DOMAIN,
         form=DOMAIN_FORM,
     ),
     "index_addresses": Setting(
-        meaning=("IP addresses that the index answers to.",), type="list", elements="str"
+        meaning=("IP addresses of the index.",), type="list", elements="str"
     ),
     "index_certificate": Setting(
         meaning=("Certificate of the index with its chain, PEM.",), default=""
@@ -109,56 +109,66 @@ PLAYBOOKS: Variables = {
         meaning=("Private key of the certificate, PEM.",), default="", secret=True
     ),
     "index_ca_file": Setting(
-        meaning=("CA of the index on the controller, relative to the inventory.",), type="path"
+        meaning=("CA certificate of the index on the controller, relative to the inventory.",),
+        type="path",
     ),
     "index_publisher": Setting(
         meaning=("devpi user that uploads packages.",), type="dict", options=USER
     ),
     "index_reader": Setting(
-        meaning=("User that reads an index which others run.",), type="dict", options=USER
+        meaning=("User that reads an index which is not set up by the playbooks.",),
+        type="dict",
+        options=USER,
     ),
     "index_reserved": Setting(
-        meaning=("Further names of packages that nobody but the company uploads.",),
+        meaning=("Further private package names, which are never looked up upstream.",),
         type="list",
         elements="str",
     ),
-    "index_tools_url": _url("Simple pages that tools are installed from."),
-    "index_publish_url": _url("URL of the index for the controller, where that is another one."),
+    "index_tools_url": _url("URL of the simple API that tools are installed from."),
+    "index_publish_url": _url("URL of the index for the controller, if it differs from index_url."),
     "index_primary_url": _url("URL of the first index host for its replicas."),
     "index_replicas": Setting(meaning=("Addresses of the replicas.",), type="list", elements="str"),
     "deploy_canaries": Setting(
-        meaning=("How many hosts go first, alone.",), type="int", default=1, minimum=0
+        meaning=("Number of hosts that switch first.",), type="int", default=1, minimum=0
     ),
     "deploy_bake": Setting(
-        meaning=("Seconds that they serve before the others follow.",),
+        meaning=("Seconds that these serve before the others follow.",),
         type="int",
         default=0,
         minimum=0,
     ),
     "deploy_batch": Setting(
-        meaning=("How many of the others go at once, a number or a percentage.",),
+        meaning=("Number or percentage of the other hosts that switch at once.",),
         default="100%",
         pattern=r"[1-9]\d*|([1-9]\d?|100)%",
         form="a number of at least 1 or a percentage up to 100%",
     ),
     "deploy_unreachable": Setting(
-        meaning=("What is done when a host cannot be reached.",),
+        meaning=("Whether an unreachable host stops the deploy or is left out.",),
         choices=("stop", "go_on"),
         default="stop",
     ),
     "deploy_clock_skew": Setting(
-        meaning=("Seconds by which a host's clock may be wrong.",),
+        meaning=("Maximum deviation of a host's clock from the controller's, in seconds.",),
         type="int",
         default=30,
         minimum=0,
     ),
     "deploy_free_mb": Setting(
-        meaning=("MiB that must be free below /srv.",), type="int", default=512, minimum=0
+        meaning=("Disk space that must be free below /srv, in MiB.",),
+        type="int",
+        default=512,
+        minimum=0,
     ),
-    "deploy_webhook": Setting(meaning=("URL that gets the result of every deploy.",), secret=True),
-    "deploy_graphite_url": _url("Graphite that gets deploys as events."),
-    "deploy_graphite_user": Setting(meaning=("User of Graphite.",)),
-    "deploy_graphite_password": Setting(meaning=("Password of that user.",), secret=True),
+    "deploy_webhook": Setting(
+        meaning=("URL of a webhook that gets the result of every deploy.",), secret=True
+    ),
+    "deploy_graphite_url": _url("Root URL of a Graphite server that gets deploys as events."),
+    "deploy_graphite_user": Setting(meaning=("User name for that Graphite server.",)),
+    "deploy_graphite_password": Setting(
+        meaning=("Password for that Graphite server.",), secret=True
+    ),
     "deploy_graphite_ca": Setting(
         meaning=("CA of Graphite on the controller, relative to the inventory.",), type="path"
     ),
