@@ -10,9 +10,9 @@ module: build
 short_description: Build a Python web app once, for every host
 version_added: "0.1.0"
 description:
-  - Makes the wheel of a source tree and puts into its metadata its lock file, its Procfile, the
-    commit it was built from and a bill of materials (CycloneDX, below C(sboms/) as PEP 770 has
-    it). So one file with one hash is everything that M(twelvefactor.deploy.release) needs besides
+  - Builds the wheel of a source tree and adds to its metadata its lock file, its Procfile, the
+    commit it was built from and a software bill of materials (CycloneDX, below C(sboms/), see PEP 770).
+    One file with one hash is therefore everything that M(twelvefactor.deploy.release) needs besides
     the config.
   - The source has a C(pyproject.toml), or a C(setup.py), maybe with a C(MANIFEST.in). It is built
     in a clone, in a temporary directory, so that what git ignores cannot get into the wheel and
@@ -20,16 +20,16 @@ description:
   - The same commit gives the same bytes, however often and wherever it is built with the same
     tools. Every file in the wheel has the time of the commit, unless E(SOURCE_DATE_EPOCH) says
     another. The commit is the last one that changed O(source); a shallow clone does not know it.
-  - A wheel that holds secrets or what was only lying around is refused, file by file.
+  - A wheel with secrets or stray files is refused, with a list of the files.
   - Runs where the source is, on the controller or in CI. M(twelvefactor.deploy.publish_tools)
-    makes the programs that it needs.
+    installs the programs that it needs.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
 attributes:
   check_mode:
     support: none
-    details: What a build would give is not known before it is made.
+    details: The result of a build is not known in advance.
   diff_mode:
     support: none
   idempotent:
@@ -42,33 +42,33 @@ options:
     type: path
     required: true
   output:
-    description: Directory that the wheel is put into. It is made when it is missing.
+    description: Directory for the wheel. It is created if it does not exist.
     type: path
     required: true
   version:
-    description: Version that the wheel must have. Any will do without it.
+    description: Version that the wheel must have. The default is any version.
     type: str
   require_commit:
     description:
-      - Refuse a source that is in no commit, or that has changes which are not committed.
-      - With V(false) it is built as it is. What git ignores is left out all the same.
+      - Refuse a source that is not in a commit or has uncommitted changes.
+      - With V(false) it is built as it is. Files that git ignores are left out all the same.
     type: bool
     default: true
   command:
     description:
-      - Shell command that makes what the wheel is to hold, for example C(npm ci && npm run build).
-        It runs in the copy of O(source), before the wheel is built.
-      - What it makes is often ignored by git, and then by some build backends too; tell the backend
-        that it is wanted (hatchling calls that artifacts).
+      - Shell command to run before the wheel is built, for example C(npm ci && npm run build).
+        It runs in the copy of O(source).
+      - Its output is often ignored by git, and therefore by some build backends; configure the backend
+        to include it (C(artifacts) of hatchling).
     type: str
   command_timeout:
-    description: Seconds that O(command) may take.
+    description: Timeout of O(command) in seconds.
     type: int
     default: 900
   environment:
     description:
-      - Variables for the build, e.g. the one that a build backend takes the version from.
-      - Of the controller's own, O(command) and build backends see E(PATH), the language, the time zone,
+      - Environment variables for the build, e.g. the one that a build backend takes the version from.
+      - Of the controller's own environment, O(command) and build backends get E(PATH), the language, the time zone,
         proxies, E(SSL_CERT_FILE), E(REQUESTS_CA_BUNDLE), E(SOURCE_DATE_EPOCH) and settings of uv and
         pip. E(HOME) is an empty directory.
       - Their values are not shown.
@@ -93,48 +93,48 @@ options:
     type: str
     default: Procfile
   pythons:
-    description: Versions of Python that the fleet has. For each, the lock must be installable.
+    description: Python versions of the fleet. The lock must be installable with each.
     type: list
     elements: str
     default: ["3.11", "3.13"]
   platforms:
     description:
-      - Platforms that the fleet has, by the names that C(uv pip install --python-platform) knows.
+      - Platforms of the fleet, by the names of C(uv pip install --python-platform).
         Debian 12 is V(x86_64-manylinux_2_36).
     type: list
     elements: str
     default: [x86_64-manylinux_2_36]
   index_url:
     description:
-      - URL of the simple pages of the one index that everything comes from, for the build as for
-        the lock. Other sources in the environment and in configuration files do not count then.
-      - Without it uv takes what it is configured for.
+      - URL of the simple API of the only index to use, for the build and for the lock. Other indexes in
+        the environment and in configuration files are then ignored.
+      - Without it, uv's own configuration applies.
     type: str
   ca_path:
-    description: File with the CA certificates that the index is verified with, in PEM.
+    description: File with the CA certificates to verify the index with, in PEM format.
     type: path
   quarantine:
     description:
       - Days that must have passed since a file was uploaded before it may be locked, because most
         malicious releases are found within days. V(0) is none.
       - A lock that is made now takes older versions. A lock file in the source is refused.
-      - It concerns what other people upload. A project that O(upload_times_url) does not know is
+      - It applies to third-party packages. A project that O(upload_times_url) does not have is
         your own.
     type: int
     default: 0
   quarantine_exempt:
-    description: Projects that do not wait, for example one with an urgent fix.
+    description: Projects that the quarantine does not apply to, for example one with an urgent fix.
     type: list
     elements: str
     default: []
   upload_times_url:
     description:
-      - URL of the simple pages of an index that says when files were uploaded (PEP 700). Nothing is
+      - URL of the simple API of an index with upload times (PEP 700). Nothing is
         installed from it. The default is O(index_url).
-      - devpi does not say it; give its upstream.
+      - devpi has no upload times; use its upstream index.
     type: str
   allowed_files:
-    description: Patterns of files in the wheel that may be there although they look wrong.
+    description: Patterns of files that the wheel may contain although they look wrong.
     type: list
     elements: str
     default: []
@@ -143,11 +143,11 @@ options:
       - Directory with the programs C(uv), C(twine) and C(cyclonedx-py), as
         RV(twelvefactor.deploy.publish_tools#module:path) of
         M(twelvefactor.deploy.publish_tools).
-      - Without it uv is taken from E(PATH), there is no bill of materials, and the metadata is not
+      - Without it, uv is looked up in E(PATH), there is no bill of materials, and the metadata is not
         checked.
     type: path
   uv:
-    description: The program uv, instead of the one that O(tools) says.
+    description: The program uv, instead of the one in O(tools).
     type: path
 """
 
@@ -191,8 +191,8 @@ sha256:
   sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 commit:
   description:
-    - The commit it was built from, as the wheel says it. V(null) outside a git repository.
-    - It ends in C(-dirty) where there were changes that were not committed.
+    - The commit that the wheel was built from. V(null) outside a git repository.
+    - It ends in C(-dirty) if there were uncommitted changes.
   returned: success
   type: str
   sample: 1f0c3d2e4b5a69788796a5b4c3d2e1f001122334

@@ -15,7 +15,7 @@ author:
   - twelvefactor.deploy contributors (@twelvefactor)
 description:
   - Creates, changes and removes indexes of a devpi server over its REST interface.
-  - Only the settings that are given are compared and changed. The others stay as they are, and are
+  - Only the given settings are compared and changed. The others are not changed, and have
     devpi's own defaults on a new index.
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
@@ -24,8 +24,8 @@ attributes:
   check_mode:
     support: full
     description:
-      - A base or a user that does not exist is a warning in check mode, as an earlier task may be
-        about to make it.
+      - A base or a user that does not exist is only a warning in check mode, because an earlier task might
+        create it.
   diff_mode:
     support: full
   idempotent:
@@ -46,21 +46,20 @@ options:
     choices: [stage, mirror]
   title:
     description:
-      - One line about the index.
+      - Short description of the index.
     type: str
   description:
     description:
-      - More about the index.
+      - Description of the index.
     type: str
   volatile:
     description:
       - Whether files and the index itself can be removed or replaced.
-      - What production installs from should not be volatile.
+      - An index for production should not be volatile.
     type: bool
   bases:
     description:
-      - For a stage, the indexes that it takes packages from which it does not have, first one
-        first.
+      - For a stage, the indexes to take packages from that it does not have itself, in this order.
     type: list
     elements: str
   acl_upload:
@@ -71,7 +70,7 @@ options:
   acl_read:
     description:
       - The users and groups who may read the index, beside those who may upload to it. The order has
-        no meaning. V(:ANONYMOUS:) for everybody, V(:AUTHENTICATED:) for every user.
+        no meaning. V(:ANONYMOUS:) is everybody, V(:AUTHENTICATED:) every user.
       - For a server with the plugin of the role C(devpi). Others refuse it.
     type: list
     elements: str
@@ -94,15 +93,15 @@ options:
     choices: [intersection, union]
   mirror_url:
     description:
-      - For a mirror, address of the simple pages of the upstream index.
+      - For a mirror, URL of the simple API of the upstream index.
     type: str
   mirror_web_url_fmt:
     description:
-      - For a mirror, address of a project's page upstream, with C({name}) in it.
+      - For a mirror, URL of a project's page upstream, with C({name}) in it.
     type: str
   mirror_cache_expiry:
     description:
-      - For a mirror, seconds after which upstream is asked again about a project.
+      - For a mirror, seconds that the page of a project is cached.
     type: int
   mirror_no_project_list:
     description:
@@ -166,7 +165,7 @@ action:
   type: str
   sample: modify
 config:
-  description: All settings of the index, as devpi tells them. In check mode, those it has now.
+  description: All settings of the index, as devpi returns them. In check mode, the current ones.
   returned: success, unless there is no such index
   type: dict
   sample:

@@ -12,12 +12,12 @@ version_added: "0.1.0"
 description:
   - Points C(/srv/<app>/current) at the release, starts the processes that only its formation has,
     and when these have been verified signals the pivot of every other process to switch. Each
-    starts the release next to the old one and lets it prove itself on a socket of its own. When the
-    last of them is through, all switch, wait for the old connections to end and stop the old
+    starts the release next to the old one and checks its health on its own socket. When the
+    last of them is ready, all switch, wait for the old connections to end and stop the old
     processes.
   - Succeeds when every process of the formation runs the release, as its pivot reports and the
     environment of the process in C(/proc) shows, and nginx on this host passes a request to it.
-  - When one does not get there, all go back to the release that served before, and the module fails
+  - If one fails, all go back to the release that served before, and the module fails
     with the reason, the health check's response and the last lines that the process wrote.
   - Nothing is changed where the release's files are not those that its packages record, or where it was
     made with another Python than the host has now, as before an upgrade of Debian.
@@ -32,7 +32,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: A release that is only going to be installed is taken for one that works.
+    details: A release that is not installed yet is assumed to work.
   diff_mode:
     support: full
   idempotent:
@@ -66,15 +66,15 @@ options:
     type: str
   event:
     description:
-      - What this is, for the record. After a V(deploy) the release that served before is the one
-        that V(previous) means; a V(rollback) leaves that to the release before its target. A
+      - Kind of change, for the record. After a V(deploy), V(previous) is the release that served
+        before; after a V(rollback), it is the release before its target. A
         V(scale) changes the formation only.
       - O(release=previous) is always a V(rollback).
     type: str
     choices: [deploy, rollback, scale]
     default: deploy
   by:
-    description: Who does it and from where, for the record.
+    description: User and host that run this, for the record.
     type: str
   commit:
     description:
@@ -100,7 +100,7 @@ options:
     version_added: "0.1.0"
   timeout:
     description:
-      - Seconds that the whole move may take. The default follows from the timeouts of the release.
+      - Timeout of the whole switch in seconds. The default follows from the timeouts of the release.
     type: float
 """
 
@@ -154,7 +154,7 @@ processes:
       seconds: {"gate": 0.31, "switch": 0.001, "drain": 2.0, "stop": 0.25, "total": 2.57}
       stragglers: 0
 seconds:
-  description: How long all of it took.
+  description: Duration of the switch in seconds.
   returned: success and not in check mode
   type: float
   sample: 3.1

@@ -14,12 +14,11 @@ version_added: "0.1.0"
 author:
   - twelvefactor.deploy contributors (@twelvefactor)
 description:
-  - Puts a named set of files below C(/etc/nginx) and makes nginx use them, or leaves both as they
-    were.
+  - Installs a named set of files below C(/etc/nginx) and reloads nginx, or leaves both unchanged.
   - The whole tree is copied, the changes are put into the copy, and C(nginx -t) tests exactly that
     copy. Only then are the files renamed into place, one by one, and nginx reloaded, once for all
     of them.
-  - The call returns when workers of the new configuration serve, and every name of every server
+  - The module returns when workers of the new configuration serve, and every name of every server
     has responded on this host, over TLS with the server's own certificate. The request is a
     C(TRACE), to which nginx responds itself, so that no app gets it. If the workers do not start or
     a server does not respond, the previous files are restored and reloaded.
@@ -64,7 +63,7 @@ options:
     default: {}
   secret_files:
     description:
-      - As O(files), with mode 0600. The content is shown nowhere.
+      - As O(files), with mode 0600. The content is never shown.
       - For private keys and password files.
     type: dict
     default: {}
@@ -97,7 +96,7 @@ options:
     default: present
   reload:
     description:
-      - Whether a running nginx is made to use the changes. A stopped one is never started.
+      - Whether to reload a running nginx. A stopped one is never started.
     type: bool
     default: true
   lock_generation:
@@ -126,7 +125,7 @@ EXAMPLES = r"""
             root /srv/handbook;
         }
 
-- name: Give the main file and drop Debian's default site
+- name: Replace nginx.conf and remove Debian's default site
   twelvefactor.deploy.nginx_config:
     name: main
     files:
@@ -142,7 +141,7 @@ EXAMPLES = r"""
     secret_files:
       certificates/shop.key: "{{ shop_certificate_key }}"
 
-- name: Take the static site away again
+- name: Remove the static site
   twelvefactor.deploy.nginx_config:
     name: handbook
     state: absent

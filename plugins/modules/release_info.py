@@ -13,7 +13,7 @@ description:
   - Returns what is installed, the target of C(current), what every process runs as its pivot and
     the kernel report it, the responses of web processes to health checks, the record of releases, and who
     holds the deploy lock.
-  - Works on a host that has only a part of it, or nothing, and never changes anything.
+  - Works on a host that has only some of it, or nothing, and never changes anything.
 author: twelvefactor.deploy contributors (@twelvefactor)
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
@@ -27,7 +27,7 @@ options:
     type: str
     required: true
   records:
-    description: How many entries of the record to return, the latest ones. V(0) returns none.
+    description: Number of entries of the record to return, latest first. V(0) for none.
     type: int
     default: 10
   probe:
@@ -76,12 +76,12 @@ current:
   type: str
   sample: 1.4.0-3f2a9c01
 serving:
-  description: Id of the release that every process runs. V(null) when there is no such.
+  description: Id of the release that every process runs. V(null) if they do not all run the same one.
   returned: success
   type: str
   sample: 1.4.0-3f2a9c01
 since:
-  description: When C(current) began to serve, in UTC. V(null) when the record does not say.
+  description: When C(current) began to serve, in UTC. V(null) if it is not in the record.
   returned: success
   type: str
   sample: "2026-01-02T03:04:05Z"
@@ -110,14 +110,14 @@ formation:
   sample: {"web": 1, "worker": 2}
 processes:
   description:
-    - Per process what it runs. C(state) is what its pivot says, C(serves) whether the kernel agrees
-      that the process C(pid) has the environment of C(release), C(since) when it began, C(healthy)
-      and C(answer) how it answered its health check. C(state) is V(null) for one that should run and
+    - State of each process. C(state) is the state that its pivot reports, C(serves) whether the
+      process C(pid) has the environment of C(release) according to the kernel, C(since) when it began, C(healthy)
+      and C(answer) the result of its health check. C(state) is V(null) for a process that should run and
       does not.
-    - C(restarts) is how often its process ended by itself and was started anew since the host has
-      booted, C(replacements) how often another one took its place since then because it did not answer
-      its health check any more. C(memory) is what the process and all that it has started take up in bytes, where what
-      several share is divided between them (C(Pss) in V(/proc/PID/smaps_rollup)); V(null) without
+    - C(restarts) is the number of restarts since boot because the process exited,
+      C(replacements) the number of replacements since boot because the process no longer responded to
+      its health check. C(memory) is the memory of the process and its children in bytes, with shared memory
+      divided between them (C(Pss) in V(/proc/PID/smaps_rollup)); V(null) without
       O(details).
   returned: success
   type: dict
@@ -225,7 +225,7 @@ unwell:
   elements: str
   sample: ["web-1: GET /healthz: 500 Internal Server Error"]
 lock:
-  description: Who holds the deploy lock. V(null) when nobody does.
+  description: The holder of the deploy lock. V(null) if there is none.
   returned: success
   type: dict
   sample:
