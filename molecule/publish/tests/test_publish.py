@@ -231,7 +231,10 @@ def test_everything_came_through_the_index(host: Host) -> None:
     ("case", "words"),
     [
         ("dirty", r"cases/dirty has changes that are not committed: src/modern/__init__\.py; "),
-        ("no_repository", r"cases/no_repository is in no git repository, so nobody could tell"),
+        (
+            "no_repository",
+            r"cases/no_repository is not in a git repository, so the build could not",
+        ),
         (
             "junk",
             r"^modern-1\.0\.0\S*whl must not be published: modern/\.env .*; modern/tls\.pem holds",

@@ -60,8 +60,8 @@ class LockFile:
                 os.fsync(handle)  # a rename or a removal that a crash must not undo
         except Busy:
             raise DeployError(
-                f"Somebody has kept {self.directory} to himself for {PATIENCE:g} s; "
-                f"`fuser {self.directory}` on the host says who."
+                f"Another process has held {self.directory} for {PATIENCE:g} s; "
+                f"`fuser {self.directory}` on the host shows it. Try again later."
             ) from None
 
     def read(self) -> Lock | None:
@@ -72,8 +72,8 @@ class LockFile:
             return None
         except ValueError as error:
             raise Unreadable(
-                f"{self.path} cannot be read: {error}. Nobody can say who holds the lock of "
-                f"{self.app} on this host. Make sure that nobody deploys it, then release the lock "
+                f"{self.path} cannot be read: {error}, so the holder of the lock of {self.app} on this "
+                f"host is unknown. Make sure that no run deploys the app, then release the lock "
                 f"with `ansible-playbook twelvefactor.deploy.unlock -e app={self.app} -e steal=true`."
             ) from None
 

@@ -106,7 +106,7 @@ def what_there_is(files: Sequence[File], name: str, version: str) -> str:
 _REASONS = {
     r"[Hh]ash mismatch|DO NOT MATCH THE HASHES": (
         "a file of {} does not have the hash that the lock file names. "
-        "It was changed after it was locked: find out by whom before you lock anew"
+        "It was changed after it was locked: find out by whom before you lock it again"
     ),
     r"No space left on device": "the disk is full",
     r"not a trusted or secure host": (

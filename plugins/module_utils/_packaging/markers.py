@@ -108,7 +108,7 @@ def satisfies(version: str, specifiers: str) -> bool:
         match = _SPECIFIER.match(specifier)
         answer = _compare(version, match[1], match[2]) if match else None
         if answer is None:
-            raise DeployError(f"{specifiers!r} says nothing about which versions are meant.")
+            raise DeployError(f"Invalid version specifiers {specifiers!r}.")
         if not answer:
             return False
     return True

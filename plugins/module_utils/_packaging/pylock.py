@@ -150,15 +150,15 @@ def _package(entry: dict[str, Any], source: str) -> Package:
             "Installed are wheels from the index: build it as one and publish it there."
         )
     elif not hashes or len(hashes) < len(wheels):
-        problem = f"{name} {version} has wheels without a sha256; lock it anew."
+        problem = f"{name} {version} has wheels without a sha256; lock it again."
     elif not version:
-        problem = f"{name} has no version; lock it anew."
+        problem = f"{name} has no version; lock it again."
     marker = entry.get("marker", "")
     # A string of TOML holds whatever it likes; these become lines of a requirements file.
     for form, texts in ((NAME, [name]), (VERSION, [version]), (SHA256, hashes), (MARKER, [marker])):
         odd = [text for text in texts if text and not re.fullmatch(form, text)]
         if odd:
-            raise DeployError(f"{source} has {odd[0][:80]!a} of {name[:80]!a}; lock it anew.")
+            raise DeployError(f"{source} has {odd[0][:80]!a} of {name[:80]!a}; lock it again.")
     return Package(
         name,
         version,

@@ -61,7 +61,7 @@ def _logical_lines(text: str, source: str) -> Iterator[tuple[int, str]]:
         if _CONTROL.search(line) or (number <= 2 and _CODING.match(line)):
             raise DeployError(
                 f"{source} has a control character or names an encoding in line {number}; "
-                "make it anew as plain UTF-8."
+                "save it as plain UTF-8."
             )
         code = re.sub(r"(?:^|[ \t])[ \t]*#.*", "", line)
         if code.strip() and code != line and line.endswith("\\"):

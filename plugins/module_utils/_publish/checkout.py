@@ -45,7 +45,7 @@ def check(source: pathlib.Path, checkout: Checkout | None) -> None:
     remedy = "or build it as it is with require_commit=false."
     if checkout is None:
         raise DeployError(
-            f"{source} is in no git repository, so nobody could tell later what was built; "
+            f"{source} is not in a git repository, so the build could not be traced to a commit; "
             f"commit it, {remedy}"
         )
     if checkout.commit is None:

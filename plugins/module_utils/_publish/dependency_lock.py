@@ -88,7 +88,7 @@ def check_complete(pins: Sequence[Pin], needed: Sequence[str], lock: str, app: s
             has = f"has {name} {', '.join(sorted(locked))}" if locked else f"has no {name}"
             raise DeployError(
                 f"{lock} {has}, but {app} needs {line.strip()}: the lock is older than the "
-                "dependencies. Lock anew: uv pip compile --universal --generate-hashes."
+                "dependencies. Lock again: uv pip compile --universal --generate-hashes."
             )
 
 

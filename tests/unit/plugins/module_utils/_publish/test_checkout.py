@@ -138,7 +138,7 @@ def test_a_source_outside_of_git(tmp_path: pathlib.Path) -> None:
     (source / "__pycache__").mkdir(parents=True)
     (source / "shop.py").write_text("")
     assert publish_checkout.find(source) is None
-    with pytest.raises(DeployError, match="is in no git repository, so nobody could tell"):
+    with pytest.raises(DeployError, match="is not in a git repository, so the build could not"):
         publish_checkout.check(source, None)
     assert names(publish_checkout.copy(source, None, tmp_path / "copy")) == ["shop.py"]
 
