@@ -26,8 +26,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
 UNITS = pathlib.Path("/etc/systemd/system")
 STAMPS = pathlib.Path("/var/lib/systemd/timers")  # when each persistent timer elapsed last
 COMMAND_TIMEOUT = 60.0  # seconds for one systemctl
-# Seconds. A job that begins holds what a switch wants for a moment, to learn which release serves.
-PATIENCE = 30.0
+# Seconds. A job that begins holds what a switch wants until its command runs in the sandbox.
+PATIENCE = 60.0
 
 SERVICE = """\
 # Written by twelvefactor.deploy.graceful_reload; it follows the release.
@@ -156,12 +156,21 @@ class Timers:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """No job begins meanwhile: what elapses waits, and then runs what serves."""
-        try:
-            with flock.exclusive(f"{self.app}-schedules", PATIENCE):
-                yield
-        except flock.Busy:
-            raise DeployError(
-                f"Jobs of {self.app} have kept its switch waiting for {PATIENCE:g} s; "
-                f"`systemctl list-units 'schedule-{self.app}@*'` shows them."
-            ) from None
+        """No job begins meanwhile: what elapses waits, and then runs what serves.
+
+        The first flock lets no job in that comes later, so that those which begin one after the other
+        cannot keep a switch waiting; the second one is that of jobs which begin now.
+        """
+        with contextlib.ExitStack() as held:
+            for name in ("schedules", "starting"):
+                try:
+                    held.enter_context(flock.exclusive(f"{self.app}-{name}", PATIENCE))
+                except flock.Busy:
+                    raise self._busy() from None
+            yield
+
+    def _busy(self) -> DeployError:
+        return DeployError(
+            f"Jobs of {self.app} have kept its switch waiting for {PATIENCE:g} s; "
+            f"`systemctl list-units 'schedule-{self.app}@*'` shows them."
+        )

@@ -34,6 +34,8 @@ FLOCKS = pathlib.Path("/var/lib/twelvefactor/flocks")
 IN_USE = "in-use"
 STATES = pathlib.Path("/var/lib/app-schedules")
 NAME = re.compile(r"[a-z_][a-z0-9_-]*")
+# The first thing that a command does in its sandbox: say so where its input would be, which is a pipe's end.
+BEGIN = 'echo >&0; exec "$@" < /dev/null'
 KILL_AFTER = 30  # seconds from TERM to KILL
 TIMED_OUT = 124  # exit code of timeout(1)
 KILLED = 137  # that of what had to be killed, by timeout(1) or app-exec
@@ -111,7 +113,8 @@ class State:
 def command_of(app: str, release: pathlib.Path, schedule: dict[str, Any]) -> list[str]:
     # in the foreground: whatever else the command has started is ended by app-exec
     limit = ["timeout", "--foreground", f"--kill-after={KILL_AFTER}", str(schedule["timeout"])]
-    return [APP_EXEC, app, *limit, str(release / "bin" / "run"), "sh", "-c", schedule["command"]]
+    command = [str(release / "bin" / "run"), "sh", "-c", schedule["command"]]
+    return [APP_EXEC, app, "sh", "-c", BEGIN, "sh", *limit, *command]
 
 
 def outcome_of(code: int, seconds: float, timeout: float) -> str:
@@ -120,32 +123,65 @@ def outcome_of(code: int, seconds: float, timeout: float) -> str:
     return "timeout" if code in (TIMED_OUT, KILLED) and seconds >= timeout else "failed"
 
 
-def execute(command: list[str]) -> int:
-    """The exit code; a signal to this program ends the command."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a command and wait until it runs in its sandbox, which a busy host takes seconds to make.
+
+    A signal to this program ends the command.
+    """
+    process: subprocess.Popen[bytes] | None = None
+    stopped = False
 
     def stop(_number: int, _frame: object) -> None:
-        process.terminate()
+        nonlocal stopped
+        stopped = True
+        if process:
+            process.terminate()
 
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    told, says = os.pipe()
+    process = subprocess.Popen(command, stdin=says)
+    os.close(says)
+    if stopped:  # just before it was there
+        process.terminate()
+    os.read(told, 1)  # nothing, where it ended before
+    os.close(told)
+    return process
+
+
+def wait(process: subprocess.Popen[bytes]) -> int:
+    """The exit code."""
     code = process.wait()
     return code if code >= 0 else 128 - code
 
 
+@contextlib.contextmanager
+def unswitched(app: str) -> Iterator[None]:
+    """The app is not switched to another release meanwhile; waits for the end of a switch.
+
+    Whoever switches holds both files. The first one lets nobody in who comes later than a switch, so that it
+    waits only for those that are in already.
+    """
+    with contextlib.ExitStack() as inside:
+        with flocked(private(FLOCKS) / f"{app}-schedules", fcntl.LOCK_SH):
+            inside.enter_context(flocked(FLOCKS / f"{app}-starting", fcntl.LOCK_SH))
+        yield
+
+
 def work(app: str, name: str) -> int:
     with contextlib.ExitStack() as held:
-        with flocked(private(FLOCKS) / f"{app}-schedules", fcntl.LOCK_SH):
+        with unswitched(app):
             found = resolve(app, name)
             if not found:
                 print(f"{app} has no schedule {name} in the release that serves; nothing was run")
                 return 0
             release, schedule = found
             held.enter_context(flocked(release / IN_USE, fcntl.LOCK_SH))
-        state = State(app, name)
-        state.begin(release.name)
-        began = time.monotonic()
-        code = execute(command_of(app, release, schedule))
+            state = State(app, name)
+            state.begin(release.name)
+            process = start(command_of(app, release, schedule))
+            began = time.monotonic()
+        code = wait(process)
         seconds = time.monotonic() - began
         outcome = outcome_of(code, seconds, schedule["timeout"])
         state.end(outcome, code, seconds)

@@ -179,6 +179,37 @@ def test_during_a_switch_it_waits_and_runs_what_serves_then(host: Host) -> None:
     assert output.splitlines()[0] == NEW
 
 
+def test_a_switch_waits_for_a_job_that_begins_and_for_no_later_one(
+    host: Host, tmp_path: pathlib.Path
+) -> None:
+    """A sandbox takes its time: the command must not begin after the switch with what served before."""
+    asked, made = tmp_path / "asked", tmp_path / "made"
+    sandbox = host.place / "app-exec"
+    sandbox.write_text(
+        f'#!/bin/sh\ntouch {asked}\nuntil test -e {made}; do sleep 0.05; done\nshift\nexec "$@"\n'
+    )
+    host.release(OLD, "echo $RELEASE_ID; sleep 1")
+    host.release(NEW, "echo $RELEASE_ID")
+    host.app.point_to(OLD)
+    job = host.start()
+    wait_for(asked)
+    switched = threading.Event()
+
+    def switch() -> None:
+        with Timers("shop", host.place).held():
+            host.app.point_to(NEW)
+            switched.set()
+
+    threading.Thread(target=switch, daemon=True).start()
+    assert not switched.wait(0.5)
+    made.touch()
+    assert switched.wait(PATIENCE)
+    # it is over while the job still runs
+    assert job.poll() is None
+    output, _ = job.communicate(timeout=PATIENCE)
+    assert output.splitlines()[0] == OLD
+
+
 def test_one_that_was_cut_off_has_failed(host: Host) -> None:
     host.release(OLD, "true")
     host.app.point_to(OLD)

@@ -137,19 +137,21 @@ def test_cut_off_it_is_done_again(verb: str, here: Timers, systemctl: Systemctl)
     assert here.found() == wanted
 
 
-def test_no_job_begins_during_a_switch(here: Timers, flocks: pathlib.Path) -> None:
-    shared = ["flock", "--shared", "--nonblock", str(flocks / "shop-schedules"), "true"]
+@pytest.mark.parametrize("name", ["schedules", "starting"])
+def test_no_job_begins_during_a_switch(name: str, here: Timers, flocks: pathlib.Path) -> None:
+    shared = ["flock", "--shared", "--nonblock", str(flocks / f"shop-{name}"), "true"]
     with here.held():
         assert subprocess.run(shared, check=False).returncode == 1
     assert subprocess.run(shared, check=False).returncode == 0
 
 
+@pytest.mark.parametrize("name", ["schedules", "starting"])
 def test_a_job_that_never_begins(
-    here: Timers, monkeypatch: pytest.MonkeyPatch, flocks: pathlib.Path
+    name: str, here: Timers, monkeypatch: pytest.MonkeyPatch, flocks: pathlib.Path
 ) -> None:
     monkeypatch.setattr(timers, "PATIENCE", 0.05)
     with (
-        flock.exclusive("shop-schedules", 1),
+        flock.exclusive(f"shop-{name}", 1),
         pytest.raises(DeployError, match="Jobs of shop have kept its switch waiting"),
     ):
         here.held().__enter__()
