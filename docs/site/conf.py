@@ -7,6 +7,7 @@ The source directory is a copy of what the site has, with the repository's own p
 that the forge follows, too.
 """
 
+import itertools
 import pathlib
 import re
 from typing import Any
@@ -49,5 +50,27 @@ def without_contents(_app: Any, page: str, source: list[str]) -> None:
         source[0] = re.sub(r"(?m)^\.\. contents::\n(?:   :.*\n)+", "", source[0])
 
 
+def comment_of(playbook: str) -> str:
+    """The comment at the top of a playbook, which lists its variables; empty where there is none."""
+    lines = playbook.removeprefix("---\n").splitlines()
+    comment = itertools.takewhile(lambda line: line.startswith("#"), lines)
+    return "\n".join(line[1:].removeprefix(" ") for line in comment)
+
+
+def playbooks(app: Any) -> None:
+    """A page of the comments at the top of all playbooks."""
+    parts = [
+        "# Playbooks\n\nThe comment at the top of each, with its variables. All of them are listed in"
+    ]
+    parts[0] += " [Operate](../docs/operate.md#playbooks)."
+    for path in sorted((HERE.parents[1] / "playbooks").glob("*.yml")):
+        comment = comment_of(path.read_text(encoding="utf-8"))
+        if comment:
+            parts.append(f"## {path.stem}\n\n```text\n{comment}\n```")
+    page = pathlib.Path(app.srcdir) / "reference" / "playbooks.md"
+    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
 def setup(app: Any) -> None:
+    app.connect("builder-inited", playbooks)
     app.connect("source-read", without_contents)
