@@ -83,7 +83,7 @@ def _logical_lines(text: str, source: str) -> Iterator[tuple[int, str]]:
 def _option_remedy(option: str) -> str:
     if option in ("-e", "--editable"):
         return (
-            "the project itself is no part of its lock: make it with `uv export --no-emit-project` "
+            "the project itself must not be in its lock file: make it with `uv export --no-emit-project` "
             "or `uv pip compile --generate-hashes`."
         )
     return "a lock file names packages and hashes only, where they come from is index_url's to say."
