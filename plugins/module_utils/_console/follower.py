@@ -186,7 +186,7 @@ def run(app: str, lines: int, follow: bool, logs: str, nginx: str) -> None:
 def main(arguments: Sequence[str]) -> None:
     app, lines, follow, logs, nginx = arguments
     if os.geteuid():
-        sys.exit("the logs can be read by root only; is ansible_become set for this host?")
+        raise SystemExit("the logs can be read by root only; is ansible_become set for this host?")
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
         run(app, int(lines), follow == "follow", logs, nginx)
     # nobody reads any more what could not be written
