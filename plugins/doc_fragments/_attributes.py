@@ -50,10 +50,10 @@ attributes:
 options:
   lock_generation:
     description:
-      - Number of the deploy lock that this run holds, as RV(twelvefactor.deploy.deploy_lock#module:generation)
-        says. The module changes nothing and fails where the run does not hold that lock any more,
-        because it was held up while its lock expired or was taken by force. From that check to the
-        end of the module nobody can take the lock.
+      - Number of the deploy lock that this run holds, RV(twelvefactor.deploy.deploy_lock#module:generation).
+        The module changes nothing and fails if the run no longer holds that lock,
+        because the lock expired or was stolen while the run was delayed. From that check to the
+        end of the module no other run can acquire the lock.
       - Without it, the lock is not checked, nor is it in check mode.
     type: int
     version_added: "0.1.0"

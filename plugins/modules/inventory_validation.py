@@ -18,8 +18,8 @@ description:
     and, for a misspelling, the known name that was probably meant.
   - Finds unknown settings of apps and unknown variables whose names begin like those of a role, values of another
     type or out of range, missing variables, hosts and groups that do not exist, and domains and ports that two
-    apps or daemons of a host want. No host is asked.
-  - A value that only facts of its host decide is left alone.
+    apps or daemons of a host would use. No host is contacted.
+  - A value that depends on facts of its host is not checked.
 options:
   app:
     description:

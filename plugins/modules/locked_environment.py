@@ -28,8 +28,8 @@ description:
   - Packages are installed by uv, from wheels, with hashes, and compiled to bytecode. The host gets its
     own copy of uv at first need, in C(/usr/local/lib/twelvefactor/uv-<version>), by the pip that Python
     brings along as a wheel, pinned by hash.
-  - Settings of a user for pip and uv are never read, and whatever the umask is, everybody on the host
-    may read and run what is installed.
+  - A user's configuration of pip and uv is never read, and all users of the host may read and run what is
+    installed, whatever the umask is.
 requirements:
   - On the host, Python 3.11 or newer with C(venv) and a wheel of pip. Debian has both in the package
     C(python3-venv).

@@ -96,10 +96,10 @@ until:
 apps:
   description:
     - Per app its C(requests); the same per C(routes) and per C(releases), where V(unknown) is what
-      the record does not know and V((nginx)) what nginx answered without the app; the same per
+      the record does not know and V((nginx)) what nginx responded without the app; the same per
       C(stretches), from one deploy or rollback of the record to the next, named by its time there
       (nothing before the first) and the release; C(timeline), per start of a step, in seconds since
-      the epoch, the number of answers by status; C(slowest) requests; C(events), its errors and warnings; C(known_by), how the releases are known;
+      the epoch, the number of responses by status; C(slowest) requests; C(events), its errors and warnings; C(known_by), how the releases are known;
       C(lines), how many were read, and C(unreadable), how many are not in the format of the role.
     - Latencies are numbers of requests per bucket. Bucket C(n) holds those above C(g**(n-1)) and up
       to C(g**n) milliseconds, where C(g) is 1.02/0.98, and V(-1) those below one. A percentile made

@@ -14,12 +14,12 @@ version_added: "0.1.0"
 author:
   - twelvefactor.deploy contributors (@twelvefactor)
 description:
-  - Writes files into a directory beside O(path) whose name is that of O(path) and a hash of the files,
-    and lets the link O(path) name it once it is complete. A program that resolves the link when it
+  - Writes files to a directory next to O(path), named by O(path) and a hash of the files,
+    and points the link O(path) to it once it is complete. A program that resolves the link when it
     starts, and reads its files from there, reads those of one version only.
   - The link is replaced by renaming. A run that is interrupted is completed by the next one.
-  - Files in the directory that have another content, mode or owner are written anew, and what O(files)
-    does not name is removed.
+  - Files in the directory that have another content, mode or owner are written again, and files that are not
+    in O(files) are removed.
   - The directory that the link named before stays, for a program that has just resolved the link. Older
     ones are removed whenever the link changes.
 requirements:

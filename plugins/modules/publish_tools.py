@@ -10,9 +10,9 @@ module: publish_tools
 short_description: Install the programs that publishing needs
 version_added: "0.1.0"
 description:
-  - Makes a virtualenv with the programs that M(twelvefactor.deploy.build) and
-    M(twelvefactor.deploy.vulnerability_audit) start, from a lock file with hashes. It belongs to
-    the user who publishes and is nobody else's business.
+  - Creates a virtualenv with the programs that M(twelvefactor.deploy.build) and
+    M(twelvefactor.deploy.vulnerability_audit) run, from a lock file with hashes. It belongs to
+    the user who publishes and is meant for that user only.
   - There is one for each lock file and each Python, so another version of this collection makes
     another one, and none is ever changed. Those that were not used for 90 days are removed.
   - Installs by uv where that is found, otherwise by pip, and from wheels only.

@@ -3,7 +3,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell a server that takes errors of a release and its deploy."""
+"""Announce a release and its deploy to a server that collects errors."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ module: static_files
 short_description: Publish the static files of an app's releases where a web server can read them
 version_added: "0.1.0"
 description:
-  - The directory of an app can be read by nobody else. This module copies static files out of its
-    releases into C(/var/www/<app>), which everybody can read.
+  - The directory of an app is not readable by other users. This module copies static files of its
+    releases to C(/var/www/<app>), which is world-readable.
   - The files of every installed release are there. A page that the old release made finds its files
     after the switch, and where one host of several has switched, either finds them on either host.
   - Where releases have different files under one name, that of the release which serves counts.
