@@ -12,6 +12,7 @@ import time
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = False
+    request_queue_size = 128  # the default of 5 is full when the host is busy
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
