@@ -126,7 +126,8 @@ options:
         V(command) (required), a shell command, which runs as the app with the release's config and packages;
         V(timeout) (3600), whole seconds after which it is ended;
         V(hosts) (V(one)), whether one host of the app runs it or V(all);
-        V(overlap) (V(forbid), the only choice), which skips a time while the job before still runs.
+        V(overlap) (V(forbid), the only choice), with which no job starts beside one that
+        still runs; times that come meanwhile make one more when it has ended.
     type: dict
     default: {}
   log_format:

@@ -172,8 +172,8 @@ SETTINGS: Mapping[str, Setting] = {
             (
                 'C(at) is a calendar expression of systemd in quotes (C("03:00"), C("Mon..Fri 08:30"), '
                 'C("*:0/15") for every 15 minutes), C(command) a shell command, C(timeout) (3600) in seconds. '
-                "C(hosts) is V(one) (the default) or V(all) hosts of the app. With C(overlap) V(forbid) a time "
-                "that comes while the job before still runs is skipped."
+                "C(hosts) is V(one) (the default) or V(all) hosts of the app. With C(overlap) V(forbid) no job "
+                "starts beside one that still runs, and times that come meanwhile make one more when it has ended."
             ),
         ),
         readers=("app",),
