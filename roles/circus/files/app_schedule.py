@@ -37,6 +37,8 @@ NAME = re.compile(r"[a-z_][a-z0-9_-]*")
 # The first thing that a command does in its sandbox: say so where its input would be, which is a pipe's end.
 BEGIN = 'echo >&0; exec "$@" < /dev/null'
 KILL_AFTER = 30  # seconds from TERM to KILL
+# Seconds after that in which timeout(1) must have ended. It runs as the app, which can stop it.
+GRACE = 10
 TIMED_OUT = 124  # exit code of timeout(1)
 KILLED = 137  # that of what had to be killed, by timeout(1) or app-exec
 
@@ -149,9 +151,14 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
     return process
 
 
-def wait(process: subprocess.Popen[bytes]) -> int:
-    """The exit code."""
-    code = process.wait()
+def wait(process: subprocess.Popen[bytes], timeout: float) -> int:
+    """The exit code. What goes on for too long is ended from outside of the sandbox."""
+    try:
+        code = process.wait(timeout + KILL_AFTER + GRACE)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()
+        return TIMED_OUT
     return code if code >= 0 else 128 - code
 
 
@@ -181,7 +188,7 @@ def work(app: str, name: str) -> int:
             state.begin(release.name)
             process = start(command_of(app, release, schedule))
             began = time.monotonic()
-        code = wait(process)
+        code = wait(process, schedule["timeout"])
         seconds = time.monotonic() - began
         outcome = outcome_of(code, seconds, schedule["timeout"])
         state.end(outcome, code, seconds)

@@ -52,6 +52,8 @@ class Host:
             ("APP_EXEC", f'"{exec_}"'),
             ("SRV", f'pathlib.Path("{place}")'),
             ("FLOCKS", f'pathlib.Path("{flocks}")'),
+            ("KILL_AFTER", "0.5"),
+            ("GRACE", "0.5"),
             ("STATES", f'pathlib.Path("{place / "states"}")'),
         ):
             before = next(line for line in text.splitlines() if line.startswith(f"{name} = "))
@@ -130,6 +132,19 @@ def test_timeout(host: Host) -> None:
     host.app.point_to(OLD)
     assert host.run()[0] == 124
     assert (host.state()["outcome"], host.state()["failures"]) == ("timeout", 1)
+
+
+def test_a_job_that_stops_its_timeout_is_ended_all_the_same(host: Host) -> None:
+    sandbox = host.place / "app-exec"
+    # as app-exec does: what it has started ends with it, by a signal that nobody can catch
+    sandbox.write_text(
+        "#!/bin/sh\nshift\n"
+        'exec 3<&0; setsid "$@" 0>&3 3>&- &\nexec 3>&-\ntrap "kill -KILL -$!" TERM\nwait\nwait\n'
+    )
+    host.release(OLD, "kill -STOP $PPID; exec sleep 60", timeout=1)
+    host.app.point_to(OLD)
+    assert host.run()[0] == 124
+    assert host.state()["outcome"] == "timeout"
 
 
 @pytest.mark.parametrize("release", [NEW, None])
