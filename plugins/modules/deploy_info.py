@@ -36,6 +36,11 @@ options:
     description: Version of the build.
     type: str
     required: true
+  packages:
+    description: Names of the Debian packages that the app needs.
+    type: list
+    elements: str
+    default: []
   static_files:
     description:
       - Directories of static files, as for O(twelvefactor.deploy.static_files#module:directories).

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "app": {"type": "str", "required": True},
     "version": {"type": "str", "required": True},
     **INPUTS,
+    "packages": {"type": "list", "elements": "str", "default": []},
     "static_files": {"type": "dict"},
     "schedule_host": {"type": "bool", "default": True},
 }
@@ -95,6 +96,9 @@ def _steps(home: AppHome, plan: InstallPlan, request: DeployRequest) -> Iterator
         yield f"{request.app} is locked by {lock.owner}"
     if request.params["wheelhouse"]:
         yield "the wheels are to be copied: those of the controller may be others by now"
+    missing = missing_packages(request.params["packages"])
+    if missing:
+        yield f"{', '.join(missing)} is to be installed by apt"
     result = plan.result()
     if result["changed"] or plan.release is None:
         yield f"{plan.release or plan.version} is to be installed, or others are to be removed"
@@ -111,6 +115,22 @@ def _steps(home: AppHome, plan: InstallPlan, request: DeployRequest) -> Iterator
     directories = request.params["static_files"]
     if directories is not None and unpublished(home, directories):
         yield "static files are to be published"
+
+
+def missing_packages(names: Sequence[str]) -> list[str]:
+    """Which Debian packages are not installed, or known under another name only."""
+    if not names:
+        return []
+    form = "${Package} ${db:Status-Status}\n"
+    # it fails where one is not known, and says of the others what they are
+    _code, output = run(
+        ["dpkg-query", "--show", f"--showformat={form}", "--", *names],
+        "ask dpkg",
+        30.0,
+        whole=ANSWER,
+    )
+    installed = {line.split()[0] for line in output.splitlines() if line.endswith(" installed")}
+    return [name for name in names if name not in installed]
 
 
 def read_host(app: str) -> dict[str, Any]:

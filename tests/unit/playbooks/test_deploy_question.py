@@ -28,6 +28,7 @@ def test_it_names_what_is_installed() -> None:
     installed = arguments("install", "release")
     assert asked.pop("static_files") == "{{ __app_static_files if __app_publishes else omit }}"
     assert asked.pop("schedule_host")
+    assert asked.pop("packages") == "{{ __app_packages }}"
     assert installed.pop("lock_generation")
     assert asked == installed
 
@@ -38,3 +39,22 @@ def test_it_names_what_is_switched_to_and_published() -> None:
     for name in ("formation", "schedule_host"):
         assert switched[name] == asked[name]
     assert arguments("static_files", "static_files")["directories"] == "{{ __app_static_files }}"
+
+
+def test_a_deploy_does_nothing_that_is_not_asked_for() -> None:
+    """A new task of these files needs an answer of deploy_info, and then a line here."""
+    done = {
+        file: [
+            next(key for key in task if "." in key).rpartition(".")[2]
+            for task in yaml.safe_load((TASKS / f"{file}.yml").read_text("utf-8"))
+        ]
+        for file in ("install", "switch", "after_switch", "static_files")
+    }
+    assert done == {
+        # settings, packages, wheelhouse, release, static files
+        "install": ["import_tasks", "apt", "copy", "release", "import_tasks"],
+        "switch": ["graceful_reload", "import_tasks"],
+        # the site follows from a formation that the switch has changed
+        "after_switch": ["import_tasks", "include_tasks"],
+        "static_files": ["static_files"],
+    }

@@ -19,6 +19,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home 
 PARAMS: dict[str, Any] = {
     "app": "shop",
     "formation": {"web": 2},
+    "packages": [],
     "static_files": None,
     "wheelhouse": None,
     "schedule_host": True,
@@ -153,3 +154,29 @@ def test_what_is_required_of_a_host(
     said = pending.read_host("shop")
     assert (said["nginx"], said["current"], said["free"] > 0) == ("inactive", "2.0-b", True)
     assert pending.read_host("other")["current"] is None
+
+
+@pytest.mark.parametrize(
+    ("names", "output", "missing"),
+    [
+        (["libpq5"], "libpq5 installed\n", []),
+        (["libpq5", "libpq5"], "libpq5 installed\nlibpq5 installed\n", []),
+        (
+            ["libpq5", "gdal"],
+            "libpq5 installed\ndpkg-query: no packages found matching gdal\n",
+            ["gdal"],
+        ),
+        (["libpq5"], "libpq5 config-files\n", ["libpq5"]),
+        (["libpq5"], "libpq5 not-installed\n", ["libpq5"]),
+        (["awk"], "dpkg-query: no packages found matching awk\n", ["awk"]),
+    ],
+)
+def test_packages(
+    names: list[str], output: str, missing: list[str], find: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "run", lambda *_, **__: (1, output))
+    assert pending.missing_packages(names) == missing
+    found = find(Host(), packages=names)
+    assert found.todo == tuple(
+        [f"{', '.join(missing)} is to be installed by apt"] if missing else []
+    )
