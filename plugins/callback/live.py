@@ -45,6 +45,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible import context
@@ -276,7 +277,8 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
         elif failed and module_of(action) == "fail":
             self._view.judged(message_of(told))
         else:
-            self._view.finished(name, outcome_of(action, self._phase(task), told, failed=failed))
+            outcome = outcome_of(action, self._phase(task), told, failed=failed)
+            self._view.finished(name, replace(outcome, rescued=failed and is_rescued(task)))
 
     def _ended(self, host: str) -> None:
         if self._steps and self._view:
@@ -291,6 +293,14 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core is not type
         if self._view and message is not None and "results" not in result.result:
             lines = message if isinstance(message, list) else str(message).splitlines()
             self._view.say([(PLAIN, str(line)) for line in lines])
+
+
+def is_rescued(task: Any) -> bool:
+    """Whether the role goes on when a task fails."""
+    node = task
+    while node is not None and not getattr(node, "rescue", None):
+        node = getattr(node, "_parent", None)
+    return node is not None
 
 
 def message_of(result: Mapping[str, Any]) -> str:

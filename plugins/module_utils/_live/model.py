@@ -36,6 +36,7 @@ class Outcome:
     command: str = ""
     output: Sequence[str] = ()  # lines
     problem: str = ""
+    rescued: bool = False  # the problem is dealt with by the role
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,9 @@ def ended(host: Host, outcome: Outcome, at: float) -> Host:
         previous=host.previous or outcome.previous,
         steps=outcome.steps or host.steps,
     )
+    if outcome.problem and outcome.rescued and LOCK not in (host.phase, *host.seconds):
+        # before a host is locked it is only asked; a deploy meets again what it cannot answer
+        return host
     if outcome.problem:
         # of several the first is the cause
         return replace(

@@ -14,6 +14,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.model import (
     BAKE,
+    CHECKS,
     DONE,
     FAILED,
     HOOK,
@@ -28,6 +29,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._live.model im
 
 OURS = "twelvefactor.deploy."
 BUILTIN = ("ansible.builtin.", "ansible.legacy.")
+PHASES = {"deploy_info": CHECKS, "release": INSTALL, "graceful_reload": SWITCH, "pause": BAKE}
 OUTPUT = 20  # lines of a command that are shown
 
 
@@ -50,7 +52,7 @@ def phase_of(action: str, arguments: Mapping[str, Any], within: str) -> str:
         return LOCK if asks else ""
     if module == "command":
         return MIGRATE if within == "migrate" else HOOK if within else ""
-    return {"release": INSTALL, "graceful_reload": SWITCH, "pause": BAKE}.get(module, "")
+    return PHASES.get(module, "")
 
 
 def said(value: object) -> str:
@@ -64,7 +66,7 @@ def outcome_of(action: str, phase: str, result: Mapping[str, Any], *, failed: bo
         return of_lock(phase, result, failed=failed)
     if failed:
         return of_failure(module, phase, result)
-    if module == "release":
+    if module in ("release", "deploy_info"):
         return Outcome(
             phase, release=said(result.get("release")), serves=said(result.get("current"))
         )

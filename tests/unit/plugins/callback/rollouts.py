@@ -33,7 +33,7 @@ def main():
 
 main()
 """
-MODULES = ("deploy_lock", "release", "graceful_reload")
+MODULES = ("deploy_info", "deploy_lock", "release", "graceful_reload")
 
 
 def overlay(root: pathlib.Path) -> pathlib.Path:
@@ -90,6 +90,12 @@ MIGRATE = [
     }
 ]
 ROLLOUT: list[dict[str, Any]] = [
+    {
+        "name": "Ask",
+        "when": "inspect is defined",
+        "block": [task("deploy_info", "inspect")],
+        "rescue": [{"name": "Keep", "ansible.builtin.set_fact": {"__unknown": True}}],
+    },
     task(
         "deploy_lock",
         "lock",

@@ -187,6 +187,13 @@ def test_what_is_wrong_before_the_rollout(piped: Callable[..., Any]) -> None:
     assert done.stdout.count("wrong") == 1
 
 
+def test_a_host_that_cannot_say_what_a_deploy_would_do(piped: Callable[..., Any]) -> None:
+    done = piped({"app1": {}}, inspect={"failed": True, "msg": "no index"})
+    assert done.returncode == 0
+    assert "no index" not in done.stdout
+    assert f"✓ shop {NEW} serves on 1 host, " in done.stdout
+
+
 def test_a_lock_that_is_refused(piped: Callable[..., Any]) -> None:
     refused = {"lock": {"failed": True, "msg": "ann@build2 deploys shop", "holder": {}}}
     text = (

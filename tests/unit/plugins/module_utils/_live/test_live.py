@@ -101,6 +101,20 @@ def states(run: Run) -> dict[str, tuple[str, str]]:
             {"a": ("switch", "failed")},
         ),
         ([end("a", "", 2, state=FAILED, problem="no")], {"a": ("checks", "failed")}),
+        # a host that cannot say what a deploy would do there is not a failure of the deploy
+        (
+            [
+                start("a", "checks", 1),
+                end("a", "checks", 2, state=FAILED, problem="no", rescued=True),
+                start("a", "lock", 3),
+            ],
+            {"a": ("lock", "running")},
+        ),
+        # one that is locked is
+        (
+            [start("a", "lock", 1), end("a", "", 2, state=FAILED, problem="no", rescued=True)],
+            {"a": ("lock", "failed")},
+        ),
         # once a host has failed, another one that serves the release can only go back
         (
             [
@@ -180,6 +194,7 @@ def test_equal_diffs_are_one() -> None:
         ("twelvefactor.deploy.deploy_lock", {"app": "{{ a }}"}, "", "lock"),
         ("twelvefactor.deploy.deploy_lock", {"renew": True}, "", ""),
         ("twelvefactor.deploy.deploy_lock", {"state": "absent"}, "", ""),
+        ("twelvefactor.deploy.deploy_info", {}, "inspect", "checks"),
         ("twelvefactor.deploy.release", {}, "install", "install"),
         ("ansible.builtin.command", {}, "migrate", "migrate"),
         ("ansible.builtin.command", {}, "command", "hook"),
