@@ -70,4 +70,4 @@ def test_an_editor_explains_a_setting(server: LanguageServer, project: pathlib.P
         textDocument={"uri": path.as_uri()},
         position={"line": 2, "character": 3},
     )
-    assert "How many rotated logs are kept." in told["contents"]["value"]
+    assert "Number of rotated logs to keep." in told["contents"]["value"]

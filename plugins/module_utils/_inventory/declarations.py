@@ -184,6 +184,7 @@ OTHERS = frozenset(
     [
         "app_command_result",
         "app_formation",
+        "app_pending",
         "app_release",
         "app_switch",
         "devpi_initialised",

@@ -45,7 +45,7 @@ KNOWN = declare(
     }
 )
 BLOCKS = [block for page in pages.PAGES for block in pages.blocks(page)]
-NO_LEXER = ("{toctree}", "nginx")
+NO_LEXER = ("{toctree}", "nginx", "text")
 # Programs of which every option has to be in their help.
 HELPFUL = ("uv", "pip", "ansible-galaxy", "ansible-doc", "ansible-vault")
 # Everything else that a page may show; where it runs is said in brackets.
@@ -55,6 +55,11 @@ OTHER_COMMANDS = (
     r"echo [\w.=-]+",
     # [the index's usual client: roles/devpi/README.md]
     r"twine upload --repository company (dist|wheels)/\*",
+    # [tests/unit/plugins/module_utils/_console, molecule/operate/tests/test_console.py]
+    r"ln -s ~/\.ansible/collections/ansible_collections/twelvefactor/deploy/bin/twelvefactor ~/\.local/bin/",
+    r"twelvefactor logs -i hosts\.yml -f shop( --(process|status) \w+)*",
+    r"twelvefactor shell -i hosts\.yml shop( app2\.example\.org -- python -m shop\.report)?",
+    r"twelvefactor status -i hosts\.yml --watch",
     # [on a host]
     r"app-exec shop /srv/shop/current/bin/run python",
     r"tail /var/log/nginx/error\.log",

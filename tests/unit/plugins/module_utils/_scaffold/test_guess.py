@@ -74,7 +74,7 @@ def processes(files: dict[str, str]) -> dict[str, str]:
             },
         ),
         (repositories.SCRIPTS, {}),
-        ({**django(), "Procfile": "celery-worker: x\n"}, {}),
+        ({**django(), "Procfile": "celery-worker: x\n"}, {"celery-worker": "x"}),
     ],
 )
 def test_processes(files: dict[str, str], commands: dict[str, str]) -> None:
