@@ -62,6 +62,10 @@ class WantedFile:
     affects: tuple[str, ...] = ()
     unit: str = ""  # the unit that this file defines, or adds to
 
+    @property
+    def is_program(self) -> bool:
+        return isinstance(self.file, File) and bool(self.file.mode & 0o111)
+
 
 @dataclasses.dataclass(frozen=True)
 class Unit:

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,13 +132,15 @@ class Transaction:
                     self._check_file(staged, file, check=check)
             units = [file for file in request.files if file.unit]
             if any(file.path in changed for file in units):
-                self._check_units(staged, units, status, check=check)
+                programs = [each.path for each in request.files if each.is_program]
+                self._check_units(staged, units, status, programs, check=check)
 
     def _check_units(
         self,
         staged: Path,
         files: Sequence[WantedFile],
         status: Mapping[str, Status],
+        programs: Collection[str],
         *,
         check: bool,
     ) -> None:
@@ -149,7 +151,7 @@ class Transaction:
             above = path.parent if path.name == file.unit else path.parent.parent
         fragments = {name: seen.fragment for name, seen in status.items()}
         place = staged / str(above).lstrip("/")
-        warning = self._systemd.verify(place, own, fragments, check=check)
+        warning = self._systemd.verify(place, own, fragments, programs, check=check)
         if warning:
             self._warnings.append(warning)
 

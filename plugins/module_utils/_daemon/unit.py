@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan import (
@@ -37,7 +37,8 @@ ANSWER_SECONDS = 60.0  # in which systemd answers a question, on a host that is 
 JOURNAL_LINES = 5
 PAUSE = 0.2  # seconds between two looks at a unit that stops
 # What `systemd-analyze verify` says of a program or a unit that an earlier task would have installed.
-NOT_INSTALLED = (" is not executable: No such file or directory", " not found")
+MISSING_PROGRAM = " is not executable: No such file or directory"
+NOT_INSTALLED = (MISSING_PROGRAM, " not found")
 
 
 def parse_show(names: Sequence[str], output: str) -> dict[str, Status]:
@@ -133,12 +134,19 @@ class Systemd:
         return "" if status else " | ".join(lines)
 
     def verify(
-        self, staged: Path, units: Mapping[str, bool], fragments: Mapping[str, str], *, check: bool
+        self,
+        staged: Path,
+        units: Mapping[str, bool],
+        fragments: Mapping[str, str],
+        programs: Collection[str],
+        *,
+        check: bool,
     ) -> str:
         """Let systemd judge units in a staged directory; gives a warning, or nothing.
 
         `units` says of each whether its own file is staged there. A unit of a package that gets
         drop-ins only is judged with the file that systemd has of it, an instance with its template.
+        `programs` are installed together with the units, so that these may name them already.
         """
         paths = []
         for name, own in sorted(units.items()):
@@ -159,7 +167,14 @@ class Systemd:
         if check and shutil.which(command[0], path=BASE["PATH"]) is None:
             return "The units were not verified: the host has no systemd-analyze yet."
         status, output = run([*command, *paths], "verify the units", ANSWER_SECONDS)
-        lines = [line.replace(f"{staged}/", "") for line in output.splitlines() if line.strip()]
+        own_programs = [f"Command {path}{MISSING_PROGRAM}" for path in programs]
+        lines = [
+            line.replace(f"{staged}/", "")
+            for line in output.splitlines()
+            if line.strip() and not line.rstrip(".").endswith(tuple(own_programs))
+        ]
+        if status and own_programs and not lines:
+            return ""
         if status and check and lines and all(_is_not_installed(line) for line in lines):
             return f"The units could not be verified completely: {' '.join(lines)}"
         if status:

@@ -76,7 +76,11 @@ esac
 exit 0
 """
 ANALYZE = """#!/bin/bash
-grep -l BAD "${@: -1}" && { echo "${@: -1}:1: it is bad"; exit 1; }; exit 0
+grep -l BAD "${@: -1}" && { echo "${@: -1}:1: it is bad"; exit 1; }
+program=$(sed -n 's/^ExecStart=//p' "${@: -1}")
+test -z "$program" -o -x "$program" && exit 0
+echo "${@: -1}: Command $program is not executable: No such file or directory"
+exit 1
 """
 CHECKER = """#!/bin/bash
 grep WRONG "$1" && { echo "$1: wrong"; exit 1; }; exit 0
@@ -228,6 +232,17 @@ def test_check_mode_on_a_host_without_anything(host: Host, monkeypatch: pytest.M
         "The units were not verified: the host has no systemd-analyze yet.",
     ]
     assert not host.state.exists()
+
+
+def test_a_program_that_comes_with_its_unit(host: Host) -> None:
+    """It is not there yet while the unit is judged."""
+    unit = f"[Service]\nExecStart={host.config}\n[Install]\n"
+    assert "is not executable: No such file" in host.refusal(unit=unit)
+    assert not host.config.exists()
+    host.keep(unit=unit, mode="0755")
+    assert host.config.exists()
+    other = unit.replace(str(host.config), f"{host.config}-2")
+    assert f"Command {host.config}-2 is not executable" in host.refusal(unit=other, mode="0755")
 
 
 @pytest.mark.parametrize(
