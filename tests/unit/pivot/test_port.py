@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -157,6 +158,20 @@ def test_the_proxy_ends_by_itself(site: Site) -> None:
     os.kill(proxies[0], signal.SIGKILL)
     pivot.until("another process", lambda status: status["replacements"] == 1)
     assert ask(pivot.link).split()[0] == "r0"
+
+
+def test_what_is_sent_to_a_closed_connection_does_not_end_the_proxy(site: Site) -> None:
+    """Who writes to one gets SIGPIPE. The server closes before it has read all that these clients send."""
+    pivot = site.start(release(site, "r0"))
+    for _each in range(300):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(pivot.link))
+            with contextlib.suppress(OSError):
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                for _chunk in range(50):
+                    client.sendall(bytes(1 << 16))
+    assert pivot.ask() == "r0"
+    assert pivot.status()["replacements"] == 0
 
 
 def test_the_pivot_is_killed(site: Site) -> None:

@@ -32,7 +32,7 @@ def listening(backlog: int) -> Iterator[tuple[socket.socket, SimpleNamespace]]:
         server.bind(str(path))
         server.listen(backlog)
         health = {"path": "/healthz", "host": "shop.test", "count": 1}
-        yield server, SimpleNamespace(socket=path, status=None, spec={"health": health})
+        yield server, SimpleNamespace(socket=path, port=None, status=None, spec={"health": health})
 
 
 @contextlib.contextmanager

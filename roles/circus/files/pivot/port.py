@@ -14,6 +14,7 @@ import ipaddress
 import os
 import pathlib
 import random
+import signal
 import socket
 from typing import NoReturn
 
@@ -68,6 +69,8 @@ def listen(path: str) -> socket.socket:
 
 def become_proxy(sock: socket.socket, port: int, env: dict[str, str]) -> NoReturn:
     """In a process of its own: pass on what is connected to ``sock``. The protocol is sd_listen_fds(3)'s."""
+    # as in the units that it is made for (IgnoreSIGPIPE): a client that goes away would end it otherwise
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     passed = 3
     os.dup2(sock.fileno(), passed)
     os.set_inheritable(passed, True)
