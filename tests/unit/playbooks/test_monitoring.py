@@ -149,25 +149,6 @@ def test_what_a_host_tells_follows_from_what_it_is(
     }
 
 
-def test_what_the_inventory_says_counts(plan: Any) -> None:
-    said = {
-        "graphite_carbon_host": "10.1.0.1",
-        "statsd_graphite_host": "10.1.0.2",
-        "statsd_graphite_port": 2203,
-        "app_metrics_statsd": "",
-        "app_metrics_munin": False,
-        "app_metrics_textfile": True,
-        "munin_listen": "10.1.0.3",
-        "munin_allow": ["10.1.0.4"],
-        "munin_plugins": [],
-        "munin_nodes": [],
-        "log_shipping_apps": ["shop"],
-    }
-    made = plan({"app": ["a1"], "graphite": ["a1"], "munin": ["a1"]}, a1=said)
-    arguments = [name for name in made.variables if name.startswith("__for_")]
-    assert {key: value for name in arguments for key, value in made.of(name, "a1").items()} == said
-
-
 @pytest.mark.parametrize(
     ("groups", "said", "nodes"),
     [
