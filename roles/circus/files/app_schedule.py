@@ -20,6 +20,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -36,6 +37,9 @@ STATES = pathlib.Path("/var/lib/app-schedules")
 NAME = re.compile(r"[a-z_][a-z0-9_-]*")
 # The first thing that a command does in its sandbox: say so where its input would be, which is a pipe's end.
 BEGIN = 'echo >&0; exec "$@" < /dev/null'
+# Seconds until it has. Whoever switches the app waits meanwhile, and the app can stop what runs as its user; less
+# than PATIENCE in plugins/module_utils/_processes/timers.py.
+START_TIMEOUT = 50
 KILL_AFTER = 30  # seconds from TERM to KILL
 # Seconds after that in which timeout(1) must have ended. It runs as the app, which can stop it.
 GRACE = 10
@@ -146,7 +150,11 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
     os.close(says)
     if stopped:  # just before it was there
         process.terminate()
-    os.read(told, 1)  # nothing, where it ended before
+    ready, _writable, _exceptional = select.select([told], [], [], START_TIMEOUT)
+    if ready:
+        os.read(told, 1)  # nothing, where it ended before
+    else:
+        process.terminate()
     os.close(told)
     return process
 

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
@@ -223,6 +224,20 @@ def test_a_switch_waits_for_a_job_that_begins_and_for_no_later_one(
     assert job.poll() is None
     output, _ = job.communicate(timeout=PATIENCE)
     assert output.splitlines()[0] == OLD
+
+
+def test_a_job_that_does_not_begin_keeps_no_switch_waiting(host: Host) -> None:
+    """The app can stop what runs as its user."""
+    text = host.program.read_text("utf-8")
+    assert "\nSTART_TIMEOUT = 50\n" in text
+    host.program.write_text(text.replace("START_TIMEOUT = 50", "START_TIMEOUT = 0.5"), "utf-8")
+    (host.place / "app-exec").write_text("#!/bin/sh\nexec sleep 3600\n")
+    host.release(OLD, "true")
+    host.app.point_to(OLD)
+    assert host.run()[0] == 128 + signal.SIGTERM
+    assert host.state()["outcome"] == "failed"
+    with Timers("shop", host.place).held():
+        pass
 
 
 def test_one_that_was_cut_off_has_failed(host: Host) -> None:
