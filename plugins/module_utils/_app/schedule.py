@@ -24,7 +24,7 @@ CALENDAR_FORM = (
     "minutes)"
 )
 # plugins/module_utils/_release/schedules.py has the same
-SCHEDULE_NAME = "[a-z][a-z0-9]*([_-][a-z0-9]+)*"
+SCHEDULE_NAME = "(?!.*-[0-9]+$)[a-z][a-z0-9]*([_-][a-z0-9]+)*"
 LONGEST_JOB = 7 * 86_400
 
 SCHEDULE: Mapping[str, Setting] = {

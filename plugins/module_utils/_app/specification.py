@@ -181,7 +181,10 @@ SETTINGS: Mapping[str, Setting] = {
         default={},
         values=Setting(meaning=("A schedule.",), type="dict", options=SCHEDULE),
         key_pattern=SCHEDULE_NAME,
-        key_form="words of lower-case letters and digits with - or _ between them, as in nightly-report",
+        key_form=(
+            "words of lower-case letters and digits with - or _ between them, as in nightly-report; the last word after a - "
+            "is no number"
+        ),
     ),
     "process_options": Setting(
         meaning=(

@@ -22,6 +22,7 @@ FIRST_FREE_UID = 100
 RESERVED = frozenset(
     [
         "root",
+        "app-schedules",
         "daemon",
         "bin",
         "sys",
@@ -175,7 +176,7 @@ def name_problem(name: str) -> str:
         )
     if len(name) > LONGEST_NAME:
         return f"Invalid app name {name!r}: use at most {LONGEST_NAME} characters."
-    if name in RESERVED:
+    if name in RESERVED or name.startswith("circus-"):
         return (
             f"Invalid app name {name!r}: the operating system, or a role of this collection, has "
             "accounts, directories or files of that name. Use another name."

@@ -13,7 +13,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 
 # It names units, state files and metrics.
-NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*\Z")
+NAME = re.compile(r"(?!.*-[0-9]+$)[a-z][a-z0-9]*([_-][a-z0-9]+)*\Z")
 # What systemd's expressions are made of; a "%" would be one of its specifiers.
 CALENDAR = re.compile(r"[A-Za-z0-9 *,./:~_+-]+\Z")
 DEFAULTS: dict[str, Any] = {"timeout": 3600, "hosts": "one", "overlap": "forbid"}
