@@ -38,7 +38,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.wat
 STAND_IN = """
 cd "$0" || exit
 echo ready
-while sleep 0.01; do
+while sleep 0.01 && test -d "$0"; do
     for name; do
         test -e "../$name.sock" || ln "$name.sock" "../$name.sock"
     done
@@ -120,10 +120,10 @@ class Bridge(Supervisor):
 
 def configuration(app: str, names: Iterable[str]) -> str:
     """Circus's configuration for these processes."""
-    sockets = f"ipc:///run/circus-{app}.{BRIDGE}"
+    # In the /tmp of its unit: nobody connects to them, and below /run an app could write without a limit.
     head = (
-        f"[circus]\nendpoint = {sockets}/control.sock\npubsub_endpoint = {sockets}/pubsub.sock\n"
-        "check_delay = 0.5\n"
+        "[circus]\nendpoint = ipc:///tmp/bridge-control.sock\n"
+        "pubsub_endpoint = ipc:///tmp/bridge-pubsub.sock\ncheck_delay = 0.5\n"
     )
     return "\n".join([head, *(section(app, name, f" --{BRIDGE}") for name in names)])
 
@@ -136,8 +136,6 @@ def command(app: str, unit: str, path: pathlib.Path, run_directory: pathlib.Path
         "Group": app,
         "KillMode": "mixed",
         "TimeoutStopSec": UNIT_STOP_TIMEOUT,
-        "RuntimeDirectory": f"circus-{app}.{BRIDGE}",
-        "RuntimeDirectoryMode": "0700",
         "ExecStopPost": f"rm --recursive --force {run_directory}",
     }
     return [

@@ -97,6 +97,28 @@ def test_the_bridge_keeps_the_name_where_nothing_comes_back(
     assert inode(again) == own(bridge)
 
 
+def test_another_process_of_the_bridge_has_the_name_after_one(
+    site: Site, bridged: tuple[Pivot, Pivot]
+) -> None:
+    """As when it hangs, or is told to move."""
+    main, bridge = bridged
+    assert main.term() == 0
+    assert bridge.move(site.release("r2"))["release"] == "r2"
+    assert inode(main) == own(bridge)
+    assert ask(main.link).startswith("r2 ")
+
+
+def test_the_process_of_a_bridge_dies(site: Site, bridged: tuple[Pivot, Pivot]) -> None:
+    """Nothing leads to it any more, and the next one has the name."""
+    main, bridge = bridged
+    assert main.term() == 0
+    site.release("r1", env={"DIE_WHEN": site.flag("die")})
+    bridge.move()
+    site.flag("die").touch()
+    assert bridge.wait() == 7
+    assert not main.link.exists()
+
+
 def test_a_bridge_that_is_stopped_leaves_no_name_of_its_own(
     site: Site, bridged: tuple[Pivot, Pivot]
 ) -> None:

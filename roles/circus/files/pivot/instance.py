@@ -91,18 +91,28 @@ class Instance:
         """
         if to.socket:
             os.chmod(to.socket, 0o666)  # the directory says who may connect; servers differ here
-            self._point_link_at(to.socket)
+            lent = self.is_bridge and self._has_name(self.other_link)
+            self._point(self.link, to.socket)
+            if lent:
+                self._point(self.other_link, to.socket)
         else:
             self.give_up_link()
         self.serving = to
 
-    def _point_link_at(self, path: str) -> None:
-        remove(f"{self.link}.new")
-        os.link(path, f"{self.link}.new", follow_symlinks=False)
+    def _has_name(self, link: str) -> bool:
+        """Whether a name leads to the process that serves here."""
+        path = self.serving and self.serving.socket
+        with contextlib.suppress(OSError):
+            return bool(path and os.path.samestat(os.lstat(path), os.lstat(link)))
+        return False
+
+    def _point(self, link: str, path: str) -> None:
+        remove(f"{link}.new")
+        os.link(path, f"{link}.new", follow_symlinks=False)
         try:
-            os.replace(f"{self.link}.new", self.link)
+            os.replace(f"{link}.new", link)
         finally:
-            remove(f"{self.link}.new")  # rename(2) leaves it where both are the same file
+            remove(f"{link}.new")  # rename(2) leaves it where both are the same file
 
     def give_up_link(self) -> bool:
         """Let nobody connect to what serves here any more; whether another process serves instead.
@@ -114,14 +124,15 @@ class Instance:
             # first, so that it is not given to a process that is about to end
             with contextlib.suppress(OSError):
                 os.unlink(self.link)
-            socket = self.serving and self.serving.socket
+            if not os.path.lexists(self.other_link):
+                return False
+            if not self._has_name(self.other_link):
+                return True
             with contextlib.suppress(OSError):
-                if not (socket and os.path.samestat(os.lstat(socket), os.lstat(self.other_link))):
-                    return True
                 os.unlink(self.other_link)
             return False
         try:
-            self._point_link_at(self.other_link)
+            self._point(self.link, self.other_link)
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(self.link)

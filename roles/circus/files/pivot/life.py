@@ -111,8 +111,8 @@ class Pivot:
         instance = self.instance
         code = serving.exit_code if serving else 1
         instance.say(f"release {serving.id if serving else None} ended with exit code {code}")
+        instance.give_up_link()  # while it is known what had the name
         instance.kill(*instance.loop.alive)
         instance.serving = None
-        instance.give_up_link()
         instance.tell(state=FAILED, exit_code=code, output=serving.last_lines() if serving else [])
         return code or 1

@@ -142,7 +142,7 @@ def test_the_bridge_has_processes_and_sockets_of_its_own() -> None:
     text = configuration("shop", ["web-1", "web-2"])
     assert text.count(" --bridge\n") == 2
     assert "pivot.py /srv/shop web-2 --bridge\n" in text
-    assert "endpoint = ipc:///run/circus-shop.bridge/control.sock\n" in text
+    assert "endpoint = ipc:///tmp/bridge-control.sock\n" in text
 
 
 @dataclass
