@@ -44,6 +44,12 @@ options:
     description: Name of the app.
     type: str
     required: true
+  expected:
+    description:
+      - Whether this run has changed a setting of the supervisor. In check mode nothing is written that would be newer
+        than the supervisor, so that this says it.
+    type: bool
+    default: false
 seealso:
   - module: twelvefactor.deploy.graceful_reload
 """
@@ -70,6 +76,7 @@ bridged:
 """
 
 import contextlib
+import dataclasses
 import os
 from typing import Any
 
@@ -97,7 +104,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sup
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "app": {"type": "str", "required": True},
     "lock_generation": {"type": "int"},
+    "expected": {"type": "bool", "default": False},
 }
+
+
+FORETOLD = "settings that this run would write"
 
 
 def result(seen: Situation, plan: HandOver) -> dict[str, Any]:
@@ -123,6 +134,8 @@ def main() -> None:
         # that none has proven.
         with changing(app, generation) if supervisor.home.exists else contextlib.nullcontext():
             seen = inspect(supervisor)
+            if module.check_mode and module.params["expected"] and seen.active:
+                seen = dataclasses.replace(seen, outdated=(*seen.outdated, FORETOLD))
             plan = decide(app, seen)
             if plan.action != NOTHING and not module.check_mode:
                 if generation is None:

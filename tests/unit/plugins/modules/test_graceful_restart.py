@@ -91,6 +91,17 @@ def test_what_is_up_to_date_is_left_alone(host: Host, call: Any) -> None:
     assert (done.result["changed"], host.did) == (False, [])
 
 
+@pytest.mark.parametrize(
+    ("check", "active", "changed"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_check_mode_counts_what_the_run_would_have_written(
+    check: bool, active: bool, changed: bool, host: Host, call: Any
+) -> None:
+    host.seen = dataclasses.replace(OUTDATED, active=active, outdated=())
+    done = call(graceful_restart.main, app="shop", expected=True, check=check)
+    assert (done.result["changed"], host.did) == (changed, [])
+
+
 def test_nothing_is_restarted_while_somebody_deploys(
     host: Host, call: Any, locked: LockFile
 ) -> None:
