@@ -42,6 +42,7 @@ WORD = re.compile(r"[A-Za-z_]\w*")
 # with one of these a template may read any variable
 ANY = frozenset(("vars", "varnames"))
 NONE: frozenset[str] = frozenset()
+NO_HOSTS = "The inventory has no hosts; name it with -i, for example -i hosts.yml."
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is not typed
@@ -62,6 +63,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is not typ
                 "hosts": {"type": "bool", "default": True},
             }
         )
+        if not (task_vars or {}).get("groups", {}).get("all"):
+            raise AnsibleActionFail(NO_HOSTS)
         reader = Reader(self._loader, task_vars or {})
         if options["values"]:
             inventory = reader.inventory(options["app"], options["version"])

@@ -168,7 +168,7 @@ def test_the_artifact_that_is_installed_is_the_one_that_is_built() -> None:
 @pytest.mark.parametrize("command", PAGE.commands)
 def test_commands_name_what_there_is(command: str) -> None:
     words = shlex.split(command)
-    assert words[0] in ("pip", "ansible-galaxy", "ansible-playbook", "test")
+    assert words[0] in ("python3", "pip", "ansible-galaxy", "ansible-playbook", "test")
     if words[0] == "ansible-playbook" and words != INIT:
         assert words[1:3] == ["-i", "hosts.yml"]
         assert words[3].startswith(PREFIX)

@@ -22,6 +22,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem i
     nearest,
 )
 
+# what `init` writes where only people know the value
+PLACEHOLDER = "EDIT"
 BOOLEANS = ("yes", "no", "on", "off", "true", "false", "y", "n", "t", "f", "1", "0")
 # more names than this are looked up in a README
 FEW = 12
@@ -78,7 +80,9 @@ def unknown(path: str, name: str, options: Mapping[str, Any], elsewhere: str = "
 
 def _text(known: Setting, path: str, value: Any, secret: bool) -> Found:
     label = _label(path)
-    if isinstance(value, bool):
+    if value == PLACEHOLDER:
+        yield Problem(path, f"is still {PLACEHOLDER}", "write the value itself")
+    elif isinstance(value, bool):
         yield Problem(path, "is true or false", f'write the text in quotes: {label}"true"')
     elif isinstance(value, float):
         text = "1.5" if secret else str(value)

@@ -38,9 +38,12 @@ EDIT_VAULT = f"ansible-vault edit {VAULT}"
 
 _CONFIG = """\
 [defaults]
+inventory = hosts.yml
 {collections}callback_result_format = yaml
 # Instead of --ask-vault-pass in each command:
 # vault_password_file = .vault-password
+# The progress of a deploy, one line per host:
+# stdout_callback = twelvefactor.deploy.live
 
 [ssh_connection]
 # half the time of a run
@@ -49,6 +52,7 @@ ssh_args = -o ControlMaster=auto -o ControlPersist=60s
 """
 _IGNORED = """\
 /.vault-password
+/.venv/
 /build/
 /collections/
 """

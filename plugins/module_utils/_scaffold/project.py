@@ -26,7 +26,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
     parse_lock,
 )
 
-COMPILE = "uv pip compile --universal --generate-hashes {source} -o requirements.txt"
+# for the oldest Python of the hosts: what only that one needs is in the lock, too
+COMPILE = "uv pip compile --universal --generate-hashes --python-version 3.11 {source} -o requirements.txt"
 # Lock files of other tools, and the command that makes one with hashes for pip of each.
 EXPORTS = {
     "uv.lock": "uv export --no-dev --no-emit-project -o requirements.txt",

@@ -154,8 +154,10 @@ def test_validate_ends_well_where_nothing_is_wrong(judge: Judge) -> None:
     assert unreached(done), done.stdout
 
 
-def test_an_inventory_without_hosts_is_not_valid(judge: Judge) -> None:
-    done = judge("validate", {"all": {"vars": {"apps": {}}}})
+@pytest.mark.parametrize("playbook", ["validate", "site", "deploy", "rollback", "status"])
+def test_an_inventory_without_hosts_is_not_valid(judge: Judge, playbook: str) -> None:
+    """As where it was forgotten, or its name is misspelled: a run that does nothing must not look like success."""
+    done = judge(playbook, {"all": {"vars": {"apps": {}}}})
     assert done.returncode == 2, done.stdout + done.stderr
     assert "The inventory has no hosts; name it with -i" in words(done)
 

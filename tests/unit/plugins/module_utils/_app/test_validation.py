@@ -307,6 +307,14 @@ def test_a_secret_of_another_form_is_not_repeated(known: Setting) -> None:
     assert "hunter2" in str(repeated)
 
 
+@pytest.mark.parametrize("secret", [True, False])
+def test_what_only_people_know_is_asked_for(secret: bool) -> None:
+    """`init` writes it into the form for the vault."""
+    (found,) = problems(Setting(meaning=(), secret=secret), "DATABASE_URL", "EDIT")
+    assert str(found) == "DATABASE_URL is still EDIT; write the value itself."
+    assert [*problems(Setting(meaning=(), secret=secret), "MODE", "EDITOR")] == []
+
+
 @pytest.mark.parametrize(
     "known",
     [

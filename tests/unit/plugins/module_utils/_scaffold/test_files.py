@@ -16,6 +16,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 from ansible_collections.twelvefactor.deploy.plugins.filter.apps import app_settings_problems
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values import PLACEHOLDER
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._inventory.judgement import (
     brief_findings,
 )
@@ -40,6 +41,7 @@ def variables(
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Of each host, resolved; and the groups."""
     filled = re.sub(r"(?m)^#.*\n", "", texts[files.VAULT_FORM]).replace("RANDOM", "r" * 64)
+    filled = filled.replace(PLACEHOLDER, "known")
     for name, text in {**texts, files.VAULT: filled}.items():
         path = place / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +102,7 @@ def test_the_settings_of_an_app(tmp_path: pathlib.Path) -> None:
             "env": {
                 "ALLOWED_HOSTS": "shop.test",
                 "CSRF_TRUSTED_ORIGINS": "https://shop.test",
-                "DATABASE_URL": "EDIT",
+                "DATABASE_URL": "known",
                 "DJANGO_SETTINGS_MODULE": "shop.settings",
                 "REGION": "",
                 "SECRET_KEY": "r" * 64,
@@ -173,7 +175,7 @@ def test_nothing_of_a_repository_is_a_template_or_a_line_of_its_own() -> None:
 )
 def test_ansible_finds_the_collection_where_it_is(collections: str, line: str) -> None:
     text = made(repositories.FLASK, KNOWN, collections)[files.CONFIG]
-    assert text.startswith(f"[defaults]\n{line}callback_result_format")
+    assert text.startswith(f"[defaults]\ninventory = {files.HOSTS}\n{line}callback_result_format")
 
 
 @pytest.mark.parametrize(

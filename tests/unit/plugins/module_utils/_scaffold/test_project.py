@@ -86,12 +86,12 @@ def test_scripts_that_are_words() -> None:
         (
             {"pyproject.toml": ""},
             "",
-            "uv pip compile --universal --generate-hashes pyproject.toml -o requirements.txt",
+            "uv pip compile --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.txt",
         ),
         (
             {"requirements.in": "flask", "requirements.txt": "flask==3.1"},
             "",
-            "uv pip compile --universal --generate-hashes requirements.in -o requirements.txt",
+            "uv pip compile --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt",
         ),
         ({"uv.lock": ""}, "", "uv export --no-dev --no-emit-project -o requirements.txt"),
         (
