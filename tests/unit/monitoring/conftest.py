@@ -27,7 +27,7 @@ def put(root: pathlib.Path, path: str, text: str) -> None:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """Labels by metric: of what app_metrics says of a host with one process and one certificate, and others'."""
+    """Labels by metric: of what app_metrics says of a host with one process, schedule and certificate, and others'."""
     root = tmp_path_factory.mktemp("host")
     release = "1.0-aaaaaaaa"
     status = {"pid": 20, "child": 21, "release": release, "counter": 1, "restarts": 0}
@@ -46,6 +46,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     put(root, "srv/shop/releases.jsonl", f"{json.dumps(record)}\n")
     (root / "srv/shop/current").symlink_to(f"releases/{release}")
     put(root, "run/shop/web-1.json", json.dumps({**status, "move": {"seconds": {"gate": 1}}}))
+    put(root, "etc/systemd/system/schedule-shop@report.timer", "")
+    ran = {"runs": 3, "failures": 1, "succeeded": 1700000000.0, "seconds": 2.5}
+    put(root, "var/lib/app-schedules/shop/report.json", json.dumps(ran))
     (root / "etc/nginx").mkdir()
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null"]
     subject = ["-subj", "/CN=shop.test", "-out", root / "etc/nginx/shop.pem"]

@@ -206,6 +206,8 @@ def inventory(hosts: Mapping[str, Mapping[str, Any]], **all_hosts: Any) -> dict[
 
 def environment(collections: pathlib.Path, home: pathlib.Path, **more: str) -> dict[str, str]:
     left = ("NO_COLOR", "GITHUB_ACTIONS", "GITLAB_CI", "ANSIBLE_STDOUT_CALLBACK")
+    # which keep modules from run to run, and these bear the names of others
+    left += ("ANSIBLE_CALLBACKS_ENABLED", "ANSIBLE_CALLBACK_PLUGINS")
     kept = {name: value for name, value in os.environ.items() if name not in left}
     config = home / "ansible.cfg"
     config.touch()
