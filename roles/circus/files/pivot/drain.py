@@ -23,6 +23,8 @@ STOP_RESERVE = (
     10.0  # seconds of what the supervisor gives a pivot that are for neither drain nor stop
 )
 QUEUE_PATIENCE = 1.0  # seconds with connections that wait, and none else, until that is looked into
+# Seconds at most in which a process that is about to end takes what waits in its queue, on a machine that is busy.
+CLOSE_PATIENCE = 5.0
 QUEUE_INTERVAL = 0.02  # seconds between two looks at what waits
 TABLE = pathlib.Path("/proc/net/unix")
 
@@ -49,7 +51,7 @@ def close(instance: Instance) -> None:
             return True
         return not found.waiting or serving.status is not None
 
-    instance.loop.until(is_empty, QUEUE_PATIENCE, QUEUE_INTERVAL)
+    instance.loop.until(is_empty, CLOSE_PATIENCE, QUEUE_INTERVAL)
 
 
 class Drain:
