@@ -132,8 +132,14 @@ def test_the_app_cannot_change_any_release_nor_what_they_are_installed_from(host
     files = [line.split(" ", 2) for line in found.splitlines()]
     assert {owner for owner, _mode, _path in files} == {
         "root:radicale",
+        "root:root",
         "twelvefactor-install:radicale",
     }
+    # only what a job holds so that its release is kept
+    private = {
+        (mode, path.rpartition("/")[2]) for owner, mode, path in files if owner == "root:root"
+    }
+    assert private == {("600", "in-use")}
     assert [path for _owner, mode, path in files if int(mode, 8) & 0o022] == []
     assert len(host.check_output("ls /srv/radicale/releases").split()) >= 2
     done = host.run("runuser -u radicale -- find /srv/radicale -writable -not -type l")
