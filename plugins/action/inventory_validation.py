@@ -48,7 +48,7 @@ NO_HOSTS = "The inventory has no hosts; name it with -i, for example -i hosts.ym
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is not typed
     _supports_async = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("app", "version", "values", "hosts"))
+    _VALID_ARGS = frozenset(("app", "version", "values", "hosts", "inventory"))
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -61,9 +61,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is not typ
                 "version": {"type": "raw"},
                 "values": {"type": "bool", "default": True},
                 "hosts": {"type": "bool", "default": True},
+                "inventory": {"type": "bool", "default": False},
             }
         )
-        if not (task_vars or {}).get("groups", {}).get("all"):
+        if options["inventory"] and not (task_vars or {}).get("groups", {}).get("all"):
             raise AnsibleActionFail(NO_HOSTS)
         reader = Reader(self._loader, task_vars or {})
         if options["values"]:

@@ -42,6 +42,10 @@ options:
         of apps.
     type: bool
     default: true
+  inventory:
+    description: Whether to fail when the inventory has no host, as when C(-i) was forgotten.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full

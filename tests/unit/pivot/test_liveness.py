@@ -113,6 +113,15 @@ def stop(*pids: int) -> None:
         os.kill(pid, signal.SIGSTOP)
 
 
+def stop_all(pivot: Pivot) -> set[int]:
+    """The processes of the server, those included that it started while others were stopped."""
+    stopped: set[int] = set()
+    while others := family(pivot.pid) - stopped:
+        stop(*others)
+        stopped |= others
+    return stopped
+
+
 def replacement(pivot: Pivot, outcome: str) -> dict[str, Any]:
     """The status once the replacement has come so far."""
     return pivot.until(
@@ -141,9 +150,8 @@ def test_a_server_that_was_stopped(site: Site, server: str) -> None:
     pivot = site.start(name)
     with site.load(close=2, keep=2) as load:
         load.more(5)
-        hung = family(pivot.pid)
+        hung = stop_all(pivot)
         assert len(hung) > 2
-        stop(*hung)
         status = replacement(pivot, "done")
         assert pivot.ask() == "r1"
     assert (status["state"], status["generation"], status["replacements"]) == ("serving", 2, 1)

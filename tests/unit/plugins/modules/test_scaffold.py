@@ -130,7 +130,9 @@ def test_where_the_collection_is(
     params: dict[str, Any], call: Any, tmp_path: pathlib.Path, below: str, line: str
 ) -> None:
     call(scaffold.main, **params, collections_path=str(tmp_path / below))
-    assert texts(tmp_path / "infra")["ansible.cfg"].startswith(f"[defaults]\n{line}callback")
+    assert texts(tmp_path / "infra")["ansible.cfg"].startswith(
+        f"[defaults]\ninventory = hosts.yml\n{line}callback"
+    )
 
 
 @pytest.mark.parametrize(
