@@ -30,7 +30,7 @@ ABOUT_CHECKOUT = re.compile(r"\bcheckout\s+of\s+the\s+repository\b|检出的仓�
 SHIPPED = (
     r"FILES\.json|MANIFEST\.json",
     r"LICENSE",
-    r"bin/twelvefactor",
+    r"scripts/twelvefactor",
     r"(README|README\.zh|SECURITY)\.md",
     r"changelogs/changelog\.yaml",
     r"docs/(inventory\.schema\.json|report\.png|switch\.svg)",

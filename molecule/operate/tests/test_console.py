@@ -25,7 +25,7 @@ LEFT = "ps -eo args | grep -c '[b]ase64,zlib'"
 
 def command(verb, *arguments):
     options = [f"--inventory={INVENTORY}", f"--extra-vars=@{SCENARIO / 'vars' / 'main.yml'}"]
-    return [str(ROOT / "bin" / "twelvefactor"), verb, *options, *arguments]
+    return [str(ROOT / "scripts" / "twelvefactor"), verb, *options, *arguments]
 
 
 @pytest.fixture(autouse=True)

@@ -56,7 +56,7 @@ OTHER_COMMANDS = (
     # [the index's usual client: roles/devpi/README.md]
     r"twine upload --repository company (dist|wheels)/\*",
     # [tests/unit/plugins/module_utils/_console, molecule/operate/tests/test_console.py]
-    r"ln -s ~/\.ansible/collections/ansible_collections/twelvefactor/deploy/bin/twelvefactor ~/\.local/bin/",
+    r"ln -s ~/\.ansible/collections/ansible_collections/twelvefactor/deploy/scripts/twelvefactor ~/\.local/bin/",
     r"twelvefactor logs -i hosts\.yml -f shop( --(process|status) \w+)*",
     r"twelvefactor shell -i hosts\.yml shop( app2\.example\.org -- python -m shop\.report)?",
     r"twelvefactor status -i hosts\.yml --watch",

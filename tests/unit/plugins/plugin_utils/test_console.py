@@ -54,7 +54,7 @@ def call(tmp_path: pathlib.Path) -> Any:
         verb, *rest = arguments
         return subprocess.run(
             [
-                str(ROOT / "bin" / "twelvefactor"),
+                str(ROOT / "scripts" / "twelvefactor"),
                 verb,
                 "-i",
                 str(tmp_path / "hosts.json"),
