@@ -207,14 +207,20 @@ def test_requests_durations_and_what_the_app_counts(name, connect, served, serie
     until(
         lambda: [total(points) for points in series(wanted).values()], lambda seen: seen == [ORDERS]
     )
-    # gunicorn's timer, of which statsd makes a count and more; as many as there are answers
-    answers = sum(
-        total(p) for p in series("HOST.counters.shop.gunicorn.request.status.*.count").values()
-    )
-    assert answers >= sum(TOTAL.values()) + ORDERS
-    for target in ("counters.shop.gunicorn.requests", "timers.shop.gunicorn.request.duration"):
-        [points] = series(f"HOST.{target}.count").values()
-        assert total(points) == answers
+    # gunicorn's timer, of which statsd makes a count and more; as many as there are answers, but for the one datagram
+    # that the kernel dropped before the restart (see served), which can be of any of them. Health checks go on
+    # between two questions.
+
+    def counts():
+        targets = (
+            "counters.shop.gunicorn.request.status.*",
+            "counters.shop.gunicorn.requests",
+            "timers.shop.gunicorn.request.duration",
+        )
+        return [sum(map(total, series(f"HOST.{each}.count").values())) for each in targets]
+
+    found = until(counts, lambda seen: max(seen) - min(seen) <= 1)
+    assert min(found) >= sum(TOTAL.values()) + ORDERS - 1
     [longest] = series("HOST.timers.shop.gunicorn.request.duration.upper_95").values()
     assert total(longest) > 0
     [stock] = series("HOST.gauges.shop.stock").values()
