@@ -69,7 +69,7 @@ DEBIAN_PACKAGE = r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?"
 PROCESS_TYPE = "(?!.*-[0-9]+$)[a-z][a-z0-9_]*(-[a-z0-9_]+)*"
 PROCESS_TYPE_FORM = (
     "lower-case letters, digits and _, in words with - between them, as in celery-worker; the last word "
-    "is no number"
+    "is not a number"
 )
 
 
@@ -183,7 +183,7 @@ SETTINGS: Mapping[str, Setting] = {
         key_pattern=SCHEDULE_NAME,
         key_form=(
             "words of lower-case letters and digits with - or _ between them, as in nightly-report; the last word after a - "
-            "is no number"
+            "is not a number"
         ),
     ),
     "process_options": Setting(
