@@ -99,7 +99,10 @@ def reinstall_nginx(host: Host) -> None:
     show = ("systemctl", "show", "--property=MainPID,NRestarts,ActiveEnterTimestamp", "nginx")
     before = set(host.run(*show).splitlines())
     host.run("apt-get", "install", "--reinstall", "--yes", "nginx")
-    after = set(host.run(*show).splitlines())
+    # systemd reads the new master's id when the old one is gone, which is after its last request
+    deadline = time.monotonic() + WELL_SECONDS
+    while (after := set(host.run(*show).splitlines())) == before and time.monotonic() < deadline:
+        time.sleep(0.2)
     if not all(line.startswith("MainPID=") for line in before ^ after) or before == after:
         sys.exit(f"nginx was not upgraded while it ran: {before}, then {after}")
 
