@@ -55,13 +55,15 @@ _HEALTH = ("healthz", "health", "health-check", "health_check", "healthcheck")
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user has said: names of hosts and of the app's domain, empty where nothing was."""
+    """What the user has said: names of hosts and of the app's domain, empty where nothing was; and whether
+    a Procfile is to be written where there is none."""
 
     source: str  # path of the repository, relative to the directory of the inventory
     hosts: tuple[str, ...] = ()
     index: str = ""
     proxies: tuple[str, ...] = ()
     domain: str = ""
+    procfile: bool = False
 
     def check(self) -> None:
         """Raise DeployError for what cannot be meant."""
@@ -161,7 +163,7 @@ def guess_app(tree: Tree, wishes: Wishes) -> App:
         guesses.append(Guess("settings", settings, settings_reason, APPS))
     if lock.name:
         guesses.append(Guess("lock", lock.name, lock.reason, lock.name))
-    chores = _chores(tree, project, lock, processes)
+    chores = _chores(tree, project, lock, processes, wishes.procfile)
     notes = _notes(tree, code, processes, environment)
     return App(
         name,
@@ -213,7 +215,9 @@ def _is_whole(route: Route, code: Code) -> bool:
     return file != "urls.py" or not django or folder in django
 
 
-def _chores(tree: Tree, project: Project, lock: Lock, processes: Processes) -> list[str]:
+def _chores(
+    tree: Tree, project: Project, lock: Lock, processes: Processes, procfile: bool
+) -> list[str]:
     chores = list(project.problems)
     if not tree.committed:
         chores.append(
@@ -231,7 +235,9 @@ def _chores(tree: Tree, project: Project, lock: Lock, processes: Processes) -> l
         )
     if not lock.name:
         chores.append(f"Make a lock file with hashes, as {lock.reason.rstrip('.')}: {lock.advice}")
-    if not processes.written:
+    if not processes.written and processes.commands and procfile:
+        chores.append("Read the Procfile: its commands are guesses, with the reasons above")
+    elif not processes.written:
         chores.append(
             "Add a file Procfile with the processes above, or let `-e procfile=true` write it"
             if processes.commands

@@ -71,6 +71,7 @@ class Request:
             self.index,
             self.proxies,
             self.domain,
+            self.procfile,
         )
         wishes.check()
         return wishes

@@ -108,6 +108,8 @@ def test_a_procfile_only_when_asked(
     assert not procfile.exists()
     result = call(scaffold.main, **params, procfile=True).result
     assert result["written"] == ["../shop/Procfile"]
+    about = [chore for chore in result["chores"] if "Procfile" in chore]
+    assert about == ["Read the Procfile: its commands are guesses, with the reasons above"]
     assert procfile.read_text() == (
         "web: gunicorn shop.wsgi\nrelease: django-admin migrate --noinput\n"
     )
