@@ -186,7 +186,7 @@ bench-index: hosts-ready ## 100 clients install from an index at once; nginx aga
 GATES := lint-ansible lint-sanity lint-docs lint-changelog lint-yaml lint-python lint-types lint-spelling lint-licenses
 
 .PHONY: lint $(GATES)
-lint: $(GATES) ## every gate below
+lint: $(GATES) docs ## every gate below, and the site, whose warnings are errors
 
 # A file takes seconds since ansible-core 2.19: the scenarios are for `make proof`.
 lint-ansible: ready ## ansible-lint, production profile: what is shipped (PROOF=1: the scenarios, too)

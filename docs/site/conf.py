@@ -25,6 +25,8 @@ default_role = "any"
 # The reference names pages of Ansible's own documentation, which is not asked for.
 nitpick_ignore_regex = [
     ("ref", r"ansible_collections\.ansible\.builtin\..*"),
+    # of Ansible itself and of many programs
+    ("envvar", r"NO_COLOR|ANSIBLE_.*"),
     ("ref", r"(action|callback)_plugins|ansible_configuration_settings|common_return_values"),
 ]
 
