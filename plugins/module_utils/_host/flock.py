@@ -48,6 +48,22 @@ def exclusive(name: str, patience: float) -> Iterator[None]:
         yield
 
 
+def is_held(path: pathlib.Path, *, shared: bool = False) -> bool:
+    """Whether somebody holds a flock on a file; not where there is no such file.
+
+    ``shared``: another shared flock does not count.
+    """
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+    return False
+
+
 def name_of(what: str, path: pathlib.Path) -> str:
     """What stands for a path, see exclusive."""
     return f"{what}-{str(path).strip('/').replace('/', '-')}"

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import pathlib
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import iso
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import is_held
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.timers import (
     Timers,
     times,
@@ -45,19 +44,6 @@ def read(directory: pathlib.Path, name: str) -> dict[str, Any]:
             told |= {key: found[key] for key in NOTHING if key in found}
     for key in ("began", "succeeded"):
         told[key] = None if told[key] is None else iso(told[key])
-    if told["outcome"] == "running" and not held(directory / f".{name}.lock"):
+    if told["outcome"] == "running" and not is_held(directory / f".{name}.lock", shared=True):
         told["outcome"] = "interrupted"
     return told
-
-
-def held(path: pathlib.Path) -> bool:
-    """Whether somebody holds a flock on a file."""
-    with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-    return False

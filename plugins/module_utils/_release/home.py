@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -30,6 +29,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files im
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
     Busy,
     flocked,
+    is_held,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.requirements import (
     format_pins,
@@ -236,15 +236,8 @@ class AppHome:
 
     def in_use(self, release: str) -> bool:
         """Whether a job runs that was started with this release."""
-        with contextlib.suppress(OSError):  # one of an earlier version has no such file
-            handle = os.open(self.releases / release / IN_USE, os.O_RDWR | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            finally:
-                os.close(handle)
-        return False
+        # one of an earlier version has no such file
+        return is_held(self.releases / release / IN_USE)
 
     def contents(self, release: str) -> Contents | None:
         manifest = self.manifest(release)
