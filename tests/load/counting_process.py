@@ -36,6 +36,7 @@ class CountingProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._asked = False
 
     @property
     def running(self) -> bool:
@@ -46,8 +47,14 @@ class CountingProcess:
         return int(self._read()["requests"]) if self._output.exists() else 0
 
     def ask_to_stop(self) -> None:
-        """Of several, ask all before `stop` waits for each."""
-        self._process.send_signal(signal.SIGTERM)
+        """Of several, ask all before `stop` waits for each.
+
+        Once: while Python ends, it no longer handles the signal, and a second one would kill it before it
+        has written its counts.
+        """
+        if not self._asked:
+            self._asked = True
+            self._process.send_signal(signal.SIGTERM)
 
     def stop(self) -> dict[str, Any]:
         """End it and read its counts."""
