@@ -300,7 +300,9 @@ class AppHome:
             size = os.fstat(handle).st_size
             # a line that a full disk cut short must not take this one with it
             whole = size == 0 or os.pread(handle, 1, size - 1) == b"\n"
-            os.write(handle, (b"" if whole else b"\n") + record.line().encode())
+            rest = (b"" if whole else b"\n") + record.line().encode()
+            while rest:  # a disk that is nearly full takes a part of it, and refuses the next one
+                rest = rest[os.write(handle, rest) :]
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import pwd
+import resource
 import stat
 import subprocess
 import sys
@@ -314,6 +315,21 @@ def test_line_that_was_cut_short_does_not_take_the_next_one_with_it(home: AppHom
         file.write('{"at": "now", "rel')
     home.remember(entry(B))
     assert home.records() == [entry(A), entry(B)]
+
+
+def test_a_line_that_the_disk_takes_in_part_is_not_taken_for_written(home: AppHome) -> None:
+    home.remember(entry(A))
+    size = home.record_path.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            home.remember(entry(B))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert home.record_path.stat().st_size == size + 10
+    home.remember(entry(C))
+    assert home.records() == [entry(A), entry(C)]
 
 
 @pytest.mark.parametrize("broken", [b"\xff", bytes(100), b"[" * 100_000, b'{"rel'])
