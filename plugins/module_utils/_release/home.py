@@ -206,12 +206,13 @@ class AppHome:
 
     def installed(self) -> list[str]:
         """Complete releases, the one installed first comes first."""
-        found = []
-        for path in self._directories():
-            manifest = self.manifest(path.name)
-            if manifest:
-                found.append((manifest["installed_at"], path.name))
-        return [name for _at, name in sorted(found)]
+        times = self.installation_times()
+        return sorted(times, key=lambda name: (times[name], name))
+
+    def installation_times(self) -> dict[str, str]:
+        """When each complete release was installed: UTC, ISO 8601."""
+        manifests = {path.name: self.manifest(path.name) for path in self._directories()}
+        return {name: found["installed_at"] for name, found in manifests.items() if found}
 
     def python_problem(self, release: str) -> str:
         """Why the Python of this host cannot run a release, as a sentence; else nothing."""

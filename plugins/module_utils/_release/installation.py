@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.sched
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verification import (
     verify,
 )
+
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -180,9 +183,26 @@ class Installation:
             "commands": self.processes,
             "processes": run_specs(self.processes, self.config),
             "schedules": self.config.schedules,
-            "installed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "installed_at": after(time.time(), home.installation_times().values()),
             "seconds": round(time.monotonic() - began, 1),
         }
+
+
+def after(now: float, earlier: Iterable[str]) -> str:
+    """``now`` as UTC in ISO 8601, but later than each of ``earlier``, by which the oldest releases are removed.
+
+    A host's clock may be set back, and two releases may be installed within a second.
+    """
+    said = time.strftime(MOMENT, time.gmtime(now))
+    newest = max(earlier, default="")
+    if said > newest:
+        return said
+    try:
+        return time.strftime(
+            MOMENT, time.gmtime(calendar.timegm(time.strptime(newest, MOMENT)) + 1)
+        )
+    except ValueError:  # of another form
+        return said
 
 
 def installer_of(request: InstallRequest, home: AppHome) -> Installer:

@@ -100,6 +100,14 @@ def test_the_app_reads_its_release_whatever_the_umask_of_root_is(
     assert [child for child in venv if not child.stat().st_mode & stat.S_IRGRP] == []
 
 
+def test_what_is_installed_last_is_the_last_whatever_the_clock_does(
+    call: Any, home: AppHome, params: dict[str, Any]
+) -> None:
+    put(home, "0.1-00000000", "2199-01-01T00:00:00Z")
+    done = call(release.main, **params)
+    assert home.installed() == [OTHER, "0.1-00000000", done.result["release"]]
+
+
 def test_install(call: Any, home: AppHome, params: dict[str, Any], published: Any) -> None:
     before = snapshot(home)
     foreseen = call(release.main, check=True, **params)
