@@ -400,3 +400,32 @@ def test_the_log_has_the_start_of_what_a_client_chooses(
     assert maps.value(variable, {source: "a" * kept}) == "a" * kept
     assert maps.value(variable, {source: "\n" + "a" * kept}) == "\n" + "a" * (kept - 1) + "..."
     assert maps.value(variable, {source: ""}) == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "source"), [("logged_uri", "request_uri"), ("logged_referrer", "http_referer")]
+)
+@pytest.mark.parametrize(
+    ("url", "logged"),
+    [
+        ("/reset?token=s3cret", "/reset"),
+        ("/reset?next=/?token=s3cret", "/reset"),
+        ("/?", "/"),
+        ("/plain", "/plain"),
+        ("", ""),
+        ("/\n?token=s3cret", "/\n"),
+    ],
+)
+def test_the_log_has_no_query_where_that_is_not_wanted(
+    maps: Maps, field: str, source: str, url: str, logged: str
+) -> None:
+    silent = Maps(template("nginx", "etc/nginx/nginx.conf", nginx_log_queries=False))
+    assert silent.value(field, {source: url}) == logged
+    assert maps.value(field, {source: url}) == url
+
+
+def test_a_long_url_is_cut_before_its_query() -> None:
+    silent = Maps(template("nginx", "etc/nginx/nginx.conf", nginx_log_queries=False))
+    for kept, rest in (("/" * 2048, "?a=b"), ("/" * 2048 + "...", "/?a=b")):
+        url = "/" * 2048 + rest
+        assert silent.value("logged_uri", {"request_uri": url}) == kept
