@@ -158,6 +158,13 @@ def test_ansible_keeps_connections_open(project: pathlib.Path) -> None:
     assert "ControlPersist=" in config["ssh_connection"]["ssh_args"]
 
 
+def test_a_host_that_is_gone_does_not_hold_up_a_run(project: pathlib.Path) -> None:
+    config = configparser.ConfigParser()
+    config.read(project / "ansible.cfg")
+    options = dict(re.findall(r"(ServerAlive\w+)=([0-9]+)", config["ssh_connection"]["ssh_args"]))
+    assert int(options["ServerAliveInterval"]) * int(options["ServerAliveCountMax"]) == 60
+
+
 def test_the_artifact_that_is_installed_is_the_one_that_is_built() -> None:
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
     name = "{namespace}-{name}-{version}.tar.gz".format(**galaxy)

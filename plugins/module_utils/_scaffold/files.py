@@ -48,7 +48,8 @@ inventory = hosts.yml
 [ssh_connection]
 # half the time of a run
 pipelining = true
-ssh_args = -o ControlMaster=auto -o ControlPersist=60s
+# A host that is gone in the middle of a task is noticed after a minute, not when TCP gives up.
+ssh_args = -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=10 -o ServerAliveCountMax=6
 """
 _IGNORED = """\
 /.vault-password
