@@ -64,7 +64,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 # One counts results of tasks for the table of tests/parts, one saves time; neither prints anything.
 export ANSIBLE_CALLBACK_PLUGINS := $(CURDIR)/tests/parts/callbacks
-export ANSIBLE_CALLBACKS_ENABLED := part_usage,warm_workers
+export ANSIBLE_CALLBACKS_ENABLED := part_usage,task_counts,warm_workers
 # Logs that can be read in a file.
 export MOLECULE_COMMAND_BORDERS := 0
 export MOLECULE_ANSIBLE_ARGS_STRICT_MODE := 1
