@@ -82,6 +82,7 @@ def has_site(settings: Settings) -> bool:
     return (
         "web" in setting(settings, "formation", "")
         or bool(setting(settings, "static_files", ""))
+        or bool(setting(settings, "media", ""))
         or bool(setting(settings, "nginx_site", ""))
     )
 

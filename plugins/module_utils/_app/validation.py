@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.media import media_problems
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
     Problem,
     nearest,
@@ -46,6 +47,7 @@ def settings_problems(
     yield from options_problems(known, prefix, settings, elsewhere=ELSEWHERE)
     yield from name_problems(settings, app, prefix)
     yield from _option_types(settings, prefix)
+    yield from media_problems(settings, prefix)
 
 
 def key_problems(settings: Settings, app: str) -> Iterator[Problem]:
@@ -69,7 +71,8 @@ def name_problems(settings: Settings, app: str, prefix: str) -> Iterator[Problem
 
 def surely_has_site(settings: Settings) -> bool:
     """Whether nginx serves the app, as far as its settings are known and are what they should be."""
-    kinds = {"formation": Mapping, "static_files": Mapping, "nginx_site": Mapping, "nginx": int}
+    maps = ("formation", "static_files", "media", "nginx_site")
+    kinds = {**dict.fromkeys(maps, Mapping), "nginx": int}
     right = all(isinstance(settings.get(key) or {}, kind | dict) for key, kind in kinds.items())
     return right and has_site(settings)
 

@@ -152,6 +152,7 @@ def test_a_key_is_read_without_its_neighbours() -> None:
         ({"formation": {"web": 0}}, True),
         ({"formation": {"worker": 1}}, False),
         ({"formation": {"worker": 1}, "static_files": {"static": "shop/static"}}, True),
+        ({"formation": {"worker": 1}, "media": {"media": "media"}}, True),
         ({"formation": {"worker": 1}, "nginx_site": {"redirect": "https://a"}}, True),
         ({"nginx": False}, False),
         ({"nginx": False, "static_files": {"static": "shop/static"}}, False),
