@@ -23,6 +23,26 @@ MEDIA_DIRECTORY = Setting(
     pattern=_NAME,
     form="the name of a directory in /var/lib/<app>, as in media, without / and without a dot in front",
 )
+MEDIA = Setting(
+    meaning=(
+        (
+            "What the app's users upload, and nginx serves. Names of URL prefixes to names of directories in "
+            "C(/var/lib/<app>), which the app can write to and nginx can read."
+        ),
+        (
+            "For example, C(media) under the name C(media) serves C(/var/lib/<app>/media/a.png) as "
+            "C(/media/a.png). Below the prefix C(internal/) nginx serves what a response of the app names in its "
+            "header C(X-Accel-Redirect), as in C(/internal/invoices/1.pdf), and nothing else. Each host has "
+            "files of its own. Deploys and rollbacks do not touch them."
+        ),
+    ),
+    readers=("app", "proxy"),
+    type="dict",
+    default={},
+    key_pattern=MEDIA_PREFIX,
+    key_form=MEDIA_PREFIX_FORM,
+    values=MEDIA_DIRECTORY,
+)
 
 
 def media_problems(settings: Mapping[str, Any], prefix: str) -> Iterator[Problem]:

@@ -31,11 +31,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definitio
     Setting,
     seconds,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.media import (
-    MEDIA_DIRECTORY,
-    MEDIA_PREFIX,
-    MEDIA_PREFIX_FORM,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.media import MEDIA
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.playbook_settings import (
     PLAYBOOK_SETTINGS,
 )
@@ -366,26 +362,7 @@ SETTINGS: Mapping[str, Setting] = {
         default={},
         values=TEXT,
     ),
-    "media": Setting(
-        meaning=(
-            (
-                "What the app's users upload, and nginx serves. Names of URL prefixes to names of directories in "
-                "C(/var/lib/<app>), which the app can write to and nginx can read."
-            ),
-            (
-                "For example, C(media) under the name C(media) serves C(/var/lib/<app>/media/a.png) as "
-                "C(/media/a.png). Below the prefix C(internal/) nginx serves what a response of the app names in its "
-                "header C(X-Accel-Redirect), as in C(/internal/invoices/1.pdf), and nothing else. Each host has "
-                "files of its own. Deploys and rollbacks do not touch them."
-            ),
-        ),
-        readers=("app", "proxy"),
-        type="dict",
-        default={},
-        key_pattern=MEDIA_PREFIX,
-        key_form=MEDIA_PREFIX_FORM,
-        values=MEDIA_DIRECTORY,
-    ),
+    "media": MEDIA,
     "log_format": Setting(
         meaning=(
             (
