@@ -122,6 +122,7 @@ def test_another_declaration_of_the_role_app_is_found() -> None:
 READERS = {
     "all": "every playbook",
     "app": "the role",
+    "audit": "`audit`",
     "index": "`index`",
     "platform": "`platform`",
     "proxy": "`proxy`",
@@ -261,6 +262,7 @@ FILES = {
     "playbooks/tasks/proxy_app.yml": {"proxy"},
     "playbooks/tasks/validate.yml": {"all"},
     "playbooks/vars/apps.yml": {"all"},
+    "playbooks/vars/audit.yml": {"audit"},
     "playbooks/vars/index.yml": {"index"},
     "playbooks/vars/release.yml": {"platform", "rollout"},
     "plugins/module_utils/_app/settings.py": {"all", "app", "proxy"},

@@ -37,6 +37,10 @@ ROOMS: dict[str, set[str]] = {
     "_processes": {"_errors", "_host", "_build", "_release", "_deploy_lock"},
     "_logs": {"_errors", "_release.record"},
     "_fleet": {"_app.settings", "_logs"},
+    "_audit": {
+        *("_errors", "_host", "_packaging", "_build", "_release", "_processes"),
+        *("_publish.screening", "_fleet"),
+    },
     "_live": {"_errors"},
     "_console": {"_errors", "_logs"},
 }

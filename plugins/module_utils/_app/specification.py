@@ -82,7 +82,7 @@ SETTINGS: Mapping[str, Setting] = {
                 "in YAML."
             ),
         ),
-        readers=("app", "rollout", "publish"),
+        readers=("app", "rollout", "publish", "audit"),
         required=True,
     ),
     "wheel_sha256": Setting(
@@ -151,7 +151,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "env": Setting(
         meaning=("Config of the app, as environment variables.",),
-        readers=("app", "rollout"),
+        readers=("app", "rollout", "audit"),
         type="dict",
         default={},
         values=TEXT,
@@ -159,7 +159,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "formation": Setting(
         meaning=("How many processes of each type run. Types that are not named have none.",),
-        readers=("app", "proxy", "rollout", "scale"),
+        readers=("app", "proxy", "rollout", "scale", "audit"),
         type="dict",
         default={"web": 1},
         values=Setting(meaning=("How many.",), type="int", default=0, minimum=0),

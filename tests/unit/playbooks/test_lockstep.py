@@ -38,7 +38,9 @@ def test_the_configured_strategy_is_kept_where_it_does(
     assert Templar(loader, variables=variables).template(variables["__lockstep"]) == expected
 
 
-@pytest.mark.parametrize("name", ["deploy", "logs", "report", "rollback", "run", "scale", "status"])
+@pytest.mark.parametrize(
+    "name", ["audit", "deploy", "logs", "report", "rollback", "run", "scale", "status"]
+)
 def test_what_all_hosts_have_to_have_done_is_waited_for(name: str) -> None:
     plays = yaml.safe_load((PLAYBOOKS / f"{name}.yml").read_text(encoding="utf-8"))
     assert plays[-1]["strategy"] == "{{ __lockstep }}"
