@@ -58,7 +58,8 @@ facts:
     - C(config) has the names of all variables, the scheme of each that holds a URL, and whether every user can read
       them; C(code) what looks like a secret in the files of the app's own package.
     - C(unit) has properties of the app's unit; C(running) how many processes are in it, the files that they have open
-      for writing, the TCP addresses that they listen on, and processes of the app's user in other units;
+      for writing, the TCP addresses that they listen on, processes of the app's user in other units, and whether
+      there is more than is returned (C(partial));
       C(command_sandbox) whether one-off commands have a sandbox.
   returned: success
   type: dict
@@ -69,7 +70,7 @@ facts:
     files: {"problem": "", "writable": [], "count": 0}
     config: {"problem": "", "names": ["DATABASE_URL"], "services": {"DATABASE_URL": "postgresql"}, "public": false}
     code: {"files": 31, "partial": false, "secrets": []}
-    running: {"count": 4, "written": [], "listening": [], "outside": []}
+    running: {"count": 4, "written": [], "listening": [], "outside": [], "partial": false}
     command_sandbox: true
 """
 

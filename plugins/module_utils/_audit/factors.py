@@ -18,6 +18,7 @@ from typing import Any
 OK, UNKNOWN, FINDING = "ok", "unknown", "finding"
 SLOW_START = 30.0  # seconds until a new process answers its health check
 SCRATCH = ("/tmp", "/var/tmp", "/dev/shm")  # private to the unit, and gone with it
+PARTIAL = "more files, sockets and processes than were looked at"
 SHOWN = 5  # of a list that is long
 LOG = re.compile(r"(?:\.log(?:\.[0-9]+)?|/logs?/[^/]+)\Z")
 # DB_HOST and DB_PASSWORD are one backing service in parts.
@@ -147,6 +148,8 @@ def processes(facts: Facts, _declared: Declared) -> Verdict:
     if elsewhere:
         remedy = "Keep data in a backing service, or declare the path in circus_writable_paths."
         return Verdict(FINDING, f"written outside of declared paths: {written(elsewhere)}", remedy)
+    if running["partial"]:
+        return Verdict(UNKNOWN, PARTIAL)
     return Verdict(
         OK, f"{running['count']} processes have no file open for writing outside of declared paths"
     )
@@ -177,6 +180,8 @@ def port_binding(facts: Facts, _declared: Declared) -> Verdict:
         return Verdict(FINDING, answers, "See the app's log; its health check must succeed.")
     if not web:
         return Verdict(UNKNOWN, "no process that listens is in the formation")
+    if facts["running"]["partial"]:
+        return Verdict(UNKNOWN, PARTIAL)
     unasked = [name for name, process in web.items() if process["healthy"] is None]
     if unasked:
         return Verdict(UNKNOWN, f"not asked: {listed(unasked)}")
@@ -252,6 +257,8 @@ def logs(facts: Facts, _declared: Declared) -> Verdict:
     if own:
         remedy = "Log to standard output, which is rotated and searched."
         return Verdict(FINDING, f"log files of the app's own: {written(own)}", remedy)
+    if facts["running"]["partial"]:
+        return Verdict(UNKNOWN, PARTIAL)
     return Verdict(OK, "no process has a log file of its own open")
 
 
@@ -265,6 +272,8 @@ def admin_processes(facts: Facts, _declared: Declared) -> Verdict:
     if outside:
         remedy = "Run commands with the playbook run, or with app-exec on the host."
         return Verdict(FINDING, f"outside of the sandbox: {listed(outside)}", remedy)
+    if facts["running"]["partial"]:
+        return Verdict(UNKNOWN, PARTIAL)
     command = "a release command" if facts["release"]["command"] else "no release command"
     return Verdict(OK, f"{command}; one-off commands run in the sandbox, and none outside of it")
 

@@ -76,7 +76,7 @@ def audit(answers: Answers, declared: Declared) -> list[dict[str, Any]]:
             between = same_on_all(factor, facts)
         except UNREADABLE:  # the host's own verdict says so
             between = None
-        whole = between or over_all(hosts)
+        whole = over_all(hosts) if between is None else clean(between)
         told = {host: asdict(verdict) for host, verdict in hosts.items()}
         found.append({"number": number, "factor": factor, **asdict(whole), "hosts": told})
     return found
@@ -92,6 +92,11 @@ def judge(factor: str, told: Facts | str, declared: Declared) -> Verdict:
         verdict = FACTORS[factor](told, declared)
     except UNREADABLE as error:
         return Verdict(UNKNOWN, line(f"its answer cannot be read: {error!r}"))
+    return clean(verdict)
+
+
+def clean(verdict: Verdict) -> Verdict:
+    """Without what a terminal would obey; hosts have written parts of it."""
     return Verdict(verdict.verdict, line(verdict.evidence), verdict.remedy)
 
 

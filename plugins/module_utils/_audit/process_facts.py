@@ -71,6 +71,7 @@ def process_facts(uid: int, unit: str, others: Iterable[str], proc: pathlib.Path
         "written": [{"path": path, "command": by} for path, by in sorted(written)][:MOST],
         "listening": listening[:MOST],
         "outside": [{"command": each.command, "unit": each.unit} for each in outside][:MOST],
+        "partial": max(map(len, (written, listening, outside))) > MOST,
     }
 
 

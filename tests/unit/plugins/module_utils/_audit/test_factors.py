@@ -88,6 +88,7 @@ WELL: dict[str, Any] = {
             {"address": "[::1]:8000", "command": "gunicorn"},
         ],
         "outside": [],
+        "partial": False,
     },
     "command_sandbox": True,
 }
@@ -230,6 +231,10 @@ def test_findings(factor: str, changes: dict[str, Any], evidence: str) -> None:
         ("disposability", {"records": durations(gate=1.0)}, {}),
         ("dev/prod parity", {}, {"version": None}),
         ("logs", {"running__count": 0}, {}),
+        *(
+            (factor, {"running__partial": True}, {})
+            for factor in ("processes", "port binding", "logs", "admin processes")
+        ),
     ],
 )
 def test_what_is_not_observed_is_unknown(
@@ -280,6 +285,11 @@ def test_hosts_that_differ(factor: str, other: dict[str, Any], evidence: str) ->
     whole = document_of({"app1": facts(), "app2": other})
     found = whole["apps"]["shop"][number(factor)]
     assert (found["verdict"], evidence in found["evidence"]) == (FINDING, True)
+
+
+def test_what_hosts_differ_in_is_shown_without_control_characters() -> None:
+    whole = document_of({"app1": facts(), "app2": facts(current="\x1b[1m")})
+    assert "app2 ?[1m" in whole["apps"]["shop"][number("dev/prod parity")]["evidence"]
 
 
 def test_only_hosts_with_the_worst_verdict_are_named() -> None:
