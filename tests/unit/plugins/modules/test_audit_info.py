@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -16,8 +17,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.ins
     NOTHING,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.modules import audit_info
+from ansible_collections.twelvefactor.deploy.plugins.modules import audit_info, release
 
+CANARY = "canary-in-a-coal-mine"  # in what conftest.py gives the module release
 RELEASE = "2.0-bbbbbbbb"
 FILTERS = FilterModule().filters()
 
@@ -58,6 +60,31 @@ def test_a_release_of_which_not_much_is_left(
     evidence = judged(done.result)
     assert "cannot be read" not in " ".join(evidence.values()).replace("env cannot be read", "")
     assert "requirements.txt" in evidence["dependencies"]
+
+
+def test_a_release_as_the_module_release_installs_it(
+    call: Any,
+    home: AppHome,
+    params: dict[str, Any],
+    seen: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app, foreseen=False: home))
+    (home.root / "cache").mkdir()
+    seen["current"] = call(release.main, **params).result["release"]
+    # the app is another user than who installs
+    app = dataclasses.replace(home, uid=home.uid + 1, gid=home.gid + 1)
+    monkeypatch.setattr(facts, "home_of", lambda _app: app)
+    done = call(audit_info.main, app="shop")
+    assert CANARY not in done.printed
+    found = done.result["facts"]
+    # a marker of the lock leaves one of its three packages out
+    assert found["lock"] == {"packages": 3, "problem": ""}
+    assert found["files"] == {"problem": "", "writable": [], "count": 0}
+    assert found["config"]["names"] == sorted(params["env"])
+    assert (found["config"]["public"], found["release"]["id"]) == (False, seen["current"])
+    assert found["code"]["secrets"] == []
+    assert found["code"]["files"] > 0
 
 
 @pytest.mark.parametrize(
