@@ -318,7 +318,8 @@ docs: $(COLLECTION) build/docs/venv/.complete ## the site of the documentation, 
 	mkdir -p build/docs/source/reference
 	@# with the repository's own paths: a link leads to the same page here and there
 	git ls-files -z --cached --others --exclude-standard README.md README.zh.md SECURITY.md CONTRIBUTING.md docs \
-		'roles/*/README.md' inventories/example examples/monitoring | \
+		'roles/*/README.md' inventories/example examples/monitoring examples/fabfile/fabfile.py \
+		examples/fabfile/requirements.txt | \
 		rsync --archive --from0 --files-from=- --ignore-missing-args . build/docs/source
 	ANSIBLE_COLLECTIONS_SCAN_SYS_PATH=false build/docs/venv/bin/antsibull-docs collection --use-current --squash-hierarchy \
 		--dest-dir build/docs/source/reference twelvefactor.deploy

@@ -35,6 +35,7 @@ SHIPPED = (
     r"changelogs/changelog\.yaml",
     r"docs/(inventory\.schema\.json|report\.png|switch\.svg)",
     r"docs/(how-to/)?[\w-]+\.md",
+    r"examples/fabfile/(README\.md|fabfile\.py|requirements\.(in|txt))",
     r"examples/monitoring/grafana/twelvefactor\.json",
     r"examples/monitoring/prometheus/twelvefactor\.rules\.yml",
     r"inventories/example/.*\.yml",

@@ -60,6 +60,8 @@ OTHER_COMMANDS = (
     r"twelvefactor logs -i hosts\.yml -f shop( --(process|status) \w+)*",
     r"twelvefactor shell -i hosts\.yml shop( app2\.example\.org -- python -m shop\.report)?",
     r"twelvefactor status -i hosts\.yml --watch",
+    # [tests/unit/examples, molecule/operate/tests/test_with_fabric.py]
+    r"fab (publish|rollback) --app=shop|fab deploy --app=shop --version=1\.5\.0|fab status",
     # [on a host]
     r"app-exec shop /srv/shop/current/bin/run python",
     r"tail /var/log/nginx/error\.log",
@@ -343,7 +345,8 @@ def test_names_of_the_page_exist(page: str) -> None:
         "linked_dirs",
     }
     others |= {"keep_releases", "numprocs", "ansistrano_before_symlink_tasks_file", "server_tokens"}
-    others |= {"acks_late", "rule_files"}
+    others |= {"acks_late", "rule_files", "ansible_user", "ansible_port", "become_ask_pass"}
+    others |= {"ansible_ssh_private_key_file", "ansible_ssh_common_args", "ansible_become_password"}
     playbooks = " ".join(path.read_text("utf-8") for path in (ROOT / "playbooks").glob("*.yml"))
     unknown = [
         name
