@@ -38,6 +38,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.journal 
 
 INTERVAL = 0.2  # seconds between two looks at the files
 LISTED = 2.0  # seconds between two looks at the names in a directory
+JOURNAL = 30.0  # seconds for the last entries of the journal
 TAIL = 1 << 18  # bytes at the end of a file in which its last lines are looked for
 CHUNK = 1 << 20  # bytes that are read of a file at once
 
@@ -131,10 +132,11 @@ def say(source: str, line: str, at: float | None = None) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def journal(app: str, lines: int) -> subprocess.Popen[bytes] | None:
-    """Follows what the app's processes write to journald; None where there is none."""
+def journal(app: str, lines: int, follow: bool) -> subprocess.Popen[bytes] | None:
+    """Reads what the app's processes write to journald; None where there is none."""
     command = [
-        *("journalctl", "--quiet", "--follow", "--all", "--output=json", f"--lines={lines}"),
+        *("journalctl", "--quiet", "--no-pager", "--all", "--output=json", f"--lines={lines}"),
+        *(["--follow"] if follow else []),
         *(f"--output-fields={FIELDS}", f"--unit=circus@{app}.service", f"--namespace=+{app}"),
     ]
     try:
@@ -154,15 +156,18 @@ def entries(data: bytes, app: str) -> None:
 
 def run(app: str, lines: int, follow: bool, logs: str, nginx: str) -> None:
     follower = Follower(app, lines, pathlib.Path(logs), pathlib.Path(nginx))
-    journalctl = journal(app, lines) if follow else None
+    journalctl = journal(app, lines, follow)
     reads, rest = [0] if follow else [], b""
-    if journalctl and journalctl.stdout:
+    if follow and journalctl and journalctl.stdout:
         os.set_blocking(journalctl.stdout.fileno(), False)
         reads.append(journalctl.stdout.fileno())
     try:
         while True:
             for source, line in follower.new():
                 say(source, line.decode("utf-8", "replace"))
+            if journalctl and not follow:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    entries(journalctl.communicate(timeout=JOURNAL)[0], app)
             sys.stdout.flush()
             if not follow:
                 return

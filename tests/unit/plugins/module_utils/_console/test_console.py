@@ -296,6 +296,26 @@ def test_commands_end_when_their_input_does() -> None:
             os.kill(number, 0)
 
 
+def test_the_last_lines_are_those_of_the_journal_too(tmp_path: pathlib.Path) -> None:
+    entry = {"SYSLOG_IDENTIFIER": "shop/web-1", "MESSAGE": "up", "__REALTIME_TIMESTAMP": "5000000"}
+    journalctl = tmp_path / "journalctl"
+    journalctl.write_text(
+        f"#!/bin/sh\ncase $* in *--follow*) exit;; *--lines=3*) echo '{json.dumps(entry)}';; esac\n"
+    )
+    journalctl.chmod(0o700)
+    script = program("_console.follower").replace("if os.geteuid():", "if False:")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script, "shop", "3", "stop", str(tmp_path), str(tmp_path)],
+        check=True,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [["web-1", "up", 5.0]]
+
+
 def test_a_follower_ends_with_its_input(tmp_path: pathlib.Path) -> None:
     script = program("_console.follower").replace("if os.geteuid():", "if False:")
     process = subprocess.Popen(
