@@ -98,7 +98,7 @@ class Console(CLI):  # type: ignore[misc]  # ansible-core is not typed
         self.parse()  # the loader of plugins is configured already: it has loaded this file
         arguments = context.CLIARGS
         if arguments["verb"] == "status":
-            return watch(self.status_command(), arguments["watch"])
+            return watch(status_command(self.args), arguments["watch"])
         _ssh_password, become_password = self.ask_passwords()
         fleet = Fleet(self._play_prereqs(), str(become_password or ""))
         hosts = fleet.hosts(arguments["app"])
@@ -108,12 +108,16 @@ class Console(CLI):  # type: ignore[misc]  # ansible-core is not typed
             return shell(fleet, hosts, arguments["app"], arguments["host"], self.rest)
         return logs(fleet, hosts, arguments)
 
-    def status_command(self) -> list[str]:
-        arguments = context.CLIARGS
-        made = [*STATUS_COMMAND]
-        for option, values in (("-i", arguments["inventory"]), ("-e", arguments["extra_vars"])):
-            made += [word for value in values or () for word in (option, str(value))]
-        return [*made, *(["-e", f"app={arguments['app']}"] if arguments["app"] else [])]
+
+def status_command(args: list[str]) -> list[str]:
+    """The playbook, with all options but those that only this program has."""
+    own = argparse.ArgumentParser(add_help=False)
+    own.add_argument("--app")
+    own.add_argument("--watch", nargs="?")
+    verb = args.index("status")
+    given, others = own.parse_known_args(args[verb + 1 :])
+    app = ["-e", f"app={given.app}"] if given.app else []
+    return [*STATUS_COMMAND, *args[1:verb], *others, *app]
 
 
 def status(text: str) -> str:

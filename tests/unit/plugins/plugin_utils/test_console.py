@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.plugin_utils.console import status_command
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 SSH = """#!{python}
@@ -134,6 +135,23 @@ def test_sudo_gets_the_password_that_ansible_has(call: Any) -> None:
     assert '"]open-sesame' in done.stdout
     assert "b: ssh ended with 7" in done.stderr
     assert "run this in a terminal" in call("shell", "blog", **settings).stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("status", ""),
+        ("status -i hosts.yml --watch 3 --app shop", "-i hosts.yml -e app=shop"),
+        ("status --watch --app=shop -K", "-K -e app=shop"),
+        (
+            "-v status --limit app1 --vault-id dev@pass -u ops",
+            "-v --limit app1 --vault-id dev@pass -u ops",
+        ),
+    ],
+)
+def test_the_playbook_status_gets_the_options(given: str, expected: str) -> None:
+    made = status_command(["twelvefactor", *given.split()])
+    assert made == ["ansible-playbook", "twelvefactor.deploy.status", *expected.split()]
 
 
 @pytest.mark.parametrize(
