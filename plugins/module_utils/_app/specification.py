@@ -401,5 +401,17 @@ SETTINGS: Mapping[str, Setting] = {
         default=600,
         minimum=1,
     ),
+    "migrate_lock_timeout": Setting(
+        meaning=(
+            (
+                "Seconds that the process type V(release) may wait for a lock of PostgreSQL before it is "
+                "tried again. As long as it waits, the app waits for that table, too. V(0) for no limit."
+            ),
+        ),
+        readers=("app",),
+        type="int",
+        default=5,
+        minimum=0,
+    ),
     **PLAYBOOK_SETTINGS,
 }

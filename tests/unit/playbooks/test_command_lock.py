@@ -27,8 +27,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
 ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles" / "app"
 
 
-def prefix_of(tmp_path: pathlib.Path, generation: int = 0) -> list[str]:
-    """What stands before the command that is to be run under the lock ``migrate``."""
+def argv_of(tmp_path: pathlib.Path, generation: int = 0, lock_timeout: int = 0) -> list[str]:
     loader = DataLoader()
     known = loader.load_from_file(str(ROLE / "vars" / "main.yml"), trusted_as_template=True)
     assert known["__app_command_locks"] == "/var/lib/twelvefactor/flocks"
@@ -39,13 +38,35 @@ def prefix_of(tmp_path: pathlib.Path, generation: int = 0) -> list[str]:
         "app_command_lock": "migrate",
         "app_command_release": "",
         "app_command_timeout": 5,
+        "app_command_lock_timeout": lock_timeout,
         "app_lock_generation": generation,
         "__app_command_locks": str(tmp_path / "lib" / "flocks"),
         "__app_command_fence": str(tmp_path / "shop.json"),
     }
     argv: list[str] = Templar(loader, variables=known).template(known["__app_command_argv"])
-    assert argv[-4:] == ["/srv/shop/current/bin/run", "sh", "-c", "true"]
+    return argv
+
+
+def prefix_of(tmp_path: pathlib.Path, generation: int = 0) -> list[str]:
+    """What stands before the command that is to be run under the lock ``migrate``."""
+    argv = argv_of(tmp_path, generation)
     return argv[: argv.index("/usr/local/sbin/app-exec")]
+
+
+@pytest.mark.parametrize(
+    ("lock_timeout", "program"),
+    # the second one is a program on standard input, see roles/app/tasks/command.yml
+    [(0, ["sh", "-c"]), (3, ["python", "-I", "-", "3", "5"])],
+)
+def test_what_runs_the_command(
+    tmp_path: pathlib.Path, lock_timeout: int, program: list[str]
+) -> None:
+    argv = argv_of(tmp_path, lock_timeout=lock_timeout)
+    found = argv[argv.index("/usr/local/sbin/app-exec") :]
+    assert found == [
+        *("/usr/local/sbin/app-exec", "shop", "timeout", "--foreground", "--kill-after=30", "5"),
+        *("/srv/shop/current/bin/run", *program, "true"),
+    ]
 
 
 @pytest.mark.parametrize("umask", [0, 0o077])
