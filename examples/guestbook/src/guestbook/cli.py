@@ -53,12 +53,15 @@ def _migrate(settings: Settings) -> int:
     logs.configure(settings, "release")
     error_reports.start(settings)
     try:
-        migrate(database.connect(settings, statement_timeout=False))
+        migrate(database.connect(settings, migration=True))
     except DBAPIError as error:
         reason = database.reason(error)
         log.error("migration failed", extra={"reason": reason})
+        # The server may say it in another language; the platform knows a lock timeout by its code.
+        code = getattr(error.orig, "sqlstate", None)
         print(
-            f"guestbook: the migration failed, the schema is as it was: {reason}", file=sys.stderr
+            f"guestbook: the migration failed, the schema is as it was: {reason} (SQLSTATE {code})",
+            file=sys.stderr,
         )
         return 1
     return 0

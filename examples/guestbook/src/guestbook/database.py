@@ -16,19 +16,22 @@ CONNECT_TIMEOUT_SECONDS = 2
 STATEMENT_TIMEOUT_MS = 5_000
 
 
-def connect(settings: Settings, *, pool_size: int = 1, statement_timeout: bool = True) -> Engine:
+def connect(settings: Settings, *, pool_size: int = 1, migration: bool = False) -> Engine:
     """Make an engine. It connects at the first query, so a process boots without a database.
 
-    A migration may rightly take longer than a request, hence `statement_timeout`.
+    A migration may rightly take longer than a request, but not wait longer for a lock.
     """
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": f"guestbook {settings.release_id}",
         # A server that vanished without a word must not hold a thread for minutes.
         "tcp_user_timeout": STATEMENT_TIMEOUT_MS,
+        # Instead of PGOPTIONS, so the lock timeout that the platform sets there has to be repeated.
         "options": "-c timezone=UTC",
     }
-    if statement_timeout:
+    if migration:
+        arguments["options"] += f" -c lock_timeout={settings.lock_timeout}s"
+    else:
         arguments["options"] += f" -c statement_timeout={STATEMENT_TIMEOUT_MS}"
     return create_engine(
         settings.database_url,

@@ -29,6 +29,7 @@ class Settings:
     title: str = "Guestbook"
     release_id: str = "unreleased"
     log_level: str = "INFO"
+    lock_timeout: int = 5
     trusted_proxies: int = 1
     web_concurrency: int = 2
     web_threads: int = 8
@@ -45,6 +46,7 @@ class Settings:
             title=env.get("GUESTBOOK_TITLE", "Guestbook"),
             release_id=env.get("RELEASE_ID", "unreleased"),
             log_level=_log_level(env),
+            lock_timeout=_integer(env, "RELEASE_LOCK_TIMEOUT", 5, lowest=0, highest=3600),
             trusted_proxies=_integer(env, "TRUSTED_PROXIES", 1, lowest=0, highest=10),
             web_concurrency=_integer(env, "WEB_CONCURRENCY", 2, lowest=1, highest=256),
             web_threads=_integer(env, "WEB_THREADS", 8, lowest=1, highest=256),

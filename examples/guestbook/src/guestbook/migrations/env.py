@@ -26,5 +26,5 @@ if context.config.attributes.get("connection") is not None:
 else:
     # `alembic revision` and its like, at a developer's desk.
     _settings = Settings.from_environment(os.environ)
-    with database.connect(_settings, statement_timeout=False).begin() as _connection:
+    with database.connect(_settings, migration=True).begin() as _connection:
         _run(_connection)
