@@ -107,6 +107,16 @@ def hosts():
 
 
 @pytest.fixture
+def fingerprints(hosts):
+    """Of all that belongs to the app, or to this collection, on each host."""
+    find = (
+        "find /srv /etc/circus /etc/nginx /run/greeter /var/lib/greeter /var/lib/twelvefactor"
+        " -printf '%p %T@ %m %u %l\\n' | sort"
+    )
+    return lambda: {name: host.check_output(find) for name, host in hosts.items()}
+
+
+@pytest.fixture
 def addresses():
     known = yaml.safe_load(INVENTORY.read_text())["all"]["hosts"]
     return [known[name]["ansible_host"] for name in NAMES]

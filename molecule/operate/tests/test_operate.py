@@ -74,16 +74,8 @@ class Visitor:
 # --- status --------------------------------------------------------------------------------------
 
 
-def fingerprint(host):
-    """Of all that belongs to the app, or to this collection."""
-    return host.check_output(
-        "find /srv /etc/circus /etc/nginx /run/greeter /var/lib/greeter /var/lib/twelvefactor"
-        " -printf '%p %T@ %m %u %l\\n' | sort"
-    )
-
-
-def test_status_shows_the_fleet_and_changes_nothing(play, hosts, monkeypatch):
-    before = {name: fingerprint(host) for name, host in hosts.items()}
+def test_status_shows_the_fleet_and_changes_nothing(play, fingerprints, monkeypatch):
+    before = fingerprints()
     done = play("status", "-vvv", plain=False)
     assert re.findall(r"changed=(\d+)", done.stdout) == ["0", "0"]
     assert re.search(r"^ +operate-d12  greeter  ", done.stdout, re.MULTILINE)
@@ -102,7 +94,7 @@ def test_status_shows_the_fleet_and_changes_nothing(play, hosts, monkeypatch):
     assert lines[6].split() == ["HOST", "CERTIFICATE", "DAYS", "LEFT", "UNTIL"]
     for line, name in zip(lines[7:], NAMES, strict=True):
         assert re.fullmatch(rf"{name} +greeter +\d{{4}} +[-0-9]+ [:0-9]+Z", line)
-    assert {name: fingerprint(host) for name, host in hosts.items()} == before
+    assert fingerprints() == before
 
 
 def test_status_as_one_document(play):
