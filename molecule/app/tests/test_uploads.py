@@ -9,10 +9,10 @@ HOME = "/var/lib/radicale"
 FILE = "/etc/debian_version"
 
 
-def ask(host, path):
+def ask(host, path, options=""):
     """Status, headers and body."""
     done = host.check_output(
-        "curl --silent --show-error --include --http1.1 --path-as-is --max-time 60"
+        f"curl --silent --show-error --include --http1.1 --path-as-is --max-time 60 {options}"
         " --cacert /etc/nginx/certificates/radicale.trust.pem"
         f" --resolve calendar.test:443:127.0.0.1 'https://calendar.test{path}'"
     )
@@ -46,6 +46,14 @@ def test_nginx_serves_uploads_in_a_sandbox_after_all_deploys(host, path, kind, c
     sandboxed = [] if kind == "application/pdf" else ["sandbox"]
     assert said.get("content-security-policy", []) == sandboxed
     assert len(said["strict-transport-security"]) == 1
+
+
+@pytest.mark.parametrize("path", ["/media/page.html", "/media/paper.pdf"])
+def test_a_cache_keeps_the_policy_that_it_has(host, path):
+    tag = dict(ask(host, path)[1])["etag"]
+    status, headers, _body = ask(host, path, f"--header 'If-None-Match: {tag}'")
+    assert status == 304
+    assert "content-security-policy" not in dict(headers)
 
 
 @pytest.mark.parametrize(

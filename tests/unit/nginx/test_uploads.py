@@ -90,20 +90,24 @@ def test_uploads_alone_need_no_files_of_releases() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "policy"),
+    ("status", "kind", "policy"),
     [
-        ("text/html", "sandbox"),
-        ("image/svg+xml", "sandbox"),
-        ("application/pdf", ""),
-        ("application/pdf; charset=utf-8", ""),
-        ("application/pdfx", "sandbox"),
-        ("text/html; application/pdf", "sandbox"),
-        ("", "sandbox"),
+        ("200", "text/html", "sandbox"),
+        ("200", "image/svg+xml", "sandbox"),
+        ("200", "application/pdf", ""),
+        ("206", "application/pdf", ""),
+        ("200", "application/pdf; charset=utf-8", ""),
+        ("200", "application/pdfx", "sandbox"),
+        ("200", "text/html; application/pdf", "sandbox"),
+        ("200", "", "sandbox"),
+        # what a cache has got with the 200 holds
+        ("304", "", ""),
     ],
 )
-def test_only_pdf_files_are_outside_of_the_sandbox(kind: str, policy: str) -> None:
+def test_only_pdf_files_are_outside_of_the_sandbox(status: str, kind: str, policy: str) -> None:
     maps = Maps(template("nginx", "etc/nginx/nginx.conf"))
-    assert maps.value("uploads_policy", {"sent_http_content_type": kind}) == policy
+    request = {"status": status, "sent_http_content_type": kind}
+    assert maps.value("uploads_policy", request) == policy
 
 
 @pytest.mark.parametrize(
