@@ -31,6 +31,7 @@ def as_app(host, command):
     [
         ("/media/cats/1.txt", "text/plain", "no-cache"),
         ("/media/page.html", "text/html", "no-cache"),
+        ("/media/script.js", "text/plain", "no-cache"),
         ("/media/paper.pdf", "application/pdf", "no-cache"),
         # as the app says
         ("/paper/1.txt", "text/html", "private, no-cache"),

@@ -26,13 +26,23 @@ def location(text: str, path: str) -> str:
 
 
 MEDIA = {"media": "pictures", "internal/invoices": "invoices"}
+SCRIPTS = 'location ~* "[.]m?js$" {\n'
+
+
+def parts(text: str) -> tuple[str, str]:
+    """What is in the braces of a location with uploads: for all files, and for scripts."""
+    found = re.fullmatch(rf"(?ms)(.*?)^{re.escape(SCRIPTS)}(.*?)^\}}", text)
+    assert found, text
+    return found[1], "".join(line[4:] for line in found[2].splitlines(keepends=True))
 
 
 def test_uploads_are_served_without_links_dotfiles_and_directories() -> None:
-    text = location(app_site(media=MEDIA), "^~ /media/")
+    every, scripts = parts(location(app_site(media=MEDIA), "^~ /media/"))
+    # which nginx hands down
+    for line in ("alias /var/lib/shop/pictures/;", "disable_symlinks on from=/var/lib/shop;"):
+        assert f"\n{line}\n" in f"\n{every}"
+        assert line not in scripts
     for line in (
-        "alias /var/lib/shop/pictures/;",
-        "disable_symlinks on from=/var/lib/shop;",
         'if ($uri ~ "/[.]") {\n    return 404;\n}',
         "try_files $uri =404;",
         "include includes/headers_base.conf;",
@@ -41,8 +51,22 @@ def test_uploads_are_served_without_links_dotfiles_and_directories() -> None:
         "add_header X-Frame-Options $header_x_frame_options always;",
         'add_header Cache-Control "no-cache";',
     ):
-        assert f"\n{line}\n" in f"\n{text}\n"
-    assert not re.search("internal|proxy_pass|gzip_static|autoindex|index", text)
+        assert f"\n{line}\n" in f"\n{every}"
+        assert f"\n{line}\n" in f"\n{scripts}"
+    assert not re.search("internal|proxy_pass|gzip_static|autoindex|index", every + scripts)
+
+
+def test_an_uploaded_script_is_a_text() -> None:
+    every, scripts = parts(location(app_site(media=MEDIA), "^~ /media/"))
+    assert scripts.startswith("types { }\ndefault_type text/plain;\n")
+    assert "type" not in every.lower().replace("x-content-type-options", "")
+
+
+def test_a_snippet_holds_for_uploaded_scripts_too() -> None:
+    snippet = "if ($arg_key != 1) {\n    return 403;\n}\n"
+    uploads = {"path": "^~ /files/", "root": "/data", "uploads": "files", "snippet": snippet}
+    for part in parts(location(site(locations=[uploads]), "^~ /files/")):
+        assert snippet in part
 
 
 def test_private_uploads_need_the_word_of_the_app() -> None:
@@ -54,12 +78,13 @@ def test_private_uploads_need_the_word_of_the_app() -> None:
 
 def test_a_header_of_the_site_replaces_none_of_the_precautions() -> None:
     headers = {"content-security-policy": "default-src *", "X-Team": "a"}
-    text = location(app_site(media=MEDIA, nginx_site={"headers": headers}), "^~ /media/")
-    assert re.findall("(?i)content-security-policy", text) == ["Content-Security-Policy"]
-    assert re.findall("(?i)add_header X-Content-Type-Options .*", text) == [
-        "add_header X-Content-Type-Options nosniff always;"
-    ]
-    assert "add_header X-Team " in text
+    site_text = app_site(media=MEDIA, nginx_site={"headers": headers})
+    for text in parts(location(site_text, "^~ /media/")):
+        assert re.findall("(?i)content-security-policy", text) == ["Content-Security-Policy"]
+        assert re.findall("(?i)add_header X-Content-Type-Options .*", text) == [
+            "add_header X-Content-Type-Options nosniff always;"
+        ]
+        assert "add_header X-Team " in text
 
 
 @pytest.mark.parametrize(
