@@ -95,7 +95,7 @@ def test_nginx_does_not_follow_the_directory_itself(host):
     assert ask(host, "/media/cats/1.txt")[0] == 200
 
 
-def test_the_proxy_reads_uploads_and_nothing_else_of_the_app(host):
+def test_the_proxy_reads_uploads_and_nothing_that_only_the_app_may_read(host):
     for path in ("media", "papers"):
         directory = host.file(f"{HOME}/{path}")
         assert (directory.user, directory.group) == ("radicale", "radicale")

@@ -66,6 +66,7 @@ OTHER_COMMANDS = (
     r"app-exec shop /srv/shop/current/bin/run python",
     r"tail /var/log/nginx/error\.log",
     r"nginx -t",
+    r"runuser -u shop -- setfacl -R -P -m g:www-data:rX,d:g:www-data:rX /var/lib/shop/media",
     # [in a pipeline]
     r"umask 077|printenv [A-Z_]+ > \S+|mkdir -p -m 700 ~/\.ssh|cp \S+ ~/\.ssh/known_hosts",
     r"install -m 600 \S+ ~/\.ssh/id_ed25519",

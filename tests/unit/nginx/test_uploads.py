@@ -151,7 +151,7 @@ def declared(**given: Any) -> list[str]:
     return [line for line in text.splitlines() if "/var/lib/" in line]
 
 
-def test_the_proxy_may_read_uploads_and_nothing_else() -> None:
+def test_the_proxy_may_read_uploads_and_pass_through_what_they_are_in() -> None:
     assert declared(app_user_media=["media"]) == [
         "d /var/lib/shop 0750 shop shop -",
         "a+ /var/lib/shop - - - - group:www-data:--x",
