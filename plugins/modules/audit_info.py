@@ -54,7 +54,8 @@ facts:
     - All that follows is missing, and C(release) is V(null), where the host has no release that is current and
       complete.
     - C(release) is an extract of its C(release.json), C(lock) how many packages it pins and what is wrong with it,
-      C(files) what differs from what was installed and how many files the app can write, with some of their names.
+      C(files) what differs from what was installed and how many files the app can write, with some of their names;
+      C(unread) says why one of them was not read to the end.
     - C(config) has the names of all variables, the scheme of each that holds a URL, and whether every user can read
       them; C(code) what looks like a secret in the files of the app's own package.
     - C(unit) has properties of the app's unit; C(running) how many processes are in it, the files that they have open
@@ -66,8 +67,8 @@ facts:
   sample:
     state: serving
     current: 1.4.0-3f2a9c01
-    lock: {"packages": 12, "problem": ""}
-    files: {"problem": "", "writable": [], "count": 0}
+    lock: {"packages": 12, "problem": "", "unread": ""}
+    files: {"problem": "", "unread": "", "writable": [], "count": 0}
     config: {"problem": "", "names": ["DATABASE_URL"], "services": {"DATABASE_URL": "postgresql"}, "public": false}
     code: {"files": 31, "partial": false, "secrets": []}
     running: {"count": 4, "written": [], "listening": [], "outside": [], "partial": false}

@@ -69,6 +69,8 @@ def dependencies(facts: Facts, _declared: Declared) -> Verdict:
     if lock["problem"]:
         remedy = "Deploy a version whose lock has every package with its hashes."
         return Verdict(FINDING, lock["problem"], remedy)
+    if lock["unread"]:
+        return Verdict(UNKNOWN, lock["unread"])
     return Verdict(OK, f"{lock['packages']} packages, all in the lock with hashes")
 
 
@@ -118,6 +120,8 @@ def build_release_run(facts: Facts, _declared: Declared) -> Verdict:
         return Verdict(FINDING, f"release.json of {current} says {facts['release']['id']}", again)
     if files["problem"]:
         return Verdict(FINDING, files["problem"], again)
+    if files["unread"]:
+        return Verdict(UNKNOWN, files["unread"])
     return Verdict(OK, f"the app can write nothing of {current}; its packages are as installed")
 
 
@@ -156,7 +160,9 @@ def processes(facts: Facts, _declared: Declared) -> Verdict:
 
 
 def is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address.rpartition(":")[0].strip("[]")).is_loopback
+    found = ipaddress.ip_address(address.rpartition(":")[0].strip("[]"))
+    # of a socket for both versions that was bound to one of IPv4: ::ffff:127.0.0.1
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
 def port_binding(facts: Facts, _declared: Declared) -> Verdict:
@@ -202,6 +208,13 @@ def concurrency(facts: Facts, declared: Declared) -> Verdict:
     return Verdict(OK, f"{there}, as declared")
 
 
+def stop_timeouts(facts: Facts) -> list[float]:
+    """Seconds between TERM and KILL of each type that runs, the shortest first."""
+    specs = facts["release"]["processes"]
+    running = [specs.get(kind, {}) for kind, count in facts["formation"].items() if count]
+    return sorted(float(spec.get("stop_timeout", 30)) for spec in running or [{}])
+
+
 def disposability(facts: Facts, _declared: Declared) -> Verdict:
     measured = next(
         (
@@ -215,14 +228,19 @@ def disposability(facts: Facts, _declared: Declared) -> Verdict:
         return Verdict(UNKNOWN, "the record has no deploy that measured both start and stop")
     start, stop = (float(measured["durations"][step]) for step in ("gate", "stop"))
     evidence = f"start {start:.1f} s, stop {stop:.1f} s ({measured['event']} of {measured['at']})"
-    specs = facts["release"]["processes"].values()
-    patience = max((float(spec.get("stop_timeout", 30)) for spec in specs), default=30.0)
-    if stop >= patience:
+    patience = stop_timeouts(facts)
+    if stop >= patience[-1]:
         remedy = "End on TERM: finish the request or return the job, then exit."
-        return Verdict(FINDING, f"{evidence}: TERM was not enough within {patience:g} s", remedy)
+        return Verdict(
+            FINDING, f"{evidence}: TERM was not enough within {patience[-1]:g} s", remedy
+        )
     if start > SLOW_START:
         remedy = "Move work out of the start of the app, into the build or the release command."
         return Verdict(FINDING, f"{evidence}: a start over {SLOW_START:g} s", remedy)
+    if stop >= patience[0]:  # the record has the slowest process, not of which type it is
+        return Verdict(
+            UNKNOWN, f"{evidence}: too long for a process that has {patience[0]:g} s, if it was one"
+        )
     return Verdict(OK, evidence)
 
 
@@ -245,7 +263,7 @@ def parity(facts: Facts, declared: Declared) -> Verdict:
 
 
 def logs(facts: Facts, _declared: Declared) -> Verdict:
-    if not facts["running"]["count"]:
+    if not facts["unit"] or not facts["running"]["count"]:
         return Verdict(UNKNOWN, "no process of the app was observed")
     # the only one of these directories that is for logs; what Circus writes there is rotated
     place = [path for path in declared_paths(facts) if below(path, ["/var/log"])]

@@ -21,7 +21,11 @@ PROPERTIES = ("ActiveState", "ProtectSystem", "PrivateTmp", "ReadWritePaths", "U
 MOST = 50  # of each list; an app can open thousands of files
 LISTENING = "0A"  # TCP_LISTEN of include/net/tcp_states.h, as /proc/net/tcp has it
 SOCKET = re.compile(r"socket:\[([0-9]+)\]")
-UNIT = re.compile(r"[^/]+\.(?:service|scope)(?=/|\Z)")
+# in a line of each hierarchy, of which cgroup v1 has several
+UNIT = re.compile(r"[^/\n]+\.(?:service|scope)(?=/|$)", re.MULTILINE)
+# The effective one. /proc/PID itself belongs to root where a process is not dumpable: PR_SET_DUMPABLE(2const).
+OWNER = re.compile(r"^Uid:\t[0-9]+\t([0-9]+)\t", re.MULTILINE)
+STATUS = 4096  # bytes of /proc/PID/status, in which that line is
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,18 @@ def processes(uid: int, proc: pathlib.Path) -> Iterator[Process]:
     """Those of a user. One that ends meanwhile is left out."""
     for path in sorted(proc.iterdir()):
         try:
-            if path.name.isdigit() and path.stat().st_uid == uid:
+            if path.name.isdigit() and owner(path) == uid:
                 command = (path / "comm").read_text("utf-8", "replace").strip()
                 units = UNIT.findall((path / "cgroup").read_text("utf-8", "replace").strip())
                 yield Process(int(path.name), command, units[-1] if units else "")
         except OSError:
             continue
+
+
+def owner(process: pathlib.Path) -> int | None:
+    with (process / "status").open("rb") as file:
+        match = OWNER.search(file.read(STATUS).decode("utf-8", "replace"))
+    return int(match[1]) if match else None
 
 
 def descriptors(pid: int, proc: pathlib.Path) -> Iterator[tuple[str, str]]:

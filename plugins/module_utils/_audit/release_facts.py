@@ -31,6 +31,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish.scree
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verification import (
+    UnreadError,
     parse_record,
     read,
     verify,
@@ -66,30 +67,35 @@ def release_facts(home: AppHome, release: str) -> dict[str, Any]:
 
 
 def lock_facts(home: AppHome, release: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """How many packages the lock pins by hash, and what is wrong with it."""
+    """How many packages the lock pins by hash, and what is wrong with it, or why it was not read."""
+    found = {"packages": 0, "problem": "", "unread": ""}
     try:
         text = (home.releases / release / "requirements.txt").read_text("utf-8")
         pins = parse_lock(text)
-    except (OSError, ValueError, DeployError) as error:
-        return {"packages": 0, "problem": str(error)}
+    except OSError as error:
+        return found | {"unread": str(error)}
+    except (ValueError, DeployError) as error:
+        return found | {"problem": str(error)}
     problem = ""
     if hashlib.sha256(format_pins(pins).encode()).hexdigest() != manifest.get("lock_sha256"):
         problem = "requirements.txt is not the lock that release.json names by its digest"
     unknown = sorted(set(manifest.get("packages", {})) - {pin.name for pin in pins})
     if unknown:
         problem = f"installed, but not in the lock: {', '.join(unknown[:SHOWN])}"
-    return {"packages": len(pins), "problem": problem}
+    return found | {"packages": len(pins), "problem": problem}
 
 
 def files_facts(home: AppHome, release: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Which files of a release the app can write, and whether they are what was installed."""
-    problem = ""
+    """Which files of a release the app can write, and whether they are what was installed, as far as they were read."""
+    problem = unread = ""
     try:
         verify(home, release)
         procfile = parse_procfile((home.releases / release / "Procfile").read_text("utf-8"))
         if procfile != manifest.get("commands"):
             problem = "its Procfile is not the one that release.json holds"
-    except (OSError, ValueError, DeployError) as error:
+    except (OSError, UnreadError) as error:
+        unread = str(error)
+    except (ValueError, DeployError) as error:
         problem = str(error)
     top = home.releases / release
     writable = [
@@ -97,7 +103,12 @@ def files_facts(home: AppHome, release: str, manifest: Mapping[str, Any]) -> dic
         for name, status in entries(top)
         if not stat.S_ISLNK(status.st_mode) and may_write(status, home.uid, home.gid)
     ]
-    return {"problem": problem, "writable": writable[:SHOWN], "count": len(writable)}
+    return {
+        "problem": problem,
+        "unread": unread,
+        "writable": writable[:SHOWN],
+        "count": len(writable),
+    }
 
 
 def entries(top: pathlib.Path) -> Iterator[tuple[str, os.stat_result]]:
@@ -146,7 +157,7 @@ def code_facts(home: AppHome, release: str, package: str) -> dict[str, Any]:
             break
         try:
             content = read(str(path), LARGEST_FILE, deadline)
-        except (OSError, ValueError):
+        except (OSError, ValueError, UnreadError):
             partial = True
             continue
         searched += 1

@@ -46,6 +46,10 @@ LINKS = re.compile(r"lib64|bin/python(3(\.[0-9]+)?)?")
 INTERPRETER = re.compile(rf"pyvenv\.cfg|{LINKS.pattern}")
 
 
+class UnreadError(DeployError):
+    """Reading took too long, which says nothing of the files."""
+
+
 @dataclass(frozen=True)
 class Digest:
     """What a RECORD says of a file."""
@@ -174,7 +178,7 @@ def files_below(top: pathlib.Path) -> Iterator[tuple[str, int]]:
 
 
 def blocks(path: str, size: int, deadline: float) -> Iterator[bytes]:
-    """A regular file of at most ``size`` bytes. Raises OSError and ValueError."""
+    """A regular file of at most ``size`` bytes. Raises OSError, ValueError and UnreadError."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -185,7 +189,7 @@ def blocks(path: str, size: int, deadline: float) -> Iterator[bytes]:
             if left < 0:
                 raise ValueError(f"larger than {size} bytes")
             if time.monotonic() > deadline:
-                raise DeployError(
+                raise UnreadError(
                     f"Could not verify {path}: not all files were read within {TIMEOUT:g} s."
                 )
             yield block

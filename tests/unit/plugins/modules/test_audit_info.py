@@ -79,8 +79,8 @@ def test_a_release_as_the_module_release_installs_it(
     assert CANARY not in done.printed
     found = done.result["facts"]
     # a marker of the lock leaves one of its three packages out
-    assert found["lock"] == {"packages": 3, "problem": ""}
-    assert found["files"] == {"problem": "", "writable": [], "count": 0}
+    assert found["lock"] == {"packages": 3, "problem": "", "unread": ""}
+    assert found["files"] == {"problem": "", "unread": "", "writable": [], "count": 0}
     assert found["config"]["names"] == sorted(params["env"])
     assert (found["config"]["public"], found["release"]["id"]) == (False, seen["current"])
     assert found["code"]["secrets"] == []

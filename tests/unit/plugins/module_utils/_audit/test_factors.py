@@ -60,8 +60,8 @@ WELL: dict[str, Any] = {
         "processes": {"web": {"socket": True, "stop_timeout": 30.0}},
         "command": True,
     },
-    "lock": {"packages": 12, "problem": ""},
-    "files": {"problem": "", "writable": [], "count": 0},
+    "lock": {"packages": 12, "problem": "", "unread": ""},
+    "files": {"problem": "", "unread": "", "writable": [], "count": 0},
     "config": {
         "problem": "",
         "names": ["DATABASE_URL", "DEBUG"],
@@ -72,7 +72,7 @@ WELL: dict[str, Any] = {
     "unit": {
         "ActiveState": "active",
         "ProtectSystem": "strict",
-        "ReadWritePaths": "/run/shop /var/lib/shop /var/log/shop -/srv/uploads",
+        "ReadWritePaths": "/run/shop /var/lib/shop /var/log/shop -/srv/uploads -+/srv/more",
     },
     "running": {
         "count": 4,
@@ -80,12 +80,14 @@ WELL: dict[str, Any] = {
             {"path": "/var/log/shop/web-1.log", "command": "circusd"},
             {"path": "/var/lib/shop/cache.db", "command": "gunicorn"},
             {"path": "/srv/uploads/1.png", "command": "gunicorn"},
+            {"path": "/srv/more/1.png", "command": "gunicorn"},
             {"path": "/run/circus-shop/lock", "command": "circusd"},
             {"path": "/tmp/upload", "command": "gunicorn"},
         ],
         "listening": [
             {"address": "127.0.0.1:8000", "command": "gunicorn"},
             {"address": "[::1]:8000", "command": "gunicorn"},
+            {"address": "[::ffff:127.0.0.1]:8000", "command": "gunicorn"},
         ],
         "outside": [],
         "partial": False,
@@ -140,6 +142,16 @@ def durations(**seconds: float) -> list[dict[str, Any]]:
     return [WELL["records"][0] | {"durations": seconds}]
 
 
+def stopped(stop: float, **formation: int) -> dict[str, Any]:
+    """With a type that has more time to end than web, whether one runs or not."""
+    specs = WELL["release"]["processes"] | {"worker": {"stop_timeout": 600.0}}
+    return {
+        "records": durations(gate=1.0, stop=stop),
+        "release__processes": specs,
+        "formation": {"web": 1} | formation,
+    }
+
+
 def opened(path: str) -> list[dict[str, str]]:
     return [{"path": path, "command": "gunicorn"}]
 
@@ -181,11 +193,18 @@ def test_a_host_with_nothing_wrong_scores_twelve_of_twelve() -> None:
             {"running__listening": [{"address": "[::]:80", "command": "gunicorn"}]},
             "gunicorn on [::]:80",
         ),
+        (
+            "port binding",
+            {"running__listening": [{"address": "[::ffff:10.0.0.1]:80", "command": "gunicorn"}]},
+            "gunicorn on [::ffff:10.0.0.1]:80",
+        ),
         ("port binding", {"processes": process(healthy=False, answer="500")}, "web-1: 500"),
         ("concurrency", {"formation": {"web": 2}}, "web 2 instead of web 1"),
         ("concurrency", {"drift": ["web-1 does not run"]}, "web-1 does not run"),
         ("disposability", {"records": durations(gate=31.0, stop=0.1)}, "a start over 30 s"),
         ("disposability", {"records": durations(gate=1.0, stop=30.1)}, "TERM was not enough"),
+        ("disposability", stopped(600.0, worker=1), "TERM was not enough within 600 s"),
+        ("disposability", stopped(30.0, worker=0), "TERM was not enough within 30 s"),
         ("dev/prod parity", {"release__version": "1.9"}, "version 1.9 instead of 2.0"),
         ("dev/prod parity", {"config__names": ["DEBUG"]}, "not deployed: DATABASE_URL"),
         (
@@ -218,6 +237,8 @@ def test_findings(factor: str, changes: dict[str, Any], evidence: str) -> None:
     ("factor", "changes", "declared"),
     [
         ("codebase", {"release__commit": None}, {}),
+        ("dependencies", {"lock__unread": "Input/output error"}, {}),
+        ("build, release, run", {"files__unread": "not all files were read"}, {}),
         ("config", {"config__problem": "its env cannot be read"}, {}),
         ("config", {"code__partial": True}, {}),
         ("config", {"code__files": 0}, {}),
@@ -229,8 +250,10 @@ def test_findings(factor: str, changes: dict[str, Any], evidence: str) -> None:
         ("concurrency", {"state": "moving"}, {}),
         ("disposability", {"records": []}, {}),
         ("disposability", {"records": durations(gate=1.0)}, {}),
+        ("disposability", stopped(30.0, worker=1), {}),
         ("dev/prod parity", {}, {"version": None}),
         ("logs", {"running__count": 0}, {}),
+        ("logs", {"unit": {}}, {}),  # where its logs may be is not known then
         *(
             (factor, {"running__partial": True}, {})
             for factor in ("processes", "port binding", "logs", "admin processes")
@@ -241,6 +264,10 @@ def test_what_is_not_observed_is_unknown(
     factor: str, changes: dict[str, Any], declared: dict[str, Any]
 ) -> None:
     assert of(facts(**changes), factor, **declared)["verdict"] == UNKNOWN
+
+
+def test_a_stop_within_the_time_of_every_type_is_ok() -> None:
+    assert of(facts(**stopped(29.9, worker=1)), "disposability")["verdict"] == OK
 
 
 @pytest.mark.parametrize(

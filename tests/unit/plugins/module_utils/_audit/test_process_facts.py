@@ -25,11 +25,15 @@ class Proc:
         (root / "net").mkdir()
         (root / "self").mkdir()
 
-    def add(self, pid: int, unit: str, command: str = "gunicorn") -> pathlib.Path:
+    def add(
+        self, pid: int, unit: str, command: str = "gunicorn", uid: int | None = None
+    ) -> pathlib.Path:
         path = self.root / str(pid)
         (path / "fd").mkdir(parents=True)
         (path / "fdinfo").mkdir()
         (path / "comm").write_text(f"{command}\n")
+        mine = os.geteuid() if uid is None else uid
+        (path / "status").write_text(f"Name:\t{command}\nUid:\t0\t{mine}\t{mine}\t{mine}\n")
         (path / "cgroup").write_text(f"0::/system.slice/system-circus.slice/{unit}\n")
         return path
 
@@ -92,6 +96,27 @@ def test_processes_in_units_that_are_not_the_apps(proc: Proc) -> None:
 def test_those_of_other_users_are_nobodys_business(proc: Proc) -> None:
     proc.add(7, "session-3.scope")
     assert proc.look(uid=os.geteuid() + 1)["outside"] == []
+
+
+def test_a_process_that_is_not_dumpable_is_its_users(proc: Proc) -> None:
+    other = os.geteuid() + 1  # while its directory belongs to who runs the tests
+    proc.add(7, "session-3.scope", "agent", other)
+    assert proc.look(uid=other)["outside"] == [{"command": "agent", "unit": "session-3.scope"}]
+    assert proc.look()["outside"] == []
+
+
+def test_a_process_that_ends_meanwhile_is_left_out(proc: Proc) -> None:
+    (proc.add(7, "session-3.scope") / "status").unlink()
+    (proc.add(8, "session-3.scope") / "status").write_text("")
+    assert proc.look()["outside"] == []
+
+
+def test_the_unit_where_every_hierarchy_has_a_line(proc: Proc) -> None:
+    path = f"/system.slice/system-circus.slice/{UNIT}"
+    (proc.add(7, UNIT) / "cgroup").write_text(f"9:name=systemd:{path}\n8:pids:/\n")
+    (proc.add(8, UNIT) / "cgroup").write_text(f"9:name=systemd:{path}\n8:pids:/\n0::{path}\n")
+    found = proc.look()
+    assert (found["count"], found["outside"]) == (2, [])
 
 
 def test_no_more_is_returned_than_somebody_reads(proc: Proc) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
     format_pins,
     parse_lock,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import verification
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from unit.plugins.conftest import record_line
 
@@ -81,8 +82,8 @@ def test_a_release_with_nothing_wrong(home: AppHome, path: pathlib.Path) -> None
     found = look(home)
     assert found["release"]["commit"] == "abc"
     assert found["release"]["command"] is True
-    assert found["lock"] == {"packages": 1, "problem": ""}
-    assert found["files"] == {"problem": "", "writable": [], "count": 0}
+    assert found["lock"] == {"packages": 1, "problem": "", "unread": ""}
+    assert found["files"] == {"problem": "", "unread": "", "writable": [], "count": 0}
     assert found["config"] == {
         "problem": "",
         "names": ["DATABASE_URL", "TOKEN"],
@@ -123,6 +124,32 @@ def test_files_that_are_not_those_of_the_packages(home: AppHome, path: pathlib.P
     assert "shop/__init__.py (changed)" in look(home)["files"]["problem"]
 
 
+@pytest.mark.parametrize(("name", "topic"), [("requirements.txt", "lock"), ("Procfile", "files")])
+def test_what_cannot_be_read_is_no_problem_of_the_release(
+    home: AppHome, path: pathlib.Path, name: str, topic: str
+) -> None:
+    (path / name).unlink()
+    (path / name).mkdir()
+    found = look(home)[topic]
+    assert (found["problem"], name in found["unread"]) == ("", True)
+
+
+def test_what_is_not_read_in_time_is_unknown(
+    home: AppHome, path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "TIMEOUT", -1.0)
+    found = look(home)["files"]
+    assert (found["problem"], "not all files were read" in found["unread"]) == ("", True)
+
+
+def test_a_search_that_ends_within_a_file_is_partial(
+    home: AppHome, path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = room.read
+    monkeypatch.setattr(room, "read", lambda path, size, _deadline: read(path, size, 0.0))
+    assert look(home)["code"] == {"files": 0, "partial": True, "secrets": []}
+
+
 def test_a_procfile_that_was_changed(home: AppHome, path: pathlib.Path) -> None:
     (path / "Procfile").write_text("web: other\n")
     assert "Procfile" in look(home)["files"]["problem"]
@@ -130,7 +157,8 @@ def test_a_procfile_that_was_changed(home: AppHome, path: pathlib.Path) -> None:
 
 def test_files_that_the_app_can_write(home: AppHome, path: pathlib.Path) -> None:
     (path / "Procfile").chmod(0o666)
-    assert look(home)["files"] == {"problem": "", "writable": ["Procfile"], "count": 1}
+    files = look(home)["files"]
+    assert (files["problem"], files["writable"], files["count"]) == ("", ["Procfile"], 1)
     own = room.release_facts(home, RELEASE)["files"]
     assert own["count"] > room.SHOWN == len(own["writable"])
 
@@ -139,6 +167,8 @@ def test_files_that_the_app_can_write(home: AppHome, path: pathlib.Path) -> None
     ("mode", "uid", "gid", "can"),
     [
         (0o100644, 2, 2, False),
+        (0o100640, 2, 1, False),  # of the user that installs, and the app's group
+        (0o040750, 2, 1, False),
         (0o100664, 2, 1, True),
         (0o100664, 2, 2, False),
         (0o100646, 2, 2, True),
