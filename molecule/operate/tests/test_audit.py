@@ -11,21 +11,21 @@ NAMES = ["operate-d12", "operate-d13"]
 CANARY = "canary-a1"
 # not observed of this app: it has neither a commit nor a URL, and its record no deploy over another one
 MAY_BE_UNKNOWN = {"codebase", "backing services", "disposability"}
-# A process in the app's unit that keeps a log of its own, one outside of it, and a file of its release.
-TAMPER = """set -eu
-chown greeter /srv/greeter/current/Procfile
-systemd-run --quiet --unit=stray --uid=greeter sleep 4243
-systemd-run --quiet --unit=stray-log sh -c '
-  echo $$ > /sys/fs/cgroup'$(systemctl show --value --property=ControlGroup circus@greeter)'/cgroup.procs
-  exec setpriv --reuid=greeter --regid=greeter --clear-groups sleep 4244 >> /srv/stray.log'
-until pgrep --uid greeter -f 'sleep 4244'; do sleep 0.1; done
+PROCFILE = "/srv/greeter/current/Procfile"
+# A process in the app's unit that keeps a log of its own, one outside of it, and a file of its release. Each is what it
+# is by when systemd-run returns; which hierarchies of cgroups there are depends on the machine.
+TAMPER = f"""set -eu
+chown greeter {PROCFILE}
+systemd-run --quiet --service-type=exec --unit=stray --uid=greeter sleep 4243
+systemd-run --quiet --service-type=exec --unit=stray-log --uid=greeter \\
+    --property=StandardOutput=append:/srv/stray.log sleep 4244
+pid=$(systemctl show --value --property=MainPID stray-log)
+for procs in $(find /sys/fs/cgroup -path '*/circus@greeter.service/cgroup.procs'); do
+    echo "$pid" > "$procs"
+done
+test "$(grep -o '[^/]*service$' "/proc/$pid/cgroup" | tail -n 1)" = circus@greeter.service
 """
-MEND = """
-systemctl stop stray
-pkill -f 'sleep 4244'
-rm -f /srv/stray.log
-chown root /srv/greeter/current/Procfile
-"""
+MEND = f"systemctl stop stray stray-log; rm -f /srv/stray.log; chown %s {PROCFILE}"
 
 
 def verdicts(document, app="greeter"):
@@ -34,9 +34,13 @@ def verdicts(document, app="greeter"):
 
 @pytest.fixture
 def tampered(hosts):
-    hosts["operate-d13"].run_expect([0], TAMPER)
-    yield
-    hosts["operate-d13"].run(MEND)
+    host = hosts["operate-d13"]
+    owner = host.check_output(f"stat --format=%u {PROCFILE}")
+    try:
+        host.run_expect([0], TAMPER)
+        yield
+    finally:
+        host.run_expect([0], MEND % owner)
 
 
 def test_an_app_where_all_is_well(play, fingerprints, tmp_path):
@@ -44,7 +48,8 @@ def test_an_app_where_all_is_well(play, fingerprints, tmp_path):
     file = tmp_path / "audit.json"
     done = play("audit", app="greeter", audit_strict=True, audit_to=str(file))
     document = json.loads(file.read_text())
-    assert {factor for factor, each in verdicts(document).items() if each != "ok"} <= MAY_BE_UNKNOWN
+    unsure = {factor for factor, each in verdicts(document).items() if each != "ok"}
+    assert unsure <= MAY_BE_UNKNOWN, done.stdout
     assert document["counts"]["finding"] == 0, done.stdout
     assert file.stat().st_mode & 0o777 == 0o600
     assert CANARY not in file.read_text()
@@ -66,12 +71,12 @@ def test_what_somebody_has_tampered_with(play):
         "logs": "/srv/stray.log by sleep",
         "admin processes": "sleep in stray.service",
     }
+    found_in = {name for name, each in found.items() if each["verdict"] == "finding"}
+    assert found_in == evidence.keys(), done.stderr
     for factor, text in evidence.items():
-        assert found[factor]["verdict"] == "finding"
         assert found[factor]["evidence"].startswith("operate-d13: ")
         assert text in found[factor]["evidence"]
         assert f"greeter, {factor}: operate-d13: " in done.stderr
-    assert document["counts"]["finding"] == len(evidence)
 
 
 def test_hosts_that_are_lost_and_check_mode(play, tmp_path):
