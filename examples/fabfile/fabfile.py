@@ -150,6 +150,8 @@ def hosts_of(inventory: Mapping[str, Any], app: str) -> list[Host]:
         ),
         {},
     )
+    if not isinstance(apps, dict):
+        raise Exit("apps is a template, which only Ansible can read.")
     if app not in apps:
         raise Exit(f"The inventory has no app {app}; it has {', '.join(apps) or 'none'}.")
     place = apps[app].get("hosts", "app")

@@ -180,6 +180,7 @@ def test_a_host_that_is_not_known_is_refused(fabfile: Any) -> None:
     [
         (inventory({"blog": {}}), "The inventory has no app shop; it has blog."),
         (inventory({}), "The inventory has no app shop; it has none."),
+        (inventory("{{ shop_apps }}"), "apps is a template, which only Ansible can read."),
         (
             inventory({"shop": {"hosts": "web"}}),
             "The inventory has no hosts for shop: there is no group or host web.",
