@@ -13,6 +13,7 @@ the release has is used to find out who holds the lock.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -22,7 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import IO, Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 # Seconds. Requests that queued behind an attempt are answered in the first of them. What still holds its lock after a
 # minute of pauses is not a slow query any more: somebody has to end it.
@@ -33,14 +34,26 @@ LOCK_NOT_AVAILABLE = re.compile(
 )
 OWN_LOCK_TIMEOUT = re.compile(r"(?:-c\s*|--)lock[-_]timeout\s*=")
 POSTGRESQL_URL = re.compile(r"(?:postgres|postgresql|postgis)(?:\+\w+)?(://.*)", re.DOTALL)
+# Identifiers and comments may have quotes, too. The server cuts long queries off: a string may have no end.
+STRING = re.compile(
+    r"""
+    (?P<kept>"(?:[^"]|"")*(?:"|\Z)|--[^\n]*|/\*.*?(?:\*/|\Z))
+    |\b[eE]'(?:[^'\\]|''|\\(?:.|\Z))*(?:'|\Z)
+    |'(?:[^']|'')*(?:'|\Z)
+    |(?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$|\Z)
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 PLACES = ("PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE")
 
+STDOUT, STDERR = 1, 2
 KEPT = 64 * 1024  # bytes of each output in which the error is looked for
 ANSWER_TIMEOUT = (
     2  # seconds that the question for blockers may take, which is asked while the command waits
 )
 NAMED = 3  # blockers
 QUERY_LENGTH = 160
+NOT_TOLD = "the database did not tell"
 
 # Whoever makes this attempt's sessions wait and does not wait itself: not the app's sessions that queue behind it.
 BLOCKERS = """\
@@ -85,6 +98,11 @@ def address_of(environment: Mapping[str, str]) -> str | None:
     return "" if any(environment.get(name) for name in PLACES) else None
 
 
+def masked(query: str) -> str:
+    """Without its strings, which may be anybody's data."""
+    return STRING.sub(lambda found: found["kept"] or "'…'", query)
+
+
 class Blocker(NamedTuple):
     """A session; another role's may be known by its pid alone."""
 
@@ -100,9 +118,15 @@ class Blocker(NamedTuple):
         through = f" ({self.application})" if self.application else ""
         since = "" if self.seconds is None else f", in a transaction for {self.seconds:.0f} s"
         state = f", {self.state}" if self.state else ""
-        words = "".join(sign if sign.isprintable() else " " for sign in self.query or "").split()
-        query = f", last query: {' '.join(words)[:QUERY_LENGTH]}" if words else ""
-        return f"pid {self.pid}{whose}{through}{since}{state}{query}"
+        query = masked(self.query or "")
+        words = "".join(sign if sign.isprintable() else " " for sign in query).split()
+        last = f", last query: {' '.join(words)[:QUERY_LENGTH]}" if words else ""
+        return f"pid {self.pid}{whose}{through}{since}{state}{last}"
+
+
+def names(blockers: Sequence[Blocker]) -> str:
+    more = f"; and {len(blockers) - NAMED} more" if len(blockers) > NAMED else ""
+    return "; ".join(blocker.text() for blocker in blockers[:NAMED]) + more
 
 
 def blame(blockers: Sequence[Blocker], problem: str) -> str:
@@ -112,9 +136,17 @@ def blame(blockers: Sequence[Blocker], problem: str) -> str:
             f"What holds the lock is not known: {problem}. While a migration waits, this query tells: "
             "SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE wait_event_type = 'Lock'."
         )
-    named = "; ".join(blocker.text() for blocker in blockers[:NAMED])
-    more = f"; and {len(blockers) - NAMED} more" if len(blockers) > NAMED else ""
-    return f"The lock is held by {named}{more}."
+    return f"The lock is held by {names(blockers)}."
+
+
+def aftermath(blockers: Sequence[Blocker]) -> str:
+    """What a failure of another kind may come of, after an attempt that did not get its lock."""
+    held = f" That lock was held by {names(blockers)}." if blockers else ""
+    return (
+        "An earlier attempt of the process type release did not get a lock of the database, and this one failed"
+        " for another reason. What the earlier one did outside of a transaction may be there, such as an index that"
+        f" is not valid: SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid.{held}"
+    )
 
 
 class Watch:
@@ -123,7 +155,7 @@ class Watch:
     def __init__(self, address: str | None) -> None:
         self.address = address
         self.connection: Any = None
-        self.problem = "the database did not tell"
+        self.problem = NOT_TOLD
         if address is None:
             self.problem = (
                 "the config has no DATABASE_URL of a PostgreSQL server, nor PGHOST or PGDATABASE"
@@ -137,16 +169,18 @@ class Watch:
             self.connection = self.connection or self.connect(self.address)
             with self.connection.cursor() as cursor:
                 cursor.execute(BLOCKERS, (seconds,))
-                return [Blocker(*row) for row in cursor.fetchall()]
+                rows = cursor.fetchall()
+        except ImportError:
+            self.address = None
+            self.problem = "the release has neither psycopg nor psycopg2"
+            return []
         # whatever a driver raises; its text may repeat the password
         except Exception as error:  # noqa: BLE001
-            self.address = None
-            self.problem = (
-                "the release has neither psycopg nor psycopg2"
-                if isinstance(error, ImportError)
-                else f"the database could not be asked ({type(error).__name__})"
-            )
+            self.connection = None  # the next question may be answered
+            self.problem = f"the database could not be asked ({type(error).__name__})"
             return []
+        self.problem = NOT_TOLD
+        return [Blocker(*row) for row in rows]
 
     @staticmethod
     def connect(address: str) -> Any:
@@ -166,15 +200,14 @@ class Watch:
 class Output(threading.Thread):
     """Passes on what the command writes, and keeps its end."""
 
-    def __init__(self, source: IO[bytes], target: BinaryIO) -> None:
+    def __init__(self, source: IO[bytes], target: int) -> None:
         super().__init__(daemon=True)
         self.source, self.target, self.end = source, target, b""
         self.start()
 
     def run(self) -> None:
         while chunk := os.read(self.source.fileno(), KEPT):
-            self.target.write(chunk)
-            self.target.flush()
+            write(self.target, chunk)
             self.end = (self.end + chunk)[-KEPT:]
 
 
@@ -191,9 +224,11 @@ class ReleaseProcess:
     def __init__(self, command: str, lock_timeout: int, watch: Watch) -> None:
         self.command, self.lock_timeout, self.watch = command, lock_timeout, watch
         self.child: subprocess.Popen[bytes] | None = None
+        self.stopped = False
         signal.signal(signal.SIGTERM, self.stop)
 
     def stop(self, number: int, _frame: object) -> None:
+        self.stopped = True
         if self.child is None or self.child.poll() is not None:
             sys.exit(128 + number)
         self.child.send_signal(number)
@@ -210,8 +245,8 @@ class ReleaseProcess:
         assert self.child.stdout is not None
         assert self.child.stderr is not None
         outputs = (
-            Output(self.child.stdout, sys.stdout.buffer),
-            Output(self.child.stderr, sys.stderr.buffer),
+            Output(self.child.stdout, STDOUT),
+            Output(self.child.stderr, STDERR),
         )
         while True:
             try:
@@ -223,15 +258,21 @@ class ReleaseProcess:
                 blockers = self.watch.blockers(age) or blockers
         for output in outputs:
             output.join(ANSWER_TIMEOUT)  # something that the command left running may still have it
-        locked_out = code != 0 and any(LOCK_NOT_AVAILABLE.search(output.end) for output in outputs)
+        locked_out = (
+            code != 0
+            and not self.stopped
+            and any(LOCK_NOT_AVAILABLE.search(output.end) for output in outputs)
+        )
         return Attempt(
             code if code >= 0 else 128 - code, locked_out, blockers, time.monotonic() - began
         )
 
     def run(self, timeout: float) -> int:
         began, failed, longest = time.monotonic(), 0, 0.0
+        blockers = list[Blocker]()
         while (last := self.attempt()).locked_out:
             failed, longest = failed + 1, max(longest, last.seconds)
+            blockers = last.blockers or blockers
             passed = time.monotonic() - began
             pause = next_pause(failed, longest, timeout - passed)
             say(
@@ -247,11 +288,22 @@ class ReleaseProcess:
             if pause is None:
                 break
             time.sleep(pause)
+        else:
+            if failed and last.code and not self.stopped:
+                say(aftermath(blockers))
         return last.code
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    write(STDERR, f"{text}\n".encode())
+
+
+def write(target: int, data: bytes) -> None:
+    """Write to a descriptor. Nothing is kept for later: it could fail again when the program ends."""
+    # The command must not wait for a reader that has gone.
+    with contextlib.suppress(OSError):
+        while data:
+            data = data[os.write(target, data) :]
 
 
 def main() -> int:
