@@ -282,21 +282,20 @@ def test_a_command_that_was_stopped_is_not_started_again(tmp_path: pathlib.Path)
     assert (tmp_path / "attempts").read_text() == "x\n"
 
 
-@pytest.mark.parametrize("blocked", ["stdout", "stderr"])
+@pytest.mark.parametrize("descriptor", [1, 2])
 def test_the_command_does_not_wait_for_a_reader_that_has_gone(
-    tmp_path: pathlib.Path, blocked: str
+    tmp_path: pathlib.Path, descriptor: int
 ) -> None:
     """More than a pipe holds; and what could not be written does not change the exit code."""
     reader, writer = os.pipe()
     os.close(reader)
-    other = {"stdout": "stderr", "stderr": "stdout"}[blocked]
-    descriptor = {"stdout": 1, "stderr": 2}[blocked]
     command = f"head -c 300000 /dev/zero >&{descriptor}; touch {tmp_path}/after; exit 7"
-    outputs = {blocked: writer, other: subprocess.DEVNULL}
-    with PROGRAM.open() as program:
-        process = subprocess.Popen(
-            [sys.executable, "-", "1", "600", command], stdin=program, **outputs
-        )
+    process = subprocess.Popen(
+        [sys.executable, "-", "1", "600", command],
+        stdin=PROGRAM.open(),
+        stdout=writer if descriptor == 1 else subprocess.DEVNULL,
+        stderr=writer if descriptor == 2 else subprocess.DEVNULL,
+    )
     os.close(writer)
     try:
         assert process.wait(60) == 7
