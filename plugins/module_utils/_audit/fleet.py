@@ -25,7 +25,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status 
 COLUMNS = ("APP", "FACTOR", "VERDICT", "EVIDENCE")
 WORST = (FINDING, UNKNOWN, OK)
 
-Answers = Mapping[str, Facts | str]  # of each host its facts, or why there are none
+Answers = Mapping[str, "Facts | str"]  # of each host its facts, or why there are none
 
 
 def document(
