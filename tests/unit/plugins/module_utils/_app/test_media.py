@@ -35,7 +35,7 @@ def locations(*paths: Any) -> dict[str, Any]:
         ({"media": LATER, "files": LATER}, {}),
         ({"media": "media"}, {}),
         ({"media": "media", "user/files": "files.d", "internal/invoices": "Invoices_1"}, STATIC),
-        ({"media": "media"}, locations("/", "/api/", "/med/", "/media-old/", "~ [.]png$", "@media")),
+        ({"media": "media"}, locations("/", "/api/", "/med/", "/media2/", "~ [.]png$", "@media")),
         ({"a/media": "media"}, locations("/a/", "/media/")),
         ({"media": "media"}, {"nginx_site": LATER, "static_files": LATER}),
         ({"media": "media"}, locations(LATER)),
