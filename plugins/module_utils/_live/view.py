@@ -114,7 +114,8 @@ class View:
     def end(self, others: Sequence[tuple[str, Sequence[str]]] = ()) -> None:
         """The last words. ``others``: what failed outside of rollouts, and the hosts of each."""
         self.finish()
-        for text, hosts in others:
+        for text, unordered in others:
+            hosts = sorted(unordered)  # they failed in any order
             first, *rest = printable(text).splitlines() or ["failed"]
             self.say(
                 [(BAD, f"✗ {names(hosts)}: {first}"), *((PLAIN, f"    {line}") for line in rest)]
