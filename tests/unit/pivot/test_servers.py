@@ -86,6 +86,17 @@ def test_term_breaks_no_request_off(site: Site, server: str) -> None:
     assert outcomes["answered"] > 0
 
 
+@pytest.mark.parametrize("server", ["gunicorn gthread", "uvicorn", "waitress"])
+def test_term_waits_for_requests_under_way(site: Site, server: str) -> None:
+    """Waitress does not catch TERM, which would end it in the middle of them."""
+    pivot = site.start(release(site, "r0", LINES[server]))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(pivot.link))
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert pivot.term() == 0
+        assert client.recv(12) == b"HTTP/1.1 200"
+
+
 @pytest.mark.parametrize("server", LINES)
 def test_moves_under_load(site: Site, server: str) -> None:
     pivot = site.start(release(site, "r0", LINES[server]))

@@ -15,7 +15,8 @@ HUP   starts the release that ``current`` names now next to the old one (a new *
       while the old one still drains is left for the old one.
       The pivots of an app that were told to move at the same time switch together, once all of
       them are through the gate, or not at all. They read of each other in the status files.
-TERM  stops every generation and exits 0.
+TERM  lets nobody connect any more, gives requests under way up to 5 s (drain_timeout where it is shorter),
+      stops every generation and exits 0.
 
 While the supervisor is restarted a second pivot of the instance serves, started with ``--bridge`` by another
 supervisor. It does all of this in a directory of its own in /run/APP, so that ``TYPE-K.sock`` is not its

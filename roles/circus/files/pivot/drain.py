@@ -23,35 +23,22 @@ STOP_RESERVE = (
     10.0  # seconds of what the supervisor gives a pivot that are for neither drain nor stop
 )
 QUEUE_PATIENCE = 1.0  # seconds with connections that wait, and none else, until that is looked into
-# Seconds at most in which a process that is about to end takes what waits in its queue, on a machine that is busy.
-CLOSE_PATIENCE = 5.0
-QUEUE_INTERVAL = 0.02  # seconds between two looks at what waits
+CLOSE_PATIENCE = 5.0  # seconds at most for requests under way in a process that is about to end
 TABLE = pathlib.Path("/proc/net/unix")
 
 
 def close(instance: Instance) -> None:
-    """Let nobody connect any more, and the process take what waits in its queue, before it is told to end.
+    """Let nobody connect any more, and the process answer what it has, before it is told to end.
 
     Who is refused has sent nothing yet: a proxy asks another host then, whatever the request. What a server has
-    in its queue when it ends was sent, and is broken off. A process that takes nothing is not waited for.
+    in its queue when it ends was sent, and is broken off; and some, as waitress, do not catch TERM, so that it
+    ends their requests under way. Where another process serves meanwhile there is time, as in a move.
     """
     serving = instance.serving
     served = instance.give_up_link()
-    if serving is None or not serving.socket:
-        return
-    if served:  # there is time, as in a move
-        longest = GRACEFUL_TIMEOUT - serving.spec["stop_timeout"] - STOP_RESERVE
-        Drain(instance, serving).wait(lambda: False, longest)
-        return
-
-    def is_empty() -> bool:
-        try:
-            found = connections(TABLE.read_text("latin-1"), str(serving.socket))
-        except OSError:
-            return True
-        return not found.waiting or serving.status is not None
-
-    instance.loop.until(is_empty, CLOSE_PATIENCE, QUEUE_INTERVAL)
+    if serving is not None:
+        most = GRACEFUL_TIMEOUT - serving.spec["stop_timeout"] - STOP_RESERVE
+        Drain(instance, serving).wait(lambda: False, most if served else CLOSE_PATIENCE)
 
 
 class Drain:
@@ -70,16 +57,18 @@ class Drain:
         old, new = self._old, self._new
         if not old.socket:
             return 0
-        # a connect that was under way during the rename may show up a moment later
-        last_seen = time.monotonic()
+        quiet_since = math.inf
 
         def drained() -> bool:
-            nonlocal last_seen
-            if self._left(str(old.socket)):
-                last_seen = time.monotonic()
-            quiet = time.monotonic() - last_seen
+            # A connect that was under way during the rename may show up a moment later. A machine that is
+            # busy may let a long time pass between two looks: so from the first that found none, not the last
+            # that found some.
+            nonlocal quiet_since
+            left = self._left(str(old.socket))
+            now = time.monotonic()
+            quiet_since = math.inf if left else min(quiet_since, now)
             ended = old.status is not None or (new is not None and new.status is not None)
-            return quiet >= DRAIN_QUIET or ended or over()
+            return now - quiet_since >= DRAIN_QUIET or ended or over()
 
         self._loop.until(drained, min(old.spec["drain_timeout"], longest), DRAIN_INTERVAL)
         return self._left(str(old.socket)) if old.status is None else 0
