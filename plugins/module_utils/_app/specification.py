@@ -61,6 +61,9 @@ PROCESS_OPTIONS: Mapping[str, Setting] = {
 }
 
 
+# systemd takes a space for the end of a path, and % for one of its own names. Not the root: all would be writable.
+WRITABLE_PATH = r"(/[\w.@+,-]+)+"
+WRITABLE_PATH_FORM = "an absolute path without spaces, as in /srv/exports"
 DEBIAN_PACKAGE = r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?"
 # _build/procfile.py has the same
 PROCESS_TYPE = "(?!.*-[0-9]+$)[a-z][a-z0-9_]*(-[a-z0-9_]+)*"
@@ -232,6 +235,42 @@ SETTINGS: Mapping[str, Setting] = {
                 meaning=("Disk space of the app's own journal, whose oldest entries go then.",),
                 pattern=BYTES,
                 form=BYTES_FORM,
+            ),
+        },
+    ),
+    "sandbox": Setting(
+        meaning=(
+            (
+                "What all processes of the app may reach: those that serve, jobs, migrations and commands of "
+                "operators."
+            ),
+        ),
+        readers=("app",),
+        type="dict",
+        default={},
+        options={
+            "network": Setting(
+                meaning=(
+                    (
+                        "V(false) for unix sockets only: no other host, and nothing that listens on a port of this "
+                        "one (name servers, databases by TCP). A server of a process type with C(port) cannot start "
+                        "then."
+                    ),
+                ),
+                type="bool",
+            ),
+            "writable_paths": Setting(
+                meaning=(
+                    (
+                        "Paths that the app may write to, beside C(/run/<app>), C(/var/lib/<app>), "
+                        "C(/var/log/<app>) and those of C(circus_writable_paths) of the role C(circus). They must "
+                        "exist and belong to its user."
+                    ),
+                ),
+                type="list",
+                elements="str",
+                pattern=WRITABLE_PATH,
+                form=WRITABLE_PATH_FORM,
             ),
         },
     ),

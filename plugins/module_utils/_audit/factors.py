@@ -150,7 +150,7 @@ def processes(facts: Facts, _declared: Declared) -> Verdict:
     allowed = declared_paths(facts)
     elsewhere = [each for each in running["written"] if not below(each["path"], allowed)]
     if elsewhere:
-        remedy = "Keep data in a backing service, or declare the path in circus_writable_paths."
+        remedy = "Keep data in a backing service, or declare the path in sandbox.writable_paths of the app."
         return Verdict(FINDING, f"written outside of declared paths: {written(elsewhere)}", remedy)
     if running["partial"]:
         return Verdict(UNKNOWN, PARTIAL)
