@@ -175,6 +175,8 @@ class Store:
             if done.exists():
                 shutil.rmtree(done)
             self._undo.rename(done)
+            # A record that comes back with a power cut would undo what stays, at the next boot.
+            sync_directory(self.state)
             shutil.rmtree(done)
 
     def write_manifest(self, request: Request) -> None:

@@ -398,6 +398,8 @@ def test_a_power_cut_finds_the_way_back_or_the_whole(
         ("undo.unready", False, old | candidate),
         ("state", True, old | candidate),
         ("nginx", True, contents(tree.root)),
+        # what is done is not undone at the next boot
+        ("state", False, contents(tree.root)),
     ]
 
 
