@@ -203,6 +203,27 @@ def test_every_plugin_answers_with_numbers(host, name, addresses):
     assert not devpi or answers["devpi_alive"] == "alive.value 0"
 
 
+def test_a_unit_that_failed_is_told_by_its_name(host):
+    """A backup or a renewal that fails ends in silence otherwise."""
+
+    def told():
+        lines = host.check_output("munin-run failed_units").splitlines()
+        count, named = lines[0].removeprefix("failed.value "), " ".join(lines[1:])
+        return int(count), named
+
+    before, _named = told()
+    assert host.run("systemd-run --wait --unit=failing-backup --quiet false").rc == 1
+    try:
+        count, named = told()
+        assert count == before + 1
+        assert named.startswith("failed.extinfo ")
+        assert "failing-backup.service" in named.split()
+        assert "failed.warning :0" in host.check_output("munin-run failed_units config")
+    finally:
+        host.check_output("systemctl reset-failed failing-backup")
+    assert told()[0] == before
+
+
 def test_answers_of_nginx_are_counted_by_status(host, name, ask):
     def counts():
         lines = host.check_output("munin-run nginx_answers").splitlines()

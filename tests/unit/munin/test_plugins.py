@@ -83,6 +83,56 @@ def test_answers_say_what_they_are(run: Run, tmp_path: pathlib.Path) -> None:
     assert answer == "no (/nowhere cannot be read)"
 
 
+# --- failed_units --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def systemctl(tmp_path: pathlib.Path) -> Callable[[str], str]:
+    """A PATH on which systemctl does what a shell is told to."""
+
+    def systemctl(script: str) -> str:
+        program = tmp_path / "bin" / "systemctl"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return f"{program.parent}:{os.environ['PATH']}"
+
+    return systemctl
+
+
+@pytest.mark.parametrize(
+    ("units", "told"),
+    [
+        ([], ["failed.value 0"]),
+        (
+            ["devpi-backup.service", "certbot.service"],
+            ["failed.value 2", "failed.extinfo certbot.service devpi-backup.service"],
+        ),
+        (
+            [f"job-{number:02}.service" for number in range(12)],
+            [
+                "failed.value 12",
+                f"failed.extinfo {' '.join(f'job-{n:02}.service' for n in range(10))} and 2 more",
+            ],
+        ),
+    ],
+)
+def test_failed_units_are_counted_and_named(
+    run: Run, systemctl: Callable[[str], str], units: list[str], told: list[str]
+) -> None:
+    lines = "".join(f"{unit} loaded failed failed What it is\n" for unit in units)
+    assert run("failed_units", PATH=systemctl(f"cat <<'E'\n{lines}E")) == told
+
+
+def test_a_systemd_that_does_not_answer_has_no_number(
+    run: Run, systemctl: Callable[[str], str]
+) -> None:
+    path = systemctl("exit 1")
+    assert run("failed_units", PATH=path) == ["failed.value U"]
+    assert run("failed_units", "autoconf", PATH=path) == ["no (systemd does not answer)"]
+    assert "failed.warning :0" in run("failed_units", "config", PATH=path, warning=":0")
+
+
 # --- devpi ---------------------------------------------------------------------------------------
 
 

@@ -131,9 +131,13 @@ def test_statsd_reports_to_the_first(plan: Any) -> None:
 @pytest.mark.parametrize(
     ("host", "told", "plugins"),
     [
-        ("a1", ("127.0.0.1:8130", True, True), ["apps", "circus", "certificates", "nginx"]),
-        ("i1", ("", True, False), ["certificates", "nginx", "devpi"]),
-        ("p1", ("", True, False), ["certificates", "nginx"]),
+        (
+            "a1",
+            ("127.0.0.1:8130", True, True),
+            ["apps", "circus", "certificates", "nginx", "units"],
+        ),
+        ("i1", ("", True, False), ["certificates", "nginx", "units", "devpi"]),
+        ("p1", ("", True, False), ["certificates", "nginx", "units"]),
     ],
 )
 def test_what_a_host_tells_follows_from_what_it_is(
