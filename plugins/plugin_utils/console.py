@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from typing import Any
 
 from ansible import context
@@ -34,6 +35,9 @@ APP_EXEC = "/usr/local/sbin/app-exec"
 LOGS, NGINX = "/var/log", "/var/log/nginx"
 STATUS_COMMAND = ("ansible-playbook", "twelvefactor.deploy.status")
 INTERRUPTED = 130  # as a shell has it for a program that SIGINT ended
+# as ansible-playbook ends
+FAILED, UNREACHABLE = 2, 4
+NO_CONNECTION = 255  # of ssh; what it runs on the host has others
 
 
 class Console(CLI):  # type: ignore[misc]  # ansible-core is not typed
@@ -162,7 +166,14 @@ def logs(fleet: Fleet, hosts: list[str], arguments: Any) -> int:
     failed = {host: told for host, told in streams.ended.items() if told[0]}
     for host, (code, text) in failed.items():
         print(f"{host}: ssh ended with {code}: {text}", file=sys.stderr)
-    return 1 if failed else 0
+    return exit_code([code for code, _text in failed.values()])
+
+
+def exit_code(failed: Collection[int]) -> int:
+    """That of the program, by those of ssh for each host that failed."""
+    if not failed:
+        return 0
+    return UNREACHABLE if NO_CONNECTION in failed else FAILED
 
 
 def interrupt(_number: int, _frame: object) -> None:

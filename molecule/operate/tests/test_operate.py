@@ -112,7 +112,7 @@ def test_status_as_one_document(play):
 def test_status_names_hosts_that_cannot_be_reached(play, tmp_path):
     lost = {"app": {"hosts": {"operate-lost": {"ansible_host": "127.0.0.1", "ansible_port": 1}}}}
     (tmp_path / "lost.json").write_text(json.dumps(lost))
-    done = play("status", f"--inventory={tmp_path / 'lost.json'}")
+    done = play("status", f"--inventory={tmp_path / 'lost.json'}", code=4)
     assert re.search(r"^operate-lost +unreachable$", done.stdout, re.MULTILINE)
     assert re.search(r"^operate-lost: .*Connection refused", done.stdout, re.MULTILINE)
     assert done.stdout.count("  serving  ") == 2
@@ -296,6 +296,6 @@ def test_sudo_with_a_password(play, hosts, tmp_path):
     assert "open-sesame" not in done.stdout + done.stderr
     refused = play("run", code=2, **who, **call)
     assert "password" in refused.stderr
-    shown = play("status", **who)
+    shown = play("status", code=2, **who)
     assert re.search(r"^operate-d12 +unknown$", shown.stdout, re.MULTILINE)
     assert re.search(r"^operate-d12: .*password", shown.stdout, re.MULTILINE)

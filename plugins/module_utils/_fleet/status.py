@@ -68,10 +68,11 @@ def certificates(answers: Iterable[Sequence[Any]]) -> dict[str, dict[str, dict[s
     """When the certificates of each host end.
 
     ``answers`` holds per host its name and the result of a command that printed a line for each
-    certificate: its name, the moment and the days left. What is no such line is passed over.
+    certificate: its name, the moment and the days left. What is no such line is passed over, and so is what
+    follows in an answer.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for host, result in answers:
+    for host, result, *_others in answers:
         for printed in result.get("stdout_lines") or []:
             match str(printed).split():
                 case [name, expires, days] if DAYS.fullmatch(days) and MOMENT.fullmatch(expires):

@@ -14,7 +14,10 @@ import sys
 from typing import Any
 
 import pytest
-from ansible_collections.twelvefactor.deploy.plugins.plugin_utils.console import status_command
+from ansible_collections.twelvefactor.deploy.plugins.plugin_utils.console import (
+    exit_code,
+    status_command,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 SSH = """#!{python}
@@ -129,12 +132,19 @@ def test_an_app_runs_on_its_own_hosts(call: Any) -> None:
 def test_sudo_gets_the_password_that_ansible_has(call: Any) -> None:
     settings = {"ansible_become": True, "ansible_become_pass": "open-sesame"}
     done = call("logs", "blog", reads=True, **settings)
-    assert done.returncode == 1
+    assert done.returncode == 2
     # to its standard input, and nowhere else
     assert done.stdout.count("open-sesame") == 1
     assert '"]open-sesame' in done.stdout
     assert "b: ssh ended with 7" in done.stderr
     assert "run this in a terminal" in call("shell", "blog", **settings).stderr
+
+
+@pytest.mark.parametrize(
+    ("failed", "code"), [([], 0), ([1], 2), ([-9], 2), ([255], 4), ([1, 255], 4), ([127, 1], 2)]
+)
+def test_logs_ends_as_a_playbook_does(failed: list[int], code: int) -> None:
+    assert exit_code(failed) == code
 
 
 @pytest.mark.parametrize(
