@@ -12,7 +12,7 @@ version_added: "0.1.0"
 description:
   - Reads nginx's access log of each app as the role P(twelvefactor.deploy.nginx#role) writes it, the
     apps' own logs and nginx's error log, with the files that they were rotated into, compressed or
-    not, and what the apps wrote to journald, and counts what lies in a range of time.
+    not, and what the apps and the jobs of their schedules wrote to journald, and counts what lies in a range of time.
   - Reads as a stream. Memory and the size of the result are bounded whatever the logs hold.
     The rarest routes and messages are put together as V((other)) when there are too many.
   - What it returns can be added up over hosts; P(twelvefactor.deploy.log_document#filter) does that.

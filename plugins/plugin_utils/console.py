@@ -63,7 +63,11 @@ class Console(CLI):  # type: ignore[misc]  # ansible-core is not typed
         logs.add_argument(
             "-n", "--lines", type=int, default=10, help="lines of each log from before (10)"
         )
-        logs.add_argument("--process", default="", help="web, web-1, or access for requests")
+        logs.add_argument(
+            "--process",
+            default="",
+            help="web, web-1, the name of a schedule, or access for requests",
+        )
         logs.add_argument(
             "--level", default="", choices=sorted(LEVELS), help="this level or a worse one"
         )

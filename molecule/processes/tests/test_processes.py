@@ -110,6 +110,14 @@ def test_the_journal_of_the_app_has_the_results(host):
     assert "timeout after" in host.check_output(f"{journal} clock/late")
 
 
+def test_the_logs_have_what_jobs_write(host, told):
+    [event] = json.loads(host.check_output("cat /root/logged.json"))["apps"]["clock"]["events"]
+    assert event["message"] == "the clock ticks"
+    assert event["processes"] == {"tick": event["count"]}
+    # one may have begun since
+    assert event["count"] >= told["schedules"]["tick"]["runs"]
+
+
 def test_a_job_has_the_sandbox_and_a_process_its_variables(host):
     assert host.check_output("stat --format %U /var/lib/clock/ticks") == "clock"
     assert host.check_output("sort --unique /var/lib/clock/worker").split("\n") == [

@@ -33,6 +33,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.files im
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.journal import (
     FIELDS,
     LONGEST_ENTRY,
+    matches,
     parse_entry,
 )
 
@@ -133,11 +134,11 @@ def say(source: str, line: str, at: float | None = None) -> None:
 
 
 def journal(app: str, lines: int, follow: bool) -> subprocess.Popen[bytes] | None:
-    """Reads what the app's processes write to journald; None where there is none."""
+    """Reads what the app's processes and jobs write to journald; None where there is none."""
     command = [
         *("journalctl", "--quiet", "--no-pager", "--all", "--output=json", f"--lines={lines}"),
         *(["--follow"] if follow else []),
-        *(f"--output-fields={FIELDS}", f"--unit=circus@{app}.service", f"--namespace=+{app}"),
+        *(f"--output-fields={FIELDS}", *matches(app)),
     ]
     try:
         return subprocess.Popen(  # pylint: disable=ansible-bad-function

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the processes of an app wrote to journald."""
+"""What the processes and jobs of an app wrote to journald."""
 
 from __future__ import annotations
 
@@ -26,22 +26,31 @@ FIELDS = "MESSAGE,SYSLOG_IDENTIFIER"
 LONGEST_ENTRY = 1 << 20  # bytes of JSON
 
 
+def matches(app: str) -> tuple[str, ...]:
+    """What journalctl is asked for: all of the app's own journal, and of the host's what is older than that.
+
+    Only units of the app write to its own: circusd, its bridge, schedules, and the commands that these run, each of
+    which has a name of its own. Both fields are journald's; what an app says of itself is in none of them.
+    """
+    return f"--namespace=+{app}", f"_NAMESPACE={app}", "+", f"_SYSTEMD_UNIT={unit_of(app)}"
+
+
+def unit_of(app: str) -> str:
+    return f"circus@{app}.service"
+
+
 def entries(app: str, wanted: Range, deadline: Deadline) -> Iterator[tuple[str, str, float]]:
     """Process, line and time (seconds since the epoch) of each line, in the order of time.
 
-    The unit is what journald knows from the kernel; the name is what the app's pivots give it, and
-    what circusd itself says has another. A host without journald has no such lines. Raises LogError
+    The name is what the app's pivots and schedules give it; what circusd itself says has another. A host without journald has no such lines. Raises LogError
     when journalctl fails or the deadline is over; what came before that counts.
     """
-    unit = f"circus@{app}.service"
-    # as _processes/sandbox.py names it
-    bridge = "app-exec-" + app.replace("-", r"\x2d") + "-bridge.service"
+    unit = unit_of(app)
     command = [
         *("journalctl", "--quiet", "--no-pager", "--all", "--output=json"),
-        # the app's own journal, and that of the host for what is older than it
-        *(f"--output-fields={FIELDS}", f"--unit={unit}", f"--unit={bridge}"),
-        f"--namespace=+{app}",
+        f"--output-fields={FIELDS}",
         *(f"--since=@{wanted.since:.6f}", f"--until=@{wanted.until:.6f}"),
+        *matches(app),
     ]
     with tempfile.TemporaryFile() as errors:
         try:
@@ -94,7 +103,7 @@ def bounded_lines(
 
 
 def parse_entry(line: bytes, app: str) -> tuple[str, str, float] | None:
-    """One entry of ``journalctl --output=json``; None where it is none of a pivot of the app.
+    """One entry of ``journalctl --output=json``; None where it is none of a process or a job of the app.
 
     journalctl gives what is not UTF-8 as a list of bytes.
     """

@@ -300,7 +300,7 @@ def test_the_last_lines_are_those_of_the_journal_too(tmp_path: pathlib.Path) -> 
     entry = {"SYSLOG_IDENTIFIER": "shop/web-1", "MESSAGE": "up", "__REALTIME_TIMESTAMP": "5000000"}
     journalctl = tmp_path / "journalctl"
     journalctl.write_text(
-        f"#!/bin/sh\ncase $* in *--follow*) exit;; *--lines=3*) echo '{json.dumps(entry)}';; esac\n"
+        f"#!/bin/sh\ncase $* in *--follow*) exit;; *--lines=3*_NAMESPACE=shop*) echo '{json.dumps(entry)}';; esac\n"
     )
     journalctl.chmod(0o700)
     script = program("_console.follower").replace("if os.geteuid():", "if False:")

@@ -32,6 +32,9 @@ def entry(message: object = "a line", name: object = "shop/web-1", at: object = 
     [
         pytest.param(entry(), ("web-1", "a line", 150.5), id="line"),
         pytest.param(entry([104, 195, 40]), ("web-1", "h\ufffd(", 150.5), id="bytes"),
+        pytest.param(
+            entry(name="shop/nightly-report"), ("nightly-report", "a line", 150.5), id="job"
+        ),
         pytest.param(entry(name="circusd"), None, id="circusd"),
         pytest.param(entry(name="shop/"), None, id="no-process"),
         pytest.param(entry(name="other/web-1"), None, id="another-app"),
@@ -59,7 +62,11 @@ def test_entries_of_the_range(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
     install(tmp_path, monkeypatch, f"cat <<'END'\n{lines}\nEND")
     assert list(entries("shop", WANTED, Deadline(60))) == [("web-1", "a line", 150.5)]
     asked = (tmp_path / "asked").read_text().split()
-    assert {"--unit=circus@shop.service", "--since=@100.000000", "--until=@200.000000"} < set(asked)
+    assert {"--since=@100.000000", "--until=@200.000000"} < set(asked)
+    # all of its own journal, in which its jobs write, too
+    assert asked[-4:] == [
+        "--namespace=+shop", "_NAMESPACE=shop", "+", "_SYSTEMD_UNIT=circus@shop.service",
+    ]  # fmt: skip
 
 
 def test_a_journalctl_that_fails(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
