@@ -108,11 +108,12 @@ def rollout_decision(
 
 
 def preflight_problems(
-    answer: Variables, clock_skew: float, free_mb: float, needs_nginx: bool
+    answer: Variables, clock_skew: float, free_mb: float, needs_nginx: bool, host: str = ""
 ) -> list[str]:
     """Why a host must not be deployed to now.
 
-    ``answer`` is that of the module deploy_info, ``clock_skew`` in seconds, ``free_mb`` in MiB.
+    ``answer`` is that of the module deploy_info, ``clock_skew`` in seconds, ``free_mb`` in MiB. ``host``: its name in
+    the inventory; none where it may be set up for the app by then, as in check mode.
     """
     if "pending" not in answer:
         return [str(answer.get("msg") or "it did not say what there is to do")]
@@ -127,6 +128,11 @@ def preflight_problems(
         problems.append(f"{free} MiB are free below /srv, deploy_free_mb asks for {free_mb}")
     if needs_nginx and nginx != "active":
         problems.append(f"nginx is {nginx}; systemctl status nginx says why")
+    if host and answer.get("unprepared"):
+        problems.append(
+            f"{', '.join(answer['unprepared'])}; set the host up for it with "
+            f"`ansible-playbook twelvefactor.deploy.platform --limit {host}`"
+        )
     return problems
 
 

@@ -46,6 +46,11 @@ options:
       - Directories of static files, as for O(twelvefactor.deploy.static_files#module:directories).
       - Without it, the app publishes none.
     type: dict
+  media:
+    description: Names of the directories of the app's uploads, which nginx serves.
+    type: list
+    elements: str
+    default: []
   schedule_host:
     description: As for O(twelvefactor.deploy.graceful_reload#module:schedule_host).
     type: bool
@@ -73,6 +78,14 @@ pending:
   type: list
   elements: str
   sample: ["1.4.0-3f2a9c01 is to be switched to"]
+unprepared:
+  description:
+    - What the host lacks for schedules, servers on a port or uploads of the app, as sentences. The playbook
+      C(twelvefactor.deploy.platform) sets it up.
+  returned: success
+  type: list
+  elements: str
+  sample: ["schedules need /usr/local/sbin/app-schedule, which is missing"]
 release:
   description: Id of the release. V(null) where it cannot be known.
   returned: success
@@ -132,6 +145,7 @@ def main() -> None:
     module.exit_json(
         changed=False,
         pending=[printable(each) for each in found.todo],
+        unprepared=list(found.unprepared),
         release=found.release,
         **host,
     )

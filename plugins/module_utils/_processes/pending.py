@@ -20,6 +20,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes import inspection
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.host_setup import (
+    missing,
+    needs_of,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
 )
@@ -49,6 +53,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     **INPUTS,
     "packages": {"type": "list", "elements": "str", "default": []},
     "static_files": {"type": "dict"},
+    "media": {"type": "list", "elements": "str", "default": []},
     "schedule_host": {"type": "bool", "default": True},
 }
 
@@ -71,6 +76,7 @@ class Pending:
     todo: tuple[str, ...]
     release: str | None = None
     warnings: tuple[str, ...] = ()
+    unprepared: tuple[str, ...] = ()  # what the host lacks, see host_setup
 
 
 def find_pending(request: DeployRequest) -> Pending:
@@ -87,7 +93,16 @@ def find_pending(request: DeployRequest) -> Pending:
         release=plan.release if plan else None,
         # of a deploy that goes on they are said by what installs
         warnings=plan.warnings if plan and not todo else (),
+        unprepared=_unprepared(request, plan.processes if plan else {}),
     )
+
+
+def _unprepared(request: DeployRequest, processes: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        needs = needs_of(request.params, processes, request.params["media"])
+    except DeployError:  # said as what keeps the deploy from being planned
+        return ()
+    return tuple(missing(request.app, needs))
 
 
 def _steps(home: AppHome, plan: InstallPlan, request: DeployRequest) -> Iterator[str]:

@@ -321,6 +321,17 @@ READY = {
             ["nginx is failed; systemctl status nginx says why"],
             id="nginx",
         ),
+        pytest.param(
+            READY | {"unprepared": ["schedules need /x", "media needs /y"]},
+            True,
+            [
+                (
+                    "schedules need /x, media needs /y; set the host up for it with "
+                    "`ansible-playbook twelvefactor.deploy.platform --limit app1`"
+                )
+            ],
+            id="not-set-up-again",
+        ),
         pytest.param(READY | {"nginx": "failed"}, False, [], id="an-nginx-that-nobody-needs"),
         pytest.param({"failed": True, "msg": "no root"}, True, ["no root"], id="no-answer"),
         pytest.param({}, True, ["it did not say what there is to do"], id="nothing-at-all"),
@@ -329,7 +340,11 @@ READY = {
 def test_who_must_not_be_deployed_to(
     answer: dict[str, Any], needs_nginx: bool, problems: list[str]
 ) -> None:
-    assert preflight_problems(answer, 30, 512, needs_nginx) == problems
+    assert preflight_problems(answer, 30, 512, needs_nginx, "app1") == problems
+
+
+def test_a_host_that_may_be_set_up_by_then_is_no_problem() -> None:
+    assert preflight_problems(READY | {"unprepared": ["x"]}, 30, 512, True) == []
 
 
 @pytest.mark.parametrize(

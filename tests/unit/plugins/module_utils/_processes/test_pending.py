@@ -23,6 +23,9 @@ PARAMS: dict[str, Any] = {
     "static_files": None,
     "wheelhouse": None,
     "schedule_host": True,
+    "schedules": {},
+    "process_options": {},
+    "media": [],
 }
 
 
@@ -45,6 +48,7 @@ class Host:
             release=self.release,
             version="2.0",
             warnings=("yanked",),
+            processes={"web": "gunicorn shop"},
             result=lambda: {"changed": self.installs},
         )
 
@@ -180,3 +184,16 @@ def test_packages(
     assert found.todo == tuple(
         [f"{', '.join(missing)} is to be installed by apt"] if missing else []
     )
+
+
+def test_what_the_host_lacks_is_found_whatever_else_there_is(find: Any) -> None:
+    for host in (Host(), Host(problem=DeployError("It was yanked."))):
+        found = find(host, app="no-such-app", media=["media"])
+        assert found.unprepared == (
+            "media needs /var/lib/no-such-app/media, which is not set up for uploads",
+        )
+
+
+def test_what_cannot_be_planned_says_nothing_of_the_host(find: Any) -> None:
+    refused = {"process_options": {"web": {"port": True, "socket": False}}}
+    assert find(Host(problem=DeployError("no")), **refused).unprepared == ()
