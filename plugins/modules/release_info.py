@@ -193,6 +193,13 @@ disk:
   returned: success
   type: dict
   sample: {"path": "/srv/shop", "size": 42949672960, "free": 21474836480, "releases": 314572800}
+bridge:
+  description:
+    - The unit of a bridge that still serves since a restart of the supervisor was interrupted, see
+      M(twelvefactor.deploy.graceful_restart). V(null) when there is none, and during a restart.
+  returned: success
+  type: str
+  sample: app-exec-shop-bridge.service
 schedules:
   description:
     - The schedules that this host runs, by their names, and what came of the last job of each.

@@ -48,7 +48,7 @@ DISK: dict[str, tuple[type, ...]] = {
 }
 ANSWER: dict[str, tuple[type, ...]] = {
     "state": TEXT,
-    **dict.fromkeys(("current", "since", "serving"), NO_TEXT),
+    **dict.fromkeys(("current", "since", "serving", "bridge"), NO_TEXT),
     **dict.fromkeys(("formation", "processes", "schedules"), (dict,)),
     **dict.fromkeys(("records", "drift", "unwell", "releases", "unfinished"), (list,)),
     **dict.fromkeys(("lock", "packages", "disk"), (dict, type(None))),

@@ -16,7 +16,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_
     NOTHING,
     amount,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import hung, line
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.status import (
+    bridge_notes,
+    hung,
+    line,
+)
 
 # A state of an app on a host, in three: what is to be done about it.
 GRADES = {"serving": "good", "moving": "note", "empty": "note", "absent": "note"}
@@ -85,6 +89,8 @@ def amiss(host: str, name: str, told: Mapping[str, Any]) -> Iterator[dict[str, s
     """What is wrong with an app on one host."""
     for text in (*told["drift"], *told["unwell"]):
         yield trouble("note" if told["state"] == "moving" else "bad", f"{host} {name}", text)
+    for text in bridge_notes(host, told):
+        yield trouble("bad", f"{host} {name}", text)
     if told["lock"]:
         owner = told["lock"]["owner"]
         over = " and has expired" if told["lock"]["expired"] else ""

@@ -170,6 +170,7 @@ def table(fleet: Mapping[str, Any]) -> list[str]:
             rows.append([line(cell) for cell in row(host, app, told, whole)])
             notes += [f"{host} {app}: {trouble}" for trouble in (*told["drift"], *told["unwell"])]
             notes += [f"{host} {app}: {count}" for count in replacement_notes(told)]
+            notes += [f"{host} {app}: {trouble}" for trouble in bridge_notes(host, told)]
             notes += [f"{host} {app}: {trouble}" for trouble in last_notes(told)]
             notes += [f"{host} {app}: {job}" for job in schedule_notes(told)]
             if told["lock"]:
@@ -227,6 +228,18 @@ def outcome_text(job: Mapping[str, Any]) -> str:
     code = f", exit code {job['code']}" if job["code"] is not None else ""
     count = f"; {job['failures']} of {job['runs']} were no success, the last that was one ended "
     return f"{began}{took}{code}{count}{job['succeeded'] or 'never'}"
+
+
+def bridge_notes(host: str, told: Mapping[str, Any]) -> list[str]:
+    """What an interrupted restart of the supervisor has left, and how it ends."""
+    if not told.get("bridge"):
+        return []
+    remedy = "deploy a release that works" if told["drift"] else (
+        f"`ansible-playbook twelvefactor.deploy.platform --limit {host}` ends it"
+    )  # fmt: skip
+    return [
+        f"{told['bridge']} still runs, left by an interrupted restart of the supervisor; {remedy}"
+    ]
 
 
 def last_notes(told: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.decision import iso
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.fence import guard_of
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.store import (
     LockFile,
     Unreadable,
@@ -23,9 +24,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.s
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import (
+    FLOCKS,
+    is_held,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.processes import (
     stat_fields,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.bridge import Bridge
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.drift import (
     Seen,
     common_release,
@@ -84,6 +90,7 @@ class Inspection:
     restarts: int
     disk: Mapping[str, Any] | None  # None: nobody looked
     schedules: Mapping[str, Mapping[str, Any]]
+    bridge: str | None  # a unit that an interrupted restart of the supervisor has left
 
     def drift(self) -> list[str]:
         found = drift(self.current, self.complete, self.wanted, self.seen)
@@ -120,6 +127,7 @@ class Inspection:
             "packages": serving.get("packages") if request.details else None,
             "disk": self.disk,
             "schedules": dict(self.schedules),
+            "bridge": self.bridge,
         }
 
 
@@ -141,6 +149,7 @@ NOTHING: dict[str, Any] = {
     "packages": None,
     "disk": None,
     "schedules": {},
+    "bridge": None,
 }
 
 
@@ -177,6 +186,7 @@ def read(home: AppHome, request: InspectionRequest) -> Inspection:
         restarts=restarts(supervisor),
         disk=disk(home.root, home.releases) if request.details else None,
         schedules=results(supervisor.timers),
+        bridge=bridge_left(Bridge(home)),
     )
 
 
@@ -258,6 +268,13 @@ def manifests(home: AppHome) -> tuple[dict[str, dict[str, Any]], list[str]]:
             others.append(path.name)
     by_age = sorted(complete, key=lambda name: (str(complete[name].get("installed_at")), name))
     return {name: complete[name] for name in by_age}, others
+
+
+def bridge_left(bridge: Bridge) -> str | None:
+    """The unit of a bridge that nobody is going to end; None while somebody works on the app."""
+    if not bridge.is_active() or is_held(FLOCKS / guard_of(bridge.home.app)):
+        return None
+    return bridge.unit
 
 
 def restarts(supervisor: Supervisor) -> int:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import http.server
 import json
 import os
@@ -75,6 +76,10 @@ def host(home: AppHome, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(AppHome, "of", classmethod(lambda _cls, _app: home))
     monkeypatch.setattr(inspection, "LockFile", lambda app: LockFile(app, tmp_path / "locks"))
     monkeypatch.setattr(inspection, "restarts", lambda _supervisor: 0)
+    monkeypatch.setattr(inspection, "FLOCKS", tmp_path)
+    monkeypatch.setattr(
+        inspection.Bridge, "is_active", lambda _self: (tmp_path / "bridge").exists()
+    )
     # the app's name is $0 here; on hosts, the scenario circus meets the program itself
     monkeypatch.setattr(sandbox, "APP_EXEC", ("sh", "-c", 'exec "$@"'))
     return host
@@ -456,3 +461,14 @@ def test_not_root(call: Any, host: Host, monkeypatch: pytest.MonkeyPatch) -> Non
     done = call(release_info.main, app="shop")
     assert done.code == 1
     assert done.result["msg"].endswith("Releases belong to root; use become: true.")
+
+
+def test_a_bridge_that_nobody_is_going_to_end(look: Any, host: Host) -> None:
+    put(host.home, B)
+    assert look()["bridge"] is None
+    (host.place / "bridge").touch()
+    (host.place / "shop-releases").touch()
+    assert look()["bridge"] == "app-exec-shop-bridge.service"
+    with (host.place / "shop-releases").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert look()["bridge"] is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_troubles import (
+    amiss,
     grade_of,
     verdict,
 )
@@ -38,3 +39,11 @@ def test_the_worst_state_counts(states: list[str], grade: str, state: str) -> No
 )
 def test_verdict(grades: list[str], grade: str, text: str) -> None:
     assert verdict([{"grade": each} for each in grades]) == {"grade": grade, "text": text}
+
+
+def test_a_bridge_that_was_left_is_something_to_look_at() -> None:
+    told = {"state": "serving", "drift": [], "unwell": [], "lock": None, "bridge": "b.service"}
+    [found] = amiss("app1", "shop", told)
+    assert (found["grade"], found["where"]) == ("bad", "app1 shop")
+    assert found["text"].startswith("b.service still runs, left by an interrupted restart")
+    assert list(amiss("app1", "shop", told | {"bridge": None})) == []

@@ -335,3 +335,22 @@ def test_what_is_no_schedule_hides_no_other_host(job: Any) -> None:
     fleet = document([answer("app1", told(schedules={"a": job})), answer("app2", told())])
     assert "its answer cannot be read: schedules.a" in fleet["failed"]["app1"]["shop"]
     assert list(fleet["apps"]["shop"]["hosts"]) == ["app2"]
+
+
+BRIDGE = "app-exec-shop-bridge.service"
+LEFT = f"{BRIDGE} still runs, left by an interrupted restart of the supervisor; "
+
+
+@pytest.mark.parametrize(
+    ("drift", "remedy"),
+    [
+        ([], "`ansible-playbook twelvefactor.deploy.platform --limit app1` ends it"),
+        (["web-1 does not run"], "deploy a release that works"),
+    ],
+)
+def test_a_bridge_that_was_left_is_named(drift: list[str], remedy: str) -> None:
+    lines = table(document([answer("app1", told(bridge=BRIDGE, drift=drift))]))
+    assert lines[-1] == f"app1 shop: {LEFT}{remedy}"
+    assert not [
+        line for line in table(document([answer("app1", told(bridge=None))])) if BRIDGE in line
+    ]
