@@ -64,6 +64,10 @@ options:
       - By default nothing is written there; RV(text) has the processes to put into one.
     type: bool
     default: false
+  explain:
+    description: Whether to print RV(text) as lines, beside the result of the task.
+    type: bool
+    default: false
   collections_path:
     description:
       - Directory that this collection is installed in. Where it is below O(into), C(ansible.cfg) names it.
@@ -158,6 +162,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "proxies": {"type": "list", "elements": "str", "default": []},
     "domain": {"type": "str", "default": ""},
     "procfile": {"type": "bool", "default": False},
+    "explain": {"type": "bool", "default": False},  # by the action plugin
     "collections_path": {"type": "path"},
 }
 

@@ -51,9 +51,15 @@ def test_an_inventory_from_nothing(infra: pathlib.Path) -> None:
     first = play(infra, "init", *words)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "changed=1" in first.stdout
-    assert "Complete these lines" in first.stdout
+    # as lines also before there is an ansible.cfg
+    lines = first.stdout.splitlines()
+    assert {f"Written in {infra}:", "  hosts.yml"} < set(lines)
+    assert any(line.startswith("Complete these lines") for line in lines)
+    assert lines.index(f"Then, in {infra}:") < lines.index("changed: [localhost]")
+    assert '"msg"' not in first.stdout
     again = play(infra, "init", "-i", "hosts.yml", *words)
     assert "changed=0" in again.stdout, again.stdout + again.stderr
+    assert f"Then, in {infra}:" in again.stdout.splitlines()
     secrets = "vault_shop_database_url: x\nvault_shop_secret_key: x\n"
     (infra / "group_vars/all/vault.yml").write_text(secrets)
     # settings and hosts are judged first; the app of this name does not exist
