@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import csv
+import errno
 import hashlib
 import io
 import os
@@ -46,8 +47,12 @@ LINKS = re.compile(r"lib64|bin/python(3(\.[0-9]+)?)?")
 INTERPRETER = re.compile(rf"pyvenv\.cfg|{LINKS.pattern}")
 
 
+# What a file is not opened with where something else took its place: a link, nothing, a socket.
+REPLACED = (errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO)
+
+
 class UnreadError(DeployError):
-    """Reading took too long, which says nothing of the files."""
+    """Not all could be read, which says nothing of the files."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,14 @@ def is_scaffolding(path: str, mode: int) -> bool:
     return stat.S_ISREG(mode) and SCAFFOLDING.fullmatch(path) is not None
 
 
+def listed(texts: list[str]) -> str:
+    more = len(texts) - SHOWN
+    return ", ".join(texts[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
 def explain(release: str, problems: list[str]) -> str:
-    more = len(problems) - SHOWN
-    listed = ", ".join(problems[:SHOWN]) + (f" and {more} more" if more > 0 else "")
     return printable(
-        f"Files of release {release} are not those of its packages: {listed}. It is not used, "
+        f"Files of release {release} are not those of its packages: {listed(problems)}. It is not used, "
         "because somebody may have changed its code, or the disk did. Use another release, or "
         "remove this one (twelvefactor.deploy.release with state: absent) and install it again."
     )
@@ -124,11 +132,13 @@ def explain(release: str, problems: list[str]) -> str:
 def verify(home: AppHome, release: str) -> None:
     """Raise DeployError when a release's packages are not as they were recorded.
 
-    A release of an earlier version belongs to the app, so nothing of it is followed or believed.
+    UnreadError where nothing is known to be wrong, and not all could be read. A release of an earlier version
+    belongs to the app, so nothing of it is followed or believed.
     """
     venv, deadline = home.releases / release / "venv", time.monotonic() + TIMEOUT
     found, recorded = dict(files_below(venv)), Recorded()
-    problems = []
+    problems: list[str] = []
+    unread: list[str] = []
     for path in sorted(found):
         match = RECORD.match(path)
         if match:
@@ -136,12 +146,17 @@ def verify(home: AppHome, release: str) -> None:
                 text = read(f"{venv}/{path}", LONGEST_RECORD, deadline).decode("utf-8")
                 recorded.add(text, match[1])
             except (OSError, ValueError) as error:
-                problems.append(f"{path} ({error})")
+                (unread if is_unread(error) else problems).append(f"{path} ({error})")
+    # what one of them would have named is not known
+    complete = not unread
     for path, digests in sorted(recorded.digests.items()):
-        if path not in found:
-            problems.append(f"{path} (missing)")
-        elif not any(matches(f"{venv}/{path}", digest, deadline) for digest in digests):
-            problems.append(f"{path} (changed)")
+        try:
+            if path not in found:
+                problems.append(f"{path} (missing)")
+            elif not any(matches(f"{venv}/{path}", digest, deadline) for digest in digests):
+                problems.append(f"{path} (changed)")
+        except OSError as error:
+            unread.append(f"{path} ({error.strerror})")
     problems += [
         f"{path} (a package brought it)"
         for path in sorted(recorded.named)
@@ -150,10 +165,16 @@ def verify(home: AppHome, release: str) -> None:
     problems += [
         f"{path} (of no package)"
         for path, mode in sorted(found.items())
-        if path not in recorded.named and not is_scaffolding(path, mode)
+        if complete and path not in recorded.named and not is_scaffolding(path, mode)
     ]
     if problems:
         raise DeployError(explain(release, problems))
+    if unread:
+        raise UnreadError(
+            printable(
+                f"Could not verify release {release}, for files cannot be read: {listed(unread)}."
+            )
+        )
 
 
 def require_untouchable(home: AppHome, release: str) -> None:
@@ -199,11 +220,19 @@ def read(path: str, size: int, deadline: float) -> bytes:
     return b"".join(blocks(path, size, deadline))
 
 
+def is_unread(error: Exception) -> bool:
+    """Whether a file is there that could not be read, which is not to say that it was changed."""
+    return isinstance(error, OSError) and error.errno not in REPLACED
+
+
 def matches(path: str, digest: Digest, deadline: float) -> bool:
+    """Raises OSError and UnreadError for what cannot be read."""
     own = hashlib.new(digest.algorithm)
     try:
         for block in blocks(path, digest.size, deadline):
             own.update(block)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if is_unread(error):
+            raise
         return False
     return own.digest() == digest.value

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import pathlib
@@ -19,6 +20,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.verification import (
     Digest,
     Recorded,
+    UnreadError,
     explain,
     is_scaffolding,
     parse_record,
@@ -122,6 +124,45 @@ def test_a_file_that_two_packages_bring_is_that_of_one_of_them(
     other.mkdir()
     (other / "RECORD").write_text(line("shop.py", "other code") + "other-1.0.dist-info/RECORD,,\n")
     verify(home, RELEASE)
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A disk that fails where a path ends so."""
+
+    def run(path: str) -> None:
+        real = os.open
+
+        def fail(name: str, *words: int, **more: int) -> int:
+            if str(name).endswith(path):
+                raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+            return real(name, *words, **more)
+
+        monkeypatch.setattr(verification.os, "open", fail)
+
+    return run
+
+
+@pytest.mark.parametrize("path", [f"{PACKAGES}/shop.py", f"{INFO}/RECORD"])
+def test_what_cannot_be_read_is_not_said_to_be_changed(
+    path: str, home: AppHome, venv: pathlib.Path, unreadable: Callable[[str], None]
+) -> None:
+    assert venv.is_dir()
+    unreadable(path)
+    with pytest.raises(
+        UnreadError, match=rf"Could not verify release {RELEASE}.*{path} \(.*Input/output"
+    ):
+        verify(home, RELEASE)
+
+
+def test_what_is_known_to_be_changed_counts_more_than_what_is_not_known(
+    home: AppHome, venv: pathlib.Path, unreadable: Callable[[str], None]
+) -> None:
+    (venv / "bin/shop").write_text("x")
+    unreadable("shop.py")
+    with pytest.raises(DeployError, match=r"packages: bin/shop \(changed\)\. ") as caught:
+        verify(home, RELEASE)
+    assert not isinstance(caught.value, UnreadError)
 
 
 def test_reading_ends(home: AppHome, venv: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
