@@ -58,9 +58,9 @@ facts:
       C(unread) says why one of them was not read to the end.
     - C(config) has the names of all variables, the scheme of each that holds a URL, and whether every user can read
       them; C(code) what looks like a secret in the files of the app's own package.
-    - C(unit) has properties of the app's unit; C(running) how many processes are in it, the files that they have open
-      for writing, the TCP addresses that they listen on, processes of the app's user in other units, and whether
-      there is more than is returned (C(partial));
+    - C(unit) has properties of the app's unit; C(writable) is where the paths lead that it may write; C(running) how
+      many processes are in it, the files that they have open for writing, the TCP addresses that they listen on,
+      processes of the app's user in other units, and whether there is more than is returned (C(partial));
       C(command_sandbox) whether one-off commands have a sandbox.
   returned: success
   type: dict

@@ -130,10 +130,10 @@ def below(path: str, directories: Sequence[str]) -> bool:
 
 
 def declared_paths(facts: Facts) -> list[str]:
-    """Where the unit lets the app write, and its scratch space."""
+    """Where the unit lets the app write, by links too, and its scratch space."""
     paths = [path.lstrip("-+") for path in facts["unit"].get("ReadWritePaths", "").split()]
     control = [path.replace("/run/", "/run/circus-", 1) for path in paths if below(path, ["/run"])]
-    return [*map(posixpath.normpath, paths), *control, *SCRATCH]
+    return [*map(posixpath.normpath, paths), *facts["writable"], *control, *SCRATCH]
 
 
 def written(files: Sequence[Mapping[str, str]]) -> str:

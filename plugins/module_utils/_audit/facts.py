@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._audit.process_facts import (
     process_facts,
+    real_paths,
     unit_facts,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._audit.release_facts import (
@@ -52,10 +53,12 @@ def collect(app: str) -> dict[str, Any]:
     if home is None or current is None or home.manifest(current) is None:
         return facts
     unit = Supervisor(home).unit
+    properties = unit_facts(unit)
     return {
         **facts,
         **release_facts(home, current),
-        "unit": unit_facts(unit),
+        "unit": properties,
+        "writable": real_paths(properties),
         "running": process_facts(home.uid, unit, (unit_prefix(app), f"schedule-{app}@")),
         "command_sandbox": is_sandboxed(app),
     }

@@ -10,7 +10,7 @@ import os
 import pathlib
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,12 @@ def unit_facts(unit: str) -> dict[str, str]:
     )
     pairs = (line.partition("=") for line in output.splitlines())
     return {key: value for key, _equals, value in pairs if key in PROPERTIES} if code == 0 else {}
+
+
+def real_paths(properties: Mapping[str, str]) -> list[str]:
+    """Where the paths lead that a unit may write: systemd follows links, and files are open under other names then."""
+    paths = [path.lstrip("-+") for path in properties.get("ReadWritePaths", "").split()]
+    return [os.path.realpath(path) for path in paths]
 
 
 def process_facts(uid: int, unit: str, others: Iterable[str], proc: pathlib.Path = PROC) -> Any:

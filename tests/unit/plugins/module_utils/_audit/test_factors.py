@@ -74,6 +74,7 @@ WELL: dict[str, Any] = {
         "ProtectSystem": "strict",
         "ReadWritePaths": "/run/shop /var/lib/shop /var/log/shop -/srv/uploads -+/srv/more",
     },
+    "writable": ["/run/shop", "/mnt/disk/uploads"],
     "running": {
         "count": 4,
         "written": [
@@ -81,6 +82,7 @@ WELL: dict[str, Any] = {
             {"path": "/var/lib/shop/cache.db", "command": "gunicorn"},
             {"path": "/srv/uploads/1.png", "command": "gunicorn"},
             {"path": "/srv/more/1.png", "command": "gunicorn"},
+            {"path": "/mnt/disk/uploads/2.png", "command": "gunicorn"},
             {"path": "/run/circus-shop/lock", "command": "circusd"},
             {"path": "/tmp/upload", "command": "gunicorn"},
         ],

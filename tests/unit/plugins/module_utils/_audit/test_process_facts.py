@@ -172,3 +172,11 @@ def test_a_file_that_this_process_writes(tmp_path: pathlib.Path) -> None:
             if room.is_written(mine, name, target)
         }
     assert str(tmp_path / "data") in found
+
+
+def test_a_declared_path_that_is_a_link_is_where_it_leads(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "uploads").symlink_to("disk")
+    properties = {"ReadWritePaths": f"-+{tmp_path}/uploads /no/such"}
+    assert room.real_paths(properties) == [f"{tmp_path}/disk", "/no/such"]
+    assert room.real_paths({}) == []
