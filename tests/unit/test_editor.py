@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -49,6 +50,22 @@ def test_a_misspelling_is_marked(
     marks = server.marks(path)
     assert marks, path.read_text("utf-8")
     assert all(mark.line >= 2 for mark in marks)
+
+
+def test_the_schema_in_the_home_directory_is_named_by_its_whole_path(
+    server: LanguageServer, project: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    text = (ROOT / "docs/how-to/validate.md").read_text("utf-8")
+    found = re.search(r"`/home/you/(\.ansible/\S+)`", text)
+    assert found
+    schema = tmp_path / found[1]
+    schema.parent.mkdir(parents=True)
+    shutil.copy(PLACE, schema)
+    path = project / "home.yml"
+    path.write_text(f"# yaml-language-server: $schema={schema}\n---\ndeploy_btach: 3\n", "utf-8")
+    assert [mark.message for mark in server.marks(path)] == [
+        "Property deploy_btach is not allowed."
+    ]
 
 
 @pytest.mark.parametrize(
