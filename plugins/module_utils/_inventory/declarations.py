@@ -29,6 +29,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definitio
     Setting,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
+    LONG_WORD,
     distance,
     misspelled,
 )
@@ -253,7 +254,9 @@ class Declarations:
                     near = misspelled(rest, self._rests(owner), slips=1)
                     if near:
                         return f"{owner}{near}"
-        return ""
+        # those of the playbooks that begin with no owner, but for short ones: words of others are near to apps
+        whole = [each for each in self.variables if not self.owner(each) and len(each) >= LONG_WORD]
+        return misspelled(name, whole)
 
     def _rests(self, owner: str) -> list[str]:
         """What follows the owner in the names of its variables.

@@ -167,7 +167,7 @@ def _unknown(name: str, known: Declarations) -> Iterator[Problem]:
     near = known.meant(name)
     if near:
         owner = known.owner(near)
-        who = "the playbooks" if owner in ("index", "deploy") else f"the role {owner}"
+        who = "the playbooks" if owner in ("", "index", "deploy") else f"the role {owner}"
         yield Problem(
             name,
             f"is unknown to {who}",

@@ -104,6 +104,13 @@ def test_nothing_is_wrong_with_what_is_right() -> None:
             "deploy_own_variables: [index_ca_fil]; did you mean 'index_ca_file'?"),
         ),
         (
+            {"allow_untestd_os": True},
+            (
+                "allow_untestd_os is unknown to the playbooks; if it is one of your own, list it in "
+                "deploy_own_variables: [allow_untestd_os]; did you mean 'allow_untested_os'?"
+            ),
+        ),
+        (
             {"nginx_stes": []},
             (
                 "nginx_stes is unknown to the role nginx; if it is one of your own, list it in "
