@@ -256,7 +256,7 @@ def test_a_run_that_reaches_no_host_of_the_app_does_not_end_well(
 def test_status_lists_an_app_that_names_its_host(judge: Judge) -> None:
     """Each host is asked for its own apps, and cannot be reached."""
     done = judge("status", inventory({"bot": {**BOT, "hosts": "a2"}}), "-e", "app=bot")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 4, done.stdout + done.stderr
     assert "skipping: [a2] => (item=bot)" in done.stdout
     assert "skipping: [a1] => (item=bot)" not in done.stdout
     assert not unreached(done)
