@@ -29,6 +29,14 @@ def test_it_names_what_is_installed() -> None:
     assert asked.pop("static_files") == "{{ __app_static_files if __app_publishes else omit }}"
     assert asked.pop("schedule_host")
     assert asked.pop("packages") == "{{ __app_packages }}"
+    # as platform sets them up
+    platform = yaml.safe_load((TASKS / "platform.yml").read_text("utf-8"))
+    [media] = [
+        task["vars"]["app_user_media"]
+        for task in platform
+        if "app_user_media" in task.get("vars", {})
+    ]
+    assert asked.pop("media") == media
     assert installed.pop("lock_generation")
     assert asked == installed
 
