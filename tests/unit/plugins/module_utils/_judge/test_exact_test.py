@@ -1,0 +1,59 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tails of distributions, held against those of SciPy."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_test import (
+    binomial_at_most,
+    fisher_greater,
+)
+
+
+# Expected values: scipy.stats.fisher_exact([[a, n - a], [b, m - b]], alternative="greater") of SciPy 1.17.1.
+@pytest.mark.parametrize(
+    ("a", "n", "b", "m", "expected"),
+    [
+        (10, 10, 0, 10, 5.412544112234515e-06),
+        (10, 10, 0, 3, 0.0034965034965034965),
+        (20, 100, 0, 100, 3.321687077707699e-07),
+        (25, 500, 0, 500, 2.19116723833909e-08),
+        (25, 500, 0, 167, 0.0006367009411317884),
+        (3, 30, 1, 90, 0.047818084208911725),
+        (5, 1000, 5, 1000, 0.6233555730949243),
+        (40, 2000, 100, 20000, 3.052741929471137e-11),
+        (1200, 100000, 1000, 100000, 9.819753401194035e-06),
+        (12, 12, 900, 1000, 0.2848663916762524),
+        # nothing to compare
+        (0, 50, 10, 50, 1.0),
+        (0, 10, 0, 10, 1.0),
+        (7, 40, 0, 0, 1.0),
+        (0, 0, 0, 0, 1.0),
+    ],
+)
+def test_fisher(a: int, n: int, b: int, m: int, expected: float) -> None:
+    assert fisher_greater(a, n, b, m) == pytest.approx(expected, rel=1e-6)
+
+
+# Expected values: scipy.stats.binom.cdf(x, n, q) of SciPy 1.17.1, but for the ends.
+@pytest.mark.parametrize(
+    ("x", "n", "q", "expected"),
+    [
+        (0, 58, 0.05, 0.05104686868360339),
+        (0, 59, 0.05, 0.04849452524942322),
+        (1, 93, 0.05, 0.04997579524261633),
+        (8, 290, 0.05, 0.04441492869217946),
+        (12, 1000, 0.06, 1.474577196251425e-14),
+        (25, 500, 0.05, 0.5529388564087527),
+        (500, 100000, 0.01, 2.348377764323885e-69),
+        (0, 0, 0.05, 1.0),
+        (3, 3, 0.05, 1.0),
+        (1, 3, 1.0, 0.0),
+        (1, 3, 1.04, 0.0),
+        (1, 3, 0.0, 1.0),
+    ],
+)
+def test_binomial(x: int, n: int, q: float, expected: float) -> None:
+    assert binomial_at_most(x, n, q) == pytest.approx(expected, rel=1e-6)

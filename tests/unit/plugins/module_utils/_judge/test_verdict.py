@@ -1,0 +1,150 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verdicts over the answers of a new release."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.verdict import (
+    BAD,
+    FALSE_ALARMS,
+    GOOD,
+    MOST_LOOKS,
+    PARTS,
+    UNDECIDED,
+    Side,
+    judge,
+    level,
+    looks_in,
+)
+
+OTHERS = "of the other hosts"
+
+
+@pytest.mark.parametrize(
+    ("new", "baseline", "expected"),
+    [
+        pytest.param((0, 0), (0, 0), UNDECIDED, id="no-traffic"),
+        pytest.param((0, 500), (0, 0), UNDECIDED, id="nothing-to-compare-with"),
+        pytest.param((500, 500), (0, 0), UNDECIDED, id="errors-with-nothing-to-compare-with"),
+        pytest.param((0, 0), (0, 500), UNDECIDED, id="nobody-asked-the-canary"),
+        pytest.param((0, 59), (0, 50), GOOD, id="the-least-for-good"),
+        pytest.param((0, 58), (0, 50), UNDECIDED, id="one-too-few-of-the-new"),
+        pytest.param((0, 59), (0, 49), UNDECIDED, id="one-too-few-of-the-baseline"),
+        pytest.param((3, 1000), (2, 1000), GOOD, id="as-before"),
+        pytest.param((0, 1000), (900, 1000), GOOD, id="what-was-broken-is-mended"),
+        pytest.param((960, 1000), (960, 1000), GOOD, id="as-broken-as-before"),
+        pytest.param((4, 4), (0, 1000), UNDECIDED, id="four-errors-are-too-few"),
+        pytest.param((5, 5), (0, 1000), BAD, id="five-are-not"),
+        pytest.param((40, 10000), (0, 10000), GOOD, id="too-little-a-difference"),
+        pytest.param((51, 10000), (0, 10000), BAD, id="half-a-point-more"),
+        pytest.param((6, 60), (2, 60), UNDECIDED, id="neither"),
+    ],
+)
+def test_the_only_look(new: tuple[int, int], baseline: tuple[int, int], expected: str) -> None:
+    (errors, requests), (others_errors, others) = new, baseline
+    found = judge(Side(requests, errors), Side(others, others_errors), OTHERS)
+    assert found.verdict == expected
+
+
+@pytest.mark.parametrize("looks", [1, 2, MOST_LOOKS])
+@pytest.mark.parametrize("others", [1, 3])
+@pytest.mark.parametrize(("errors", "requests"), [(10, 10), (20, 100), (25, 500)])
+def test_shares_of_100_20_and_5_percent_are_found_at_any_look(
+    errors: int, requests: int, others: int, looks: int
+) -> None:
+    baseline = Side(others * requests)
+    for look in range(1, looks + 1):
+        assert judge(Side(requests, errors), baseline, OTHERS, look, looks).verdict == BAD
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3, MOST_LOOKS])
+def test_the_levels_of_all_looks_are_what_may_be_spent(looks: int) -> None:
+    spent = sum(level(look, looks) for look in range(1, looks + 1))
+    assert spent * PARTS == pytest.approx(FALSE_ALARMS)
+
+
+def test_an_early_look_stops_only_what_is_bad() -> None:
+    assert judge(Side(5000, 0), Side(5000, 0), OTHERS, 1, 2).verdict == UNDECIDED
+    assert judge(Side(5000, 0), Side(5000, 0), OTHERS, 2, 2).verdict == GOOD
+
+
+@pytest.mark.parametrize(
+    ("seconds", "looks"), [(1, 1), (9, 1), (10, 2), (30, 6), (60, 12), (86400, 12)]
+)
+def test_how_often_it_is_looked(seconds: int, looks: int) -> None:
+    assert looks_in(seconds) == looks
+
+
+def verdict_of(
+    chance: random.Random, share: float, others_share: float, step: int, others: int
+) -> tuple[str, int]:
+    """A deploy that is looked at as often as can be, and the errors that its users got."""
+    new, baseline = [0, 0], [0, 0]
+    for look in range(1, MOST_LOOKS + 1):
+        for side, number, rate in ((new, step, share), (baseline, step * others, others_share)):
+            side[0] += number
+            side[1] += sum(chance.random() < rate for _request in range(number))
+        found = judge(Side(*new), Side(*baseline), OTHERS, look, MOST_LOOKS).verdict
+        if found == BAD:
+            break
+    return found, new[1]
+
+
+def test_identical_releases_are_called_bad_in_one_deploy_of_a_hundred_at_most() -> None:
+    chance = random.Random(20_260_102)
+    shares = [0.0, 0.005, 0.02, 0.1, 0.5]
+    found = []
+    for number in range(1000):
+        share = shares[number % len(shares)]
+        # a deploy looks over two times, the bake and the watch
+        found.append(
+            {verdict_of(chance, share, share, 10, 1 + number % 3)[0] for _part in range(PARTS)}
+        )
+    assert sum(BAD in verdicts for verdicts in found) <= 1000 * FALSE_ALARMS
+
+
+@pytest.mark.parametrize(("share", "most"), [(1.0, 10), (0.2, 20), (0.05, 25)])
+def test_a_broken_release_is_found_in_time_or_not_called_good(share: float, most: int) -> None:
+    chance = random.Random(20_260_103)
+    found = [verdict_of(chance, share, 0.0, 5 if share == 1 else 20, 2) for _deploy in range(200)]
+    # good is wrong in one of twenty at most, by its confidence
+    assert sum(verdict == GOOD for verdict, _errors in found) <= 10
+    late = [errors for verdict, errors in found if verdict == BAD and errors > most]
+    assert late == []
+
+
+def test_the_sum_over_hosts() -> None:
+    counts = [
+        {"requests": 10, "server_errors": 2, "routes": {"GET /": 1, "GET /a": 1}},
+        {"requests": 5, "server_errors": 1, "routes": {"GET /": 1}},
+        # a host that could not be read, and one that returns what it should not
+        {"msg": "failed"},
+        {"requests": "7", "server_errors": -3, "routes": ["x"]},
+    ]
+    assert Side.of(counts) == Side(15, 3, {"GET /": 2, "GET /a": 1})
+
+
+def test_the_sentence() -> None:
+    routes = {"GET /b": 4, "GET /a": 4, "POST /c": 9, "GET /d": 1}
+    found = judge(Side(40, 18, routes), Side(120, 0), "of the other hosts in the same time")
+    assert found.message == (
+        "Requests answered with 5xx: 18 of 40 (45.0%) of the new release, 0 of 120 (0.0%) of the other hosts in "
+        "the same time; p = 4.1e-13; most of them: POST /c (9), GET /a (4), GET /b (4)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("route", "shown"),
+    [
+        ("GET /\x1b[31m\n::error::{{ 1 }}", "GET /??31m???error??{{ 1 }}"),
+        ("GET /café", "GET /caf?"),
+        ("GET /" + "a" * 200, "GET /" + "a" * 72 + "..."),
+    ],
+)
+def test_what_clients_wrote_is_made_harmless(route: str, shown: str) -> None:
+    found = judge(Side(40, 18, {route: 18}), Side(120, 0), OTHERS)
+    assert found.message.endswith(f"; most of them: {shown} (18)")
