@@ -241,23 +241,23 @@ class Summary:
             self.incomplete.append(str(error))
 
     def read_requests(self, summary: AppSummary, log: str) -> None:
-        for file, _before in self.files(self.nginx_logs, log):
-            try:
-                self.read_access(summary, file)
-            except LogError as error:
-                self.incomplete.append(str(error))
-
-    def read_access(self, summary: AppSummary, file: LogFile) -> None:
-        since, until = self.wanted.since, self.wanted.until
-        for text, at in lines(file, since, until, access.clock, self.deadline):
-            if at is not None and at not in self.wanted:
-                continue
+        for request in self.requests(log):
             summary.lines += 1
-            request = parse_request(text)
             if request is None:
                 summary.unreadable += 1
             else:
                 summary.request(request)
+
+    def requests(self, log: str) -> Iterator[Request | None]:
+        """What an access log has of the range; None for a line that is no request."""
+        since, until = self.wanted.since, self.wanted.until
+        for file, _before in self.files(self.nginx_logs, log):
+            try:
+                for text, at in lines(file, since, until, access.clock, self.deadline):
+                    if at is None or at in self.wanted:
+                        yield parse_request(text)
+            except LogError as error:
+                self.incomplete.append(str(error))
 
     def read_output(self, summary: AppSummary, listing: Listing, log: str) -> None:
         process = log.removesuffix(".log")

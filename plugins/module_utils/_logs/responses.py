@@ -1,0 +1,58 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many requests an app has answered on a host, and how many of them with errors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.access import Request
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import Summary
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import OTHER
+
+MOST_ROUTES = 500  # that are counted apart
+ROUTES = 20  # that are returned
+
+
+@dataclass
+class Responses:
+    """Of the app itself: what nginx answers without it (files, redirects, its limits) does not count."""
+
+    since: float
+    ignored_paths: Collection[str] = ()
+    requests: int = 0
+    server_errors: int = 0
+    routes: dict[str, int] = field(default_factory=dict)  # errors of each
+
+    def add(self, request: Request) -> None:
+        # one that began before was perhaps answered by what served then
+        if not request.by_app or request.began < self.since or request.path in self.ignored_paths:
+            return
+        self.requests += 1
+        # 4xx is the client's, and an app that did not answer is a 502 or 504 of nginx
+        if request.status >= 500:
+            self.server_errors += 1
+            route = request.route
+            if route not in self.routes and len(self.routes) >= MOST_ROUTES:
+                route = OTHER
+            self.routes[route] = self.routes.get(route, 0) + 1
+
+    def told(self) -> dict[str, Any]:
+        order = sorted(self.routes.items(), key=lambda item: (item[0] == OTHER, -item[1], item[0]))
+        return {
+            "requests": self.requests,
+            "server_errors": self.server_errors,
+            "routes": dict(order[:ROUTES]),
+        }
+
+
+def count_responses(summary: Summary, app: str, ignored_paths: Collection[str]) -> Responses:
+    """Those that began and ended in the range of ``summary``, whose ``incomplete`` says what was not read."""
+    found = Responses(summary.wanted.since, ignored_paths)
+    for request in summary.requests(f"{app}.access.log"):
+        if request is not None:
+            found.add(request)
+    return found

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module response_counts: which requests it counts, and what it refuses."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import pathlib
+import time
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import responses
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import Places
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import iso
+from ansible_collections.twelvefactor.deploy.plugins.modules import response_counts
+
+APP = "unix:/run/shop/web-1.sock"
+
+
+@pytest.fixture
+def call(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
+    (tmp_path / "nginx").mkdir()
+    places = Places(tmp_path, tmp_path / "nginx", tmp_path)
+    monkeypatch.setattr(response_counts, "PLACES", places)
+    monkeypatch.setattr(response_counts.os, "nice", lambda _more: 0)
+
+    def run(**params: Any) -> dict[str, Any]:
+        with patch_module_args({"app": "shop", "since": "60s"} | params), pytest.raises(SystemExit):
+            response_counts.main()
+        return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+
+    return run
+
+
+def entry(
+    ago: float, status: int, path: str = "/buy", seconds: float = 0.0, upstream: str = APP
+) -> str:
+    fields = {
+        "@timestamp": iso(time.time() - ago),
+        "event.duration": round(seconds * 1e9),
+        "http.request.method": "GET",
+        "url.original": path,
+        "http.response.status_code": status,
+        "nginx.upstream.address": upstream,
+    }
+    return json.dumps(fields, separators=(",", ":")) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "requests", "errors"),
+    [
+        pytest.param(entry(30, 200), 1, 0, id="an-answer"),
+        pytest.param(entry(30, 404), 1, 0, id="a-client-s-mistake"),
+        pytest.param(entry(30, 500), 1, 1, id="an-error"),
+        pytest.param(entry(30, 502), 1, 1, id="an-app-that-did-not-answer"),
+        pytest.param(entry(30, 504, upstream=f"{APP}, {APP}"), 1, 1, id="tried-twice"),
+        pytest.param(entry(30, 502, upstream="shop"), 1, 1, id="no-process-left"),
+        pytest.param(entry(30, 503, upstream=""), 0, 0, id="a-limit-of-nginx"),
+        pytest.param(entry(30, 200, "/static/a.css", upstream=""), 0, 0, id="a-file"),
+        pytest.param(entry(30, 200, "/healthz?by=balancer"), 0, 0, id="a-health-check"),
+        pytest.param(entry(30, 500, "/healthz/more"), 1, 1, id="not-a-health-check"),
+        pytest.param(entry(90, 500), 0, 0, id="before-the-range"),
+        pytest.param(entry(30, 500, seconds=45), 0, 0, id="began-before-the-range"),
+        pytest.param(entry(5, 500), 0, 0, id="after-the-range"),
+        pytest.param("garbage\n", 0, 0, id="no-request"),
+    ],
+)
+def test_what_counts(
+    call: Any, tmp_path: pathlib.Path, line: str, requests: int, errors: int
+) -> None:
+    (tmp_path / "nginx" / "shop.access.log").write_text(line)
+    found = call(ignored_paths=["/healthz"], until="10s")
+    assert (found["requests"], found["server_errors"]) == (requests, errors)
+    assert found["changed"] is False
+    assert found["incomplete"] == []
+
+
+def test_no_log_yet(call: Any) -> None:
+    found = call()
+    assert (found["requests"], found["server_errors"], found["routes"]) == (0, 0, {})
+    assert found["incomplete"] == []
+
+
+def test_a_log_that_was_rotated_within_the_range(call: Any, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "nginx" / "shop.access.log.1").write_text(entry(40, 500) + entry(35, 200))
+    (tmp_path / "nginx" / "shop.access.log").write_text(entry(30, 200))
+    packed = gzip.compress(entry(50, 500).encode())
+    (tmp_path / "nginx" / "shop.access.log.2.gz").write_bytes(packed)
+    found = call()
+    assert (found["requests"], found["server_errors"]) == (4, 2)
+
+
+def test_routes_have_no_query_and_are_few(
+    call: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "MOST_ROUTES", 30)
+    lines = [entry(30, 500, f"/orders/{number}?token=secret") for number in range(9)]
+    lines += [
+        entry(30, 500, f"/x{'abcdefghij'[n % 10]}{'abcdefghij'[n // 10]}") for n in range(100)
+    ]
+    (tmp_path / "nginx" / "shop.access.log").write_text("".join(lines))
+    found = call()
+    assert found["server_errors"] == 109
+    assert len(found["routes"]) == responses.ROUTES
+    assert next(iter(found["routes"].items())) == ("GET /orders/{number}", 9)
+    assert "secret" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"since": "soon"}, "Invalid time since='soon': write 90m"),
+        ({"app": "../etc"}, "Invalid app name '../etc': use only lower-case letters, digits"),
+        ({"timeout": 0.5}, "timeout has to be at least 1, and is 0.5."),
+    ],
+)
+def test_refused(call: Any, params: dict[str, Any], reason: str) -> None:
+    found = call(**params)
+    assert found["failed"] is True
+    assert found["msg"].startswith(reason)
