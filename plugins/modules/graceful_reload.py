@@ -81,6 +81,10 @@ options:
       - Commit that the release was built from, for the record. Without it, the one that
         M(twelvefactor.deploy.build) wrote into the wheel.
     type: str
+  reason:
+    description: Why a release is put back, for the record. Only its first line is kept, without output of programs.
+    type: str
+    version_added: "0.1.0"
   clean:
     description:
       - For an app that was compromised. Ends everything that runs as its user on this host first, in
@@ -203,6 +207,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "event": {"type": "str", "choices": ["deploy", "rollback", "scale"], "default": "deploy"},
     "by": {"type": "str"},
     "commit": {"type": "str"},
+    "reason": {"type": "str"},
     "clean": {"type": "bool", "default": False},
     "schedule_host": {"type": "bool", "default": True},
     "timeout": {"type": "float"},

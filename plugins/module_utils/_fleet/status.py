@@ -248,10 +248,13 @@ def last_notes(told: Mapping[str, Any]) -> list[str]:
     last = told["records"][-1]
     reasons = {
         "bad": last.get("reason"),
+        # why a release that served was put back
+        "good": last.get("reason"),
         "pending": "it has not ended yet, or it was cut off",
     }
     reason = reasons.get(last["outcome"])
-    return [f"{last['event']} of {last['release']} at {last['at']}: {reason}"] if reason else []
+    word = "to" if last["event"] == "rollback" else "of"
+    return [f"{last['event']} {word} {last['release']} at {last['at']}: {reason}"] if reason else []
 
 
 def lock_note(lock: Mapping[str, Any]) -> str:

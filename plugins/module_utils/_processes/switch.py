@@ -345,7 +345,7 @@ class Switch:
         record = dataclasses.replace(
             record,
             outcome="bad" if failure else "good",
-            reason=reason_of(failure.reason) or None,
+            reason=reason_of(failure.reason) or record.reason,
             seconds=seconds,
             durations=slowest_steps(statuses),
         )

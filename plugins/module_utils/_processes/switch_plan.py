@@ -24,6 +24,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.wat
     watched,
     watchers,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import reason_of
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
     RELEASE_ID,
     check_formation,
@@ -50,6 +51,7 @@ class SwitchRequest:
     event: str = "deploy"
     by: str | None = None
     commit: str | None = None
+    reason: str | None = None
     timeout: float | None = None  # seconds
     clean: bool = False  # end everything of the app first
     # whether this host runs the schedules of which one host of the app is enough
@@ -71,6 +73,7 @@ class SwitchRequest:
             event=params["event"],
             by=params["by"],
             commit=params["commit"],
+            reason=params["reason"],
             timeout=params["timeout"],
             clean=params["clean"],
             schedule_host=params["schedule_host"],
@@ -141,6 +144,7 @@ class Plan:
             release=self.target,
             outcome="pending",
             before=self.before,
+            reason=reason_of(request.reason or "") or None,
             formation=self.formation,
             by=request.by or None,
             commit=request.commit or self.manifest.get("commit"),

@@ -41,7 +41,7 @@ class Record:
     release: str
     outcome: str  # pending | good | bad
     before: str | None = None  # what served until then
-    reason: str | None = None  # why the outcome is bad
+    reason: str | None = None  # why the outcome is bad, or why this was put back
     formation: dict[str, int] = field(default_factory=dict)
     seconds: float | None = None
     durations: dict[str, float] = field(default_factory=dict)  # per step, the slowest process

@@ -268,6 +268,17 @@ def test_the_record_tells_the_commit_that_the_release_knows(deploy: Any, host: M
     assert [record.commit for record in host.home.records()] == ["4567def", None]
 
 
+def test_the_record_tells_why_a_release_was_put_back(deploy: Any, host: Memory) -> None:
+    deploy(A)
+    deploy(B)
+    deploy(A, event="rollback", reason="a1: 9 of 10 failed\nTraceback")
+    assert deploy(A, event="rollback", reason="again").result["changed"] is False
+    host.refused.add(C)
+    assert deploy(C, event="rollback", reason="it does not start").code == 1
+    reasons = [record.reason for record in host.home.records()]
+    assert reasons == [None, None, "a1: 9 of 10 failed", "web-1 exit 3"]
+
+
 def test_without_a_formation_one_web_runs(deploy: Any, host: Memory) -> None:
     assert deploy(A).result["formation"] == {"web": 1}
 

@@ -195,6 +195,18 @@ def test_a_deploy_that_was_cut_off() -> None:
     assert lines[3:] == [f"app1 shop: deploy of {A} at T: it has not ended yet, or it was cut off"]
 
 
+def test_why_a_release_was_put_back() -> None:
+    back = {
+        "at": "T",
+        "event": "rollback",
+        "release": A,
+        "outcome": "good",
+        "reason": "9 of 10 failed",
+    }
+    lines = table(document([answer("app1", told(records=[back]))]))
+    assert lines[3:] == [f"app1 shop: rollback to {A} at T: 9 of 10 failed"]
+
+
 def test_a_host_without_the_app_differs() -> None:
     bare = told(None, state="absent", since=None, formation={}, processes={}, records=[], drift=[])
     fleet = document([answer("app1", told()), answer("app2", bare)])
