@@ -69,6 +69,8 @@ def application(environ, start_response):
             status, answer = "500 Internal Server Error", {"error": "no database"}
         elif FAULT == "slow":
             time.sleep(LONG)
+    elif FAULT == "requests":
+        status, answer = "500 Internal Server Error", {"error": "no table orders"}
     elif path == "/unavailable":
         status, answer = "503 Service Unavailable", {"error": "no database"}
     elif path == "/echo":

@@ -45,7 +45,7 @@ RANGES: tuple[tuple[str, float | None, float | None], ...] = (
     (r"\w+_port", 1, 65_535),
     (r"redirect_code", 300, 399),
     (r"\w+_percentiles", None, 100),
-    (r"\w+_(days|keep|bake|quarantine|free_mb|clock_skew|canaries|timeout)", 0, None),
+    (r"\w+_(days|keep|bake|watch|quarantine|free_mb|clock_skew|canaries|timeout)", 0, None),
     (
         r"\w+_(workers|threads|interval|worker_connections|memory|megabytes|open_files|steps)",
         1,
@@ -134,10 +134,26 @@ PLAYBOOKS: Variables = {
         meaning=("Number of hosts that switch first.",), type="int", default=1, minimum=0
     ),
     "deploy_bake": Setting(
-        meaning=("Seconds that these serve before the others follow.",),
+        meaning=(
+            "Seconds that these serve before the others follow.",
+            "Meanwhile their server errors are compared with those of the others.",
+        ),
         type="int",
         default=0,
         minimum=0,
+    ),
+    "deploy_watch": Setting(
+        meaning=(
+            "Seconds after the last batch in which server errors are compared with those from before the deploy.",
+        ),
+        type="int",
+        default=0,
+        minimum=0,
+    ),
+    "deploy_undecided": Setting(
+        meaning=("Whether a comparison with too few requests stops the deploy.",),
+        choices=("go_on", "stop"),
+        default="go_on",
     ),
     "deploy_batch": Setting(
         meaning=("Number or percentage of the other hosts that switch at once.",),

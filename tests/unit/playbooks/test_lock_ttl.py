@@ -31,6 +31,7 @@ def test_what_may_happen_between_two_signs_of_life_is_added_up() -> None:
     assert usual >= 3600 + 600
     assert ttl({"migrate_timeout": 7200}) >= 3600 + 7200
     assert ttl({}, rollout_bake=86400) == usual + 86400
+    assert ttl({}, rollout_watch=86400) == usual + 86400
     assert ttl({}, batches=20) == usual + 19 * 900
 
 

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deploy that is judged by what its hosts answer: how it goes on, and what becomes of the hosts."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+OLD, NEW = "1.0-aaaaaaaa", "2.0-bbbbbbbb"
+# each host has a path of its own, so that its answers can be told from the others'
+SETTINGS = {"health_path": "/{{ inventory_hostname }}"}
+TO_DO = {"deploy_info": {"pending": ["it is to be installed"], "current": OLD}}
+BROKEN = {"requests": 40, "server_errors": 18, "routes": {"GET /buy": 18}}
+SOUND = {"requests": 400, "server_errors": 0, "routes": {}}
+QUIET = {"requests": 3, "server_errors": 0, "routes": {}}
+CANARY_BROKEN = [[{"ignored_paths": ["/a1"]}, BROKEN], [{}, SOUND]]
+BROKEN_NOW = [[{"until": None}, BROKEN], [{}, SOUND]]
+
+
+def calls(tmp_path: pathlib.Path, module: str) -> list[dict[str, Any]]:
+    lines = (tmp_path / "calls.jsonl").read_text().splitlines()
+    return [given for name, given in map(json.loads, lines) if name == module]
+
+
+def switches(tmp_path: pathlib.Path) -> list[tuple[str, str]]:
+    """Of each switch its event and release."""
+    found = calls(tmp_path, "graceful_reload")
+    return [(given.get("event", "deploy"), given["release"]) for given in found]
+
+
+@pytest.mark.parametrize(
+    ("variables", "counts", "switched", "words"),
+    [
+        pytest.param(
+            "deploy_bake=1",
+            CANARY_BROKEN,
+            1,
+            "18 of 40 (45.0%) of the new release, 0 of 800 (0.0%) of the other hosts in the same time",
+            id="bake",
+        ),
+        pytest.param(
+            "deploy_watch=1",
+            BROKEN_NOW,
+            3,
+            "54 of 120 (45.0%) of the new release, 0 of 1200 (0.0%) of the same hosts before the deploy",
+            id="watch",
+        ),
+    ],
+)
+def test_a_bad_release_is_put_back(
+    rollout: Callable[..., Any],
+    tmp_path: pathlib.Path,
+    variables: str,
+    counts: Any,
+    switched: int,
+    words: str,
+) -> None:
+    done = rollout("deploy", TO_DO | {"response_counts": counts}, SETTINGS, "-e", variables)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert switches(tmp_path) == [("deploy", NEW)] * switched + [("rollback", OLD)] * switched
+    reason = calls(tmp_path, "graceful_reload")[-1]["reason"]
+    assert reason.startswith(
+        f"a1: Judge the release by its responses: Requests answered with 5xx: {words}; p = "
+    )
+    assert "; most of them: GET /buy (" in reason
+    assert reason in done.stdout
+    assert f"a1 serves {OLD} again" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        pytest.param("deploy_bake=1 deploy_watch=1", 0, id="go-on"),
+        pytest.param("deploy_bake=1 deploy_undecided=stop", 2, id="stop"),
+    ],
+)
+def test_too_few_requests(
+    rollout: Callable[..., Any], tmp_path: pathlib.Path, variables: str, code: int
+) -> None:
+    done = rollout("deploy", TO_DO | {"response_counts": QUIET}, SETTINGS, "-e", variables)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Too few requests to decide" in done.stdout
+    assert len(switches(tmp_path)) == (3 if code == 0 else 2)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "settings", "answers"),
+    [
+        pytest.param("rollback", {}, {}, id="rollback"),
+        pytest.param("deploy", {"nginx": False}, TO_DO, id="no-nginx"),
+    ],
+)
+def test_nothing_is_counted(
+    rollout: Callable[..., Any],
+    tmp_path: pathlib.Path,
+    playbook: str,
+    settings: dict[str, Any],
+    answers: dict[str, Any],
+) -> None:
+    done = rollout(playbook, answers, settings, "-e", "deploy_bake=1 deploy_watch=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert calls(tmp_path, "response_counts") == []

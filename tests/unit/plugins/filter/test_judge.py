@@ -1,0 +1,98 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which hosts of a deploy are compared with which, and the verdict by what they have counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.twelvefactor.deploy.plugins.filter.judge import (
+    rollout_comparison,
+    rollout_verdict,
+)
+
+RELEASE = {"release": "2.0-b", "current": "1.0-a"}
+SWITCHED = {"release": "2.0-b", "previous": "1.0-a", "changed": True}
+NEW = {"app_release": RELEASE, "app_switch": SWITCHED}
+OLD: dict[str, Any] = {"app_release": RELEASE, "app_switch": {}}
+SERVED_IT = {"app_release": RELEASE | {"current": "2.0-b"}, "app_switch": {}}
+FIRST_EVER = {"app_release": RELEASE | {"current": None}, "app_switch": {}}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "against", "new", "baseline"),
+    [
+        pytest.param([NEW, OLD, OLD], "others", "a", "bc", id="a-canary"),
+        pytest.param([NEW, NEW, OLD], "others", "ab", "c", id="two-canaries"),
+        pytest.param([NEW, NEW, NEW], "before", "abc", "abc", id="all-have-switched"),
+        pytest.param([NEW, SERVED_IT, OLD], "others", "a", "c", id="one-served-it-already"),
+        pytest.param([NEW, SERVED_IT], "others", "a", "", id="all-others-served-it-already"),
+        pytest.param([NEW, FIRST_EVER], "others", "a", "", id="the-other-has-nothing-yet"),
+        pytest.param(
+            [NEW | {"app_switch": SWITCHED | {"previous": None}}, OLD], "others", "", "b",
+            id="the-canary-had-nothing",
+        ),
+        pytest.param(
+            [NEW | {"app_switch": SWITCHED | {"previous": "2.0-b"}}], "before", "", "",
+            id="only-the-formation-changed",
+        ),
+        pytest.param(
+            [NEW | {"app_switch": SWITCHED | {"changed": False}}], "before", "", "",
+            id="nothing-changed",
+        ),
+        pytest.param([{}, {}], "others", "", "", id="nothing-known"),
+    ],
+)  # fmt: skip
+def test_sides(hosts: list[Any], against: str, new: str, baseline: str) -> None:
+    names = list("abc"[: len(hosts)])
+    hostvars = dict(zip(names, hosts, strict=True))
+    found = rollout_comparison(names, hostvars, names, against, "60")
+    assert (found["new"], found["baseline"]) == (list(new), list(baseline))
+    assert found["possible"] == bool(new and baseline)
+    assert found["looks"] == 12
+
+
+def test_a_lost_host_is_on_neither_side() -> None:
+    found = rollout_comparison(list("abc"), {"a": NEW, "b": OLD, "c": OLD}, "ac", "others", 5)
+    assert (found["new"], found["baseline"]) == (["a"], ["c"])
+
+
+def test_nothing_else_to_compare_with() -> None:
+    with pytest.raises(AnsibleFilterError, match="compared with others or before, not 'after'"):
+        rollout_comparison(["a"], {"a": NEW}, ["a"], "after", 5)
+
+
+def counted(requests: int, errors: int) -> dict[str, Any]:
+    return {"requests": requests, "server_errors": errors, "routes": {"GET /": errors}}
+
+
+@pytest.mark.parametrize(
+    ("against", "expected", "words"),
+    [
+        (
+            "others",
+            "good",
+            "10 of 200 (5.0%) of the new release, 16 of 300 (5.3%) of the other hosts",
+        ),
+        ("before", "bad", "10 of 200 (5.0%) of the new release, 0 of 900 (0.0%) of the same hosts"),
+    ],
+)
+def test_verdict(against: str, expected: str, words: str) -> None:
+    hostvars = {
+        "a": {
+            "__rollout_responses": counted(200, 10),
+            "__rollout_responses_before": counted(900, 0),
+        },
+        "b": {"__rollout_responses": counted(300, 16)},
+        # one that could not be read
+        "c": {"__rollout_responses": {"msg": "no", "failed": False}},
+        "d": {},
+    }
+    baseline = ["b", "c", "d"] if against == "others" else ["a"]
+    comparison = {"against": against, "new": ["a"], "baseline": baseline, "looks": 1}
+    found = rollout_verdict(comparison, hostvars, 1)
+    assert found["verdict"] == expected
+    assert words in found["message"]
