@@ -38,7 +38,7 @@ options:
     type: str
     default: now
   ignored_paths:
-    description: Paths that are not counted, such as that of a health check. Their queries do not matter.
+    description: Paths without a query that are not counted, whatever query a request has. For health checks.
     type: list
     elements: str
     default: []

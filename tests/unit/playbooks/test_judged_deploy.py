@@ -14,7 +14,7 @@ import pytest
 
 OLD, NEW = "1.0-aaaaaaaa", "2.0-bbbbbbbb"
 # each host has a path of its own, so that its answers can be told from the others'
-SETTINGS = {"health_path": "/{{ inventory_hostname }}"}
+SETTINGS = {"health_path": "/{{ inventory_hostname }}?full=1"}
 TO_DO = {"deploy_info": {"pending": ["it is to be installed"], "current": OLD}}
 BROKEN = {"requests": 40, "server_errors": 18, "routes": {"GET /buy": 18}}
 SOUND = {"requests": 400, "server_errors": 0, "routes": {}}

@@ -31,7 +31,7 @@ def call(
     monkeypatch.setattr(response_counts.os, "nice", lambda _more: 0)
 
     def run(**params: Any) -> dict[str, Any]:
-        with patch_module_args({"app": "shop", "since": "60s"} | params), pytest.raises(SystemExit):
+        with patch_module_args({"app": "shop", "since": "1h"} | params), pytest.raises(SystemExit):
             response_counts.main()
         return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
 
@@ -39,7 +39,7 @@ def call(
 
 
 def entry(
-    ago: float, status: int, path: str = "/buy", seconds: float = 0.0, upstream: str = APP
+    ago: float, status: int = 200, path: str = "/buy", seconds: float = 0.0, upstream: str = APP
 ) -> str:
     fields = {
         "@timestamp": iso(time.time() - ago),
@@ -53,29 +53,34 @@ def entry(
 
 
 @pytest.mark.parametrize(
-    ("line", "requests", "errors"),
+    ("request_of", "requests", "errors"),
     [
-        pytest.param(entry(30, 200), 1, 0, id="an-answer"),
-        pytest.param(entry(30, 404), 1, 0, id="a-client-s-mistake"),
-        pytest.param(entry(30, 500), 1, 1, id="an-error"),
-        pytest.param(entry(30, 502), 1, 1, id="an-app-that-did-not-answer"),
-        pytest.param(entry(30, 504, upstream=f"{APP}, {APP}"), 1, 1, id="tried-twice"),
-        pytest.param(entry(30, 502, upstream="shop"), 1, 1, id="no-process-left"),
-        pytest.param(entry(30, 503, upstream=""), 0, 0, id="a-limit-of-nginx"),
-        pytest.param(entry(30, 200, "/static/a.css", upstream=""), 0, 0, id="a-file"),
-        pytest.param(entry(30, 200, "/healthz?by=balancer"), 0, 0, id="a-health-check"),
-        pytest.param(entry(30, 500, "/healthz/more"), 1, 1, id="not-a-health-check"),
-        pytest.param(entry(90, 500), 0, 0, id="before-the-range"),
-        pytest.param(entry(30, 500, seconds=45), 0, 0, id="began-before-the-range"),
-        pytest.param(entry(5, 500), 0, 0, id="after-the-range"),
-        pytest.param("garbage\n", 0, 0, id="no-request"),
+        pytest.param({"status": 200}, 1, 0, id="an-answer"),
+        pytest.param({"status": 404}, 1, 0, id="a-client-s-mistake"),
+        pytest.param({"status": 500}, 1, 1, id="an-error"),
+        pytest.param({"status": 502}, 1, 1, id="an-app-that-did-not-answer"),
+        pytest.param({"status": 504, "upstream": f"{APP}, {APP}"}, 1, 1, id="tried-twice"),
+        pytest.param({"status": 502, "upstream": "shop"}, 1, 1, id="no-process-left"),
+        pytest.param({"status": 503, "upstream": ""}, 0, 0, id="a-limit-of-nginx"),
+        pytest.param({"path": "/static/a.css", "upstream": ""}, 0, 0, id="a-file"),
+        pytest.param({"path": "/healthz?by=balancer"}, 0, 0, id="a-health-check"),
+        pytest.param({"status": 500, "path": "/healthz/more"}, 1, 1, id="not-a-health-check"),
+        pytest.param({"status": 500, "ago": 5400}, 0, 0, id="before-the-range"),
+        pytest.param({"status": 500, "seconds": 3000}, 0, 0, id="began-before-the-range"),
+        pytest.param({"status": 500, "ago": 60}, 0, 0, id="after-the-range"),
+        pytest.param(None, 0, 0, id="no-request"),
     ],
 )
 def test_what_counts(
-    call: Any, tmp_path: pathlib.Path, line: str, requests: int, errors: int
+    call: Any,
+    tmp_path: pathlib.Path,
+    request_of: dict[str, Any] | None,
+    requests: int,
+    errors: int,
 ) -> None:
+    line = "garbage\n" if request_of is None else entry(**({"ago": 1800} | request_of))
     (tmp_path / "nginx" / "shop.access.log").write_text(line)
-    found = call(ignored_paths=["/healthz"], until="10s")
+    found = call(since="1h", until="10m", ignored_paths=["/healthz"])
     assert (found["requests"], found["server_errors"]) == (requests, errors)
     assert found["changed"] is False
     assert found["incomplete"] == []
