@@ -276,7 +276,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "health_path": Setting(
         meaning=("Path that answers 2xx when the app works.",),
-        readers=("app",),
+        readers=("app", "rollout"),
         default="/",
         pattern=r"/\S*",
         form="a path that begins with /, as in /healthz",
