@@ -50,8 +50,8 @@ attributes:
 options:
   name:
     description:
-      - Name of the daemon, of lower case letters, digits, V(-), V(_) and V(.). The module records under this name
-        what the daemon owns.
+      - Name of the daemon, of letters, digits, V(-), V(_) and V(.). The module records under this name what the
+        daemon owns.
     type: str
     required: true
   directories:

@@ -31,7 +31,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.proof 
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 UNIT_NAME = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9:_.\\-]*(@[A-Za-z0-9:_.\\-]*)?\.(service|socket|timer|path)"
 )
@@ -71,8 +71,8 @@ def make_request(params: Mapping[str, Any], unit_directory: str, *, check: bool)
     name = params["name"]
     if not NAME.fullmatch(name):
         raise DeployError(
-            f"Invalid name of a daemon {name!r}: use lower case letters, digits, '-', '_' and '.', "
-            "beginning with a letter or a digit."
+            f"Invalid name of a daemon {name!r}: use letters, digits, '-', '_' and '.', beginning "
+            "with a letter or a digit."
         )
     present = params["state"] == "present"
     accounts = Accounts(predicted=check or not present)

@@ -97,6 +97,11 @@ def test_accounts_that_do_not_exist_yet() -> None:
         make_request(given, UNITS, check=False)
 
 
+@pytest.mark.parametrize("name", ["d", "logrotate-Shop_2", "7.x"])
+def test_names(name: str) -> None:
+    assert make_request(parameters(name=name), UNITS, check=False).name == name
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
