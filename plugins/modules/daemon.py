@@ -169,8 +169,8 @@ options:
     suboptions:
       name:
         description:
-          - Name with its kind, as V(shop.service), V(shop.socket), V(shop.timer) or V(shop.path). It
-            may be an instance such as V(shop@eu.service), or, if V(unmanaged), a template.
+          - Name with its kind, as V(shop.service), V(shop.socket), V(shop.timer), V(shop.path) or
+            V(run-shop.mount). It may be an instance such as V(shop@eu.service), or, if V(unmanaged), a template.
         type: str
         required: true
       content:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import pathlib
 import re
-import shlex
 from typing import Any
 
 import pytest
@@ -115,15 +114,3 @@ def test_a_journal_of_an_app_is_limited_wherever_it_is() -> None:
     """In /run, where the host keeps none on its disk (Storage in journald.conf(5))."""
     journal = (ROLES / "circus/templates/etc/systemd/journald@.conf.j2").read_text("utf-8")
     assert re.findall(r"(?m)^(\w+)MaxUse=", journal) == ["System", "Runtime"]
-
-
-def test_the_mount_of_control_sockets_is_checked_under_its_name() -> None:
-    """Ansible splits the command as a shell does, and systemd refuses a mount by another name."""
-    tasks = yaml.safe_load((ROLES / "circus/tasks/app.yml").read_text("utf-8"))
-    (command,) = [
-        task["ansible.builtin.template"]["validate"]
-        for task in tasks
-        if "mount" in task.get("ansible.builtin.template", {}).get("src", "")
-    ]
-    name = r"run-circus\x2dshop.mount"
-    assert shlex.split(command.replace("{{ __circus_mount }}", name))[-1] == f"%s:{name}"

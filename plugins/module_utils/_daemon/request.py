@@ -33,7 +33,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 UNIT_NAME = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9:_.\\-]*(@[A-Za-z0-9:_.\\-]*)?\.(service|socket|timer|path)"
+    r"[A-Za-z0-9][A-Za-z0-9:_.\\-]*(@[A-Za-z0-9:_.\\-]*)?\.(service|socket|timer|path|mount)"
 )
 DROP_IN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]*\.conf")
 MODE = re.compile(r"0[0-7]{3,4}")
@@ -155,7 +155,7 @@ def _unit(given: Mapping[str, Any]) -> Unit:
     if not UNIT_NAME.fullmatch(name):
         raise DeployError(
             f"Invalid name of a unit {name!r}: write it with its kind, as 'shop.service'. "
-            "The kinds are service, socket, timer and path."
+            "The kinds are service, socket, timer, path and mount."
         )
     if is_template(name) and (state != UNMANAGED or enabled is not None):
         raise DeployError(

@@ -97,6 +97,14 @@ def test_accounts_that_do_not_exist_yet() -> None:
         make_request(given, UNITS, check=False)
 
 
+def test_a_mount_by_the_name_that_systemd_gives_its_path() -> None:
+    name = r"run-circus\x2dshop.mount"
+    given = parameters(units=[unit(name, content="[Mount]\n", state="unmanaged")])
+    request = make_request(given, UNITS, check=False)
+    assert [file.path for file in request.files] == [f"{UNITS}/{name}"]
+    assert request.units[0].name == name
+
+
 @pytest.mark.parametrize("name", ["d", "logrotate-Shop_2", "7.x"])
 def test_names(name: str) -> None:
     assert make_request(parameters(name=name), UNITS, check=False).name == name
