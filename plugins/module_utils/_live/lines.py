@@ -46,6 +46,8 @@ def news(before: Run, after: Run, name: str, at: float) -> list[Line]:
     if new.state in (FAILED, LOST):
         what = "failed" if new.state == FAILED else "cannot be reached"
         return [(BAD, f"{stamp}  {name}: {new.failed_in or new.phase} {what}")]
+    if old.phase == BAKE and new.phase == PROVEN:
+        return []  # that was said when it was proven; it is watched in several waits
     if new.state == DONE and new.phase == PROVEN:
         steps = "".join(f", {step} {seconds:.1f} s" for step, seconds in new.steps.items())
         return [(GOOD, f"{stamp}  {name}: serves {new.serves}{steps}")]

@@ -145,7 +145,10 @@ def ended(host: Host, outcome: Outcome, at: float) -> Host:
             host,
             state=outcome.state,
             phase=host.phase or CHECKS,
-            failed_in=host.failed_in or host.phase or CHECKS,
+            # what is found bad while it is watched was proven before
+            failed_in=host.failed_in
+            or (BAKE if host.phase == PROVEN and BAKE in host.seconds else host.phase)
+            or CHECKS,
             problem=host.problem or outcome.problem,
             since=host.since or at,
             step="",
@@ -154,10 +157,13 @@ def ended(host: Host, outcome: Outcome, at: float) -> Host:
         )
     if not outcome.phase or host.state != RUNNING:
         return host
+    # a host that serves the release is still proven when it has been watched
+    waited = host.phase == BAKE and host.before is not None and host.before.phase == PROVEN
+    proven = waited or (host.phase == SWITCH and outcome.phase == SWITCH)
     return replace(
         host,
         state=DONE,
-        phase=PROVEN if host.phase == SWITCH and outcome.phase == SWITCH else host.phase,
+        phase=PROVEN if proven else host.phase,
         step="",
         seconds=spent(host, at),
         before=None,

@@ -149,6 +149,21 @@ def test_seconds_of_a_phase_add_up_and_waiting_is_none() -> None:
     assert run.hosts["a"].seconds == {"hook": 3}
 
 
+def test_a_host_stays_proven_when_it_is_watched() -> None:
+    before = rollout(
+        start("a", "switch", 1), end("a", "switch", 5, serves=NEW), start("a", "bake", 5)
+    )
+    after = end("a", "bake", 10)(before)
+    assert states(before) == {"a": ("bake", "running")}
+    assert states(after) == {"a": ("proven", "done")}
+    assert after.host("a").seconds == {"switch": 4, "bake": 5}
+    assert news(before, after, "a", 10) == []
+    bad = end("a", "", 10, state=FAILED, problem="5xx")(after)
+    assert news(after, bad, "a", 10)[0][1].strip() == "10.0 s  a: bake failed"
+    # a host that has proven nothing yet has only waited
+    assert states(rollout(start("b", "bake", 1), end("b", "bake", 2))) == {"b": ("bake", "done")}
+
+
 def test_the_step_of_a_switch_is_seen_while_it_runs() -> None:
     run = rollout(start("a", "switch", 1), lambda run: stepped(run, "a", "gate", 2.0))
     assert [text for _style, text in screen(run, 5.0, 79, 23)][1:] == [
