@@ -183,6 +183,29 @@ def test_a_location_can_take_off_the_limits_of_its_site(site: Any) -> None:
     assert statuses("/guide.css") == [200, 200, 200]
 
 
+def peer_of(site: Any) -> Any:
+    """The other host, which is a load balancer of this one, too."""
+    return testinfra.get_host(f"ansible://{site.peer}?ansible_inventory={INVENTORY}", sudo=True)
+
+
+def test_a_site_for_proxies_refuses_others(site: Any) -> None:
+    refused = site.ask("inner.test", headers={"X-Forwarded-For": "127.0.0.1"})
+    assert refused.status == 403
+    assert b"<h1>" in refused.body
+    assert site.ask("inner.test", "/.error/error.html").status == 404
+    for asking, address in ((site.host, "127.0.0.1"), (peer_of(site), site.address)):
+        assert asking.check_output(f"python3 -c '{ASK_INNER}' {address}") == "200"
+
+
+ASK_INNER = """
+import socket, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+raw = socket.create_connection((sys.argv[1], 443))
+with context.wrap_socket(raw, server_hostname="inner.test") as connection:
+    connection.sendall(b"GET / HTTP/1.0\\r\\nHost: inner.test\\r\\n\\r\\n")
+    print(connection.makefile().readline().split()[1])
+"""
 ASK_AS_A_PROXY = """
 import socket, ssl, sys
 context = ssl.create_default_context()
@@ -324,11 +347,7 @@ def test_no_post_fails_while_nginx_reloads(site: Any, tmp_path: Path) -> None:
 
 
 def test_no_post_fails_while_the_upstreams_nginx_reloads(site: Any, tmp_path: Path) -> None:
-    backend = testinfra.get_host(
-        f"ansible://{site.peer}?ansible_inventory={INVENTORY}",
-        sudo=True,
-    )
-    output = load_while_reloading(site, tmp_path, site.front, "keep-alive", backend)
+    output = load_while_reloading(site, tmp_path, site.front, "keep-alive", peer_of(site))
     assert "Non-2xx" not in output
     assert "Socket errors" not in output
 

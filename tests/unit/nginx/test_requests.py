@@ -88,6 +88,30 @@ def test_a_site_refuses_ambiguous_paths_unless_it_says_otherwise(
 
 
 @pytest.mark.parametrize(
+    ("proxy", "here", "uri", "refused"),
+    [
+        ("0", "0", "/", "1"),
+        ("0", "0", "/x/.error/error.html", "1"),
+        # nginx itself asks for it; a client gets 404
+        ("0", "0", "/.error/error.html", ""),
+        ("1", "0", "/", ""),
+        ("0", "1", "/", ""),
+    ],
+)
+def test_a_site_for_proxies_is_for_nobody_else(
+    maps: Maps, proxy: str, here: str, uri: str, refused: str
+) -> None:
+    peer = {"from_trusted_proxy": proxy, "from_this_host": here, "uri": uri}
+    assert maps.value("is_no_proxy", peer) == refused
+
+
+def test_only_a_site_that_says_so_is_for_proxies() -> None:
+    refuses = re.compile(r"if \(\$is_no_proxy\) \{\s+return 403;")
+    assert refuses.search(site(upstream={"servers": TWO}, clients="proxies"))
+    assert not refuses.search(site(upstream={"servers": TWO}))
+
+
+@pytest.mark.parametrize(
     ("asked", "upgrade", "connection"),
     [
         ("", "", ""),
