@@ -61,9 +61,10 @@ PROCESS_OPTIONS: Mapping[str, Setting] = {
 }
 
 
-# systemd takes a space for the end of a path, and % for one of its own names. Not the root: all would be writable.
-WRITABLE_PATH = r"(/[\w.@+,-]+)+"
-WRITABLE_PATH_FORM = "an absolute path without spaces, as in /srv/exports"
+# systemd takes a space for the end of a path, and % for one of its own names. Not the root: all would be writable, and
+# with .. in it a path may be any other. The role circus has the same (tests/unit/circus/test_sandbox.py).
+WRITABLE_PATH = r"(/(?!\.\.?(/|$))[\w.@+,-]+)+"
+WRITABLE_PATH_FORM = "an absolute path without spaces, without . or .. in it and without / at its end, as in /srv/exports"
 DEBIAN_PACKAGE = r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?"
 # _build/procfile.py has the same
 PROCESS_TYPE = "(?!.*-[0-9]+$)[a-z][a-z0-9_]*(-[a-z0-9_]+)*"

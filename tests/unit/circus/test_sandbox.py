@@ -9,8 +9,12 @@ import pathlib
 from typing import Any
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
+    WRITABLE_PATH,
+)
 
 ROLE = pathlib.Path(__file__).parents[3] / "roles" / "circus"
 
@@ -45,3 +49,35 @@ def rendered(**given: Any) -> list[str]:
 )
 def test_only_false_denies_an_app_the_network(sandbox: Any, families: str) -> None:
     assert f"RestrictAddressFamilies={families}" in rendered(circus_app_sandbox=sandbox)
+
+
+PATHS = {
+    "/srv/exports": True,
+    "/srv/.cache": True,
+    "/etc/..": False,
+    "/srv/./a": False,
+    "/srv/": False,
+    "/": False,
+    "/a b": False,
+    "/srv\n": False,
+}
+
+
+@pytest.mark.parametrize(("path", "right"), PATHS.items())
+@pytest.mark.parametrize("where", ["of the role", "of the app"])
+def test_which_paths_may_be_writable(path: str, right: bool, where: str) -> None:
+    given = {
+        "of the role": {"circus_writable_paths": [path]},
+        "of the app": {"circus_app_sandbox": {"writable_paths": ["/srv", path]}},
+    }
+    tasks = yaml.safe_load((ROLE / "tasks" / "app.yml").read_text("utf-8"))
+    [condition] = [
+        task["ansible.builtin.assert"]["that"]
+        for task in tasks
+        if task["name"] == "Validate the writable paths"
+    ]
+    assert evaluate(f"{{{{ {condition} }}}}", **given[where]) is right
+
+
+def test_they_are_those_of_the_inventory() -> None:
+    assert evaluate("{{ __circus_writable_path }}") == rf"{WRITABLE_PATH}\Z"

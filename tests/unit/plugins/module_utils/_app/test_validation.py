@@ -201,6 +201,34 @@ def told(said: dict[str, Any], app: str = "shop") -> list[str]:
             "apps.shop.limits.memory is 'lots'; write bytes (512M, 4G), a part of the host's memory (50%) or infinity.",
         ),
         (
+            {
+                "sandbox": {
+                    "writable_paths": ["/srv/exports", "/srv/.cache", "/srv/..a/b..", "/x-y"]
+                }
+            },
+            "",
+        ),
+        *(
+            (
+                {"sandbox": {"writable_paths": ["/srv", path]}},
+                (
+                    f"apps.shop.sandbox.writable_paths[1] is {path!r}; write an absolute path without spaces, "
+                    "without . or .. in it and without / at its end, as in /srv/exports."
+                ),
+            )
+            for path in (
+                "/etc/..",
+                "/srv/../etc",
+                "/.",
+                "/srv/./a",
+                "/srv/",
+                "/",
+                "srv",
+                "/a b",
+                "/%h",
+            )
+        ),
+        (
             {"process_options": {"web": {"drain_timout": 3}}},
             "apps.shop.process_options.web.drain_timout is unknown; did you mean 'drain_timeout'?",
         ),
