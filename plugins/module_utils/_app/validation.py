@@ -10,6 +10,9 @@ from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.media import media_problems
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.network import (
+    network_problems,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
     Problem,
     nearest,
@@ -48,6 +51,7 @@ def settings_problems(
     yield from name_problems(settings, app, prefix)
     yield from _option_types(settings, prefix)
     yield from media_problems(settings, prefix)
+    yield from network_problems(settings, prefix)
 
 
 def key_problems(settings: Settings, app: str) -> Iterator[Problem]:

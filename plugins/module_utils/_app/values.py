@@ -24,6 +24,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem i
 
 # what `init` writes where only people know the value
 PLACEHOLDER = "EDIT"
+# true and false in turn
 BOOLEANS = ("yes", "no", "on", "off", "true", "false", "y", "n", "t", "f", "1", "0")
 # more names than this are looked up in a README
 FEW = 12
@@ -36,6 +37,15 @@ class Unresolved:
     """A value that is known only later, as a template of facts; ``reason`` if it never will be."""
 
     reason: str = ""
+
+
+def is_true(value: Any) -> bool:
+    """Whether a value of type bool is true; not where it is no such value, or is not known."""
+    return str(value).lower() in BOOLEANS[::2]
+
+
+def is_false(value: Any) -> bool:
+    return str(value).lower() in BOOLEANS[1::2]
 
 
 def problems(known: Setting, path: str, value: Any, *, secret: bool = False) -> Found:

@@ -12,6 +12,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import network
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import Problem
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.schedule import (
@@ -31,7 +32,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values im
     problems,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._build import procfile
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import schedules
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release import config, schedules
 
 GROUPS = {
     "all": ["a1", "a2", "w1", "p1"],
@@ -478,6 +479,7 @@ def test_names_and_options_of_commands(said: dict[str, Any], expected: str) -> N
 def test_names_and_defaults_are_those_of_the_modules() -> None:
     """A plugin of the controller does not import what runs on hosts."""
     assert f"{SCHEDULE_NAME}\\Z" == schedules.NAME.pattern
+    assert network.NAMES_PORT == config.NAMES_PORT
     assert PROCESS_TYPE.replace("$", "\\Z") + "\\Z" == procfile.PROCESS_TYPE.pattern
     defaults = {name: known.default for name, known in SCHEDULE.items() if not known.required}
     assert defaults == schedules.DEFAULTS
