@@ -113,7 +113,7 @@ def preflight_problems(
     """Why a host must not be deployed to now.
 
     ``answer`` is that of the module deploy_info, ``clock_skew`` in seconds, ``free_mb`` in MiB. ``host``: its name in
-    the inventory; none where it may be set up for the app by then, as in check mode.
+    the inventory; none where it may be set up for the app by then, as in the check mode of site.
     """
     if "pending" not in answer:
         return [str(answer.get("msg") or "it did not say what there is to do")]

@@ -100,6 +100,22 @@ def test_the_playbooks_have_the_defaults_of_the_role_rollout() -> None:
     }
 
 
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("part_of_site", [None, True])
+def test_a_host_must_be_set_up_unless_the_same_run_only_says_so(
+    check_mode: bool, part_of_site: bool | None
+) -> None:
+    known = DataLoader().load_from_file(
+        str(ROOT / "playbooks/vars/rollout.yml"), trusted_as_template=True
+    )
+    known |= {"ansible_check_mode": check_mode, "inventory_hostname": "a1"}
+    known |= {"rollout_settings": {}}
+    known |= {"__part_of_site": True} if part_of_site else {}
+    answer = {"pending": [], "clock_off": 0, "free": 1 << 40, "nginx": "active"}
+    found = made("x", {}, "__rollout_unready", app_pending=answer | {"unprepared": ["y"]}, **known)
+    assert bool(found) is not (check_mode and bool(part_of_site))
+
+
 @pytest.mark.parametrize("version", [None, "2.0.0"])
 def test_a_task_resolves_only_what_it_reads(version: str | None) -> None:
     """A setting may be the content of a file, and each task on each host evaluates its variables anew."""
