@@ -84,6 +84,20 @@ def test_so_do_the_others(play: Any, name: str) -> None:
     assert "b: unreachable: " in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("app", "code"), [("wiki", 0), ("shop", 4)], ids=["not-of-the-app", "of-the-app"]
+)
+@pytest.mark.parametrize("name", ["audit", "logs", "report", "status"])
+def test_of_one_app_the_hosts_that_run_it_count(play: Any, name: str, app: str, code: int) -> None:
+    apps = {"wiki": {"hosts": "a"}, "shop": {"hosts": "b"}}
+    more = {"app": {"hosts": {"a": HERE, "b": LOST}}, "proxy": {"hosts": {"balancer": LOST}}}
+    done = play(name, {}, "-e", f"app={app}", **more, all={"vars": {"apps": apps}})
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("b: unreachable: " in done.stderr) is bool(code)
+    # nor is one shown that was not asked
+    assert "balancer" not in done.stderr + done.stdout
+
+
 def test_each_that_goes_on_without_a_host_asks_in_the_end() -> None:
     for path in sorted(PLAYBOOKS.glob("*.yml")):
         plays = yaml.safe_load(path.read_text("utf-8"))
