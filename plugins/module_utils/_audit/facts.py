@@ -58,7 +58,7 @@ def collect(app: str) -> dict[str, Any]:
         **facts,
         **release_facts(home, current),
         "unit": properties,
-        "writable": real_paths(properties),
+        "writable": real_paths(properties, home.uid, home.gid),
         "running": process_facts(home.uid, unit, (unit_prefix(app), f"schedule-{app}@")),
         "command_sandbox": is_sandboxed(app),
     }

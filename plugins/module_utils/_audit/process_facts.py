@@ -14,11 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._audit.release_facts import (
+    may_write,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command import ANSWER, run
 
 PROC = pathlib.Path("/proc")
 PROPERTIES = ("ActiveState", "ProtectSystem", "PrivateTmp", "ReadWritePaths", "User")
 MOST = 50  # of each list; an app can open thousands of files
+MOST_LINKS = 40  # on the way to a file, as in the kernel: path_resolution(7)
 LISTENING = "0A"  # TCP_LISTEN of include/net/tcp_states.h, as /proc/net/tcp has it
 SOCKET = re.compile(r"socket:\[([0-9]+)\]")
 # in a line of each hierarchy, of which cgroup v1 has several
@@ -49,10 +53,44 @@ def unit_facts(unit: str) -> dict[str, str]:
     return {key: value for key, _equals, value in pairs if key in PROPERTIES} if code == 0 else {}
 
 
-def real_paths(properties: Mapping[str, str]) -> list[str]:
-    """Where the paths lead that a unit may write: systemd follows links, and files are open under other names then."""
-    paths = [path.lstrip("-+") for path in properties.get("ReadWritePaths", "").split()]
-    return [os.path.realpath(path) for path in paths]
+def real_paths(properties: Mapping[str, str], uid: int, gid: int) -> list[str]:
+    """Where the paths lead that a unit may write: systemd follows links, and files are open under other names then.
+
+    Without those that the app, as this user, can have lead elsewhere since, and without what leads to the root or up
+    from where it is: all that is written would count as declared.
+    """
+    paths = [
+        pathlib.PurePosixPath(path.lstrip("-+"))
+        for path in properties.get("ReadWritePaths", "").split()
+    ]
+    ends = [(path, real_path(path, uid, gid)) for path in paths]
+    return [str(end) for path, end in ends if end and end not in path.parents]
+
+
+def real_path(path: pathlib.PurePosixPath, uid: int, gid: int) -> pathlib.PurePosixPath | None:
+    """An absolute path without links, as by realpath(3). None where the user can replace one of them."""
+    done, rest, links = pathlib.PurePosixPath("/"), [*path.parts[1:]], 0
+    while rest:
+        place = done / rest.pop(0)
+        try:
+            target = pathlib.PurePosixPath(os.readlink(place))
+            replaced = any(may_replace(each, uid, gid) for each in (place, *place.parents[:-1]))
+        except OSError:  # it is no link, or is not there
+            done = done.parent if place.name == ".." else place
+            continue
+        links += 1
+        if replaced or links > MOST_LINKS:
+            return None
+        rest = [*target.parts[target.is_absolute() :], *rest]
+        done = pathlib.PurePosixPath("/") if target.is_absolute() else done
+    return done
+
+
+def may_replace(path: pathlib.PurePosixPath, uid: int, gid: int) -> bool:
+    """Whether a user can put something else in a file's place: inode(7) says what a sticky directory is."""
+    directory = os.stat(path.parent)
+    is_own = uid in (directory.st_uid, os.lstat(path).st_uid)
+    return may_write(directory, uid, gid) and (is_own or not directory.st_mode & stat.S_ISVTX)
 
 
 def process_facts(uid: int, unit: str, others: Iterable[str], proc: pathlib.Path = PROC) -> Any:

@@ -174,9 +174,61 @@ def test_a_file_that_this_process_writes(tmp_path: pathlib.Path) -> None:
     assert str(tmp_path / "data") in found
 
 
-def test_a_declared_path_that_is_a_link_is_where_it_leads(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "disk").mkdir()
-    (tmp_path / "uploads").symlink_to("disk")
-    properties = {"ReadWritePaths": f"-+{tmp_path}/uploads /no/such"}
-    assert room.real_paths(properties) == [f"{tmp_path}/disk", "/no/such"]
-    assert room.real_paths({}) == []
+APP = 54321  # a user that owns nothing here
+
+
+def leads(path: pathlib.Path | str, uid: int = APP) -> list[str]:
+    return room.real_paths({"ReadWritePaths": f"-+{path}"}, uid, uid)
+
+
+@pytest.fixture
+def disk(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Of the administrator, with a directory that the app may write to."""
+    (tmp_path / "disk" / "app" / "below").mkdir(parents=True)
+    tmp_path.chmod(0o755)
+    (tmp_path / "disk" / "app").chmod(0o777)
+    return tmp_path / "disk"
+
+
+def linked(link: pathlib.Path, target: pathlib.Path | str) -> pathlib.Path:
+    link.symlink_to(target)
+    return link
+
+
+def test_a_declared_path_that_is_a_link_is_where_it_leads(disk: pathlib.Path) -> None:
+    (disk / "files").mkdir()
+    assert leads(linked(disk / "uploads", "files")) == [f"{disk}/files"]
+    assert leads(linked(disk / "app-uploads", disk / "app")) == [f"{disk}/app"]
+    assert leads(f"{linked(disk / 'up', '../disk/./uploads')}/a") == [f"{disk}/files/a"]
+    assert leads("/no/such") == ["/no/such"]
+    assert leads(disk / "app" / "below") == [f"{disk}/app/below"]
+    assert room.real_paths({}, APP, APP) == []
+
+
+def test_a_link_that_the_app_can_replace_is_not_followed(disk: pathlib.Path) -> None:
+    assert leads(linked(disk / "app" / "uploads", "/etc")) == []
+    assert leads(linked(disk / "uploads", "app/uploads")) == []
+    # the directory above it can be moved
+    assert leads(linked(disk / "app" / "below" / "uploads", "/etc")) == []
+    own = linked(disk / "own", "/etc")
+    assert leads(own) == ["/etc"]
+    assert leads(own, uid=own.lstat().st_uid) == []
+
+
+def test_in_a_sticky_directory_only_its_own_links_are_replaced_by_the_app(
+    disk: pathlib.Path,
+) -> None:
+    link = linked(disk / "app" / "uploads", "/etc")
+    (disk / "app").chmod(0o1777)
+    assert leads(link) == ["/etc"]
+    assert leads(link, uid=link.lstat().st_uid) == []
+
+
+@pytest.mark.parametrize("target", ["/", ".", "..", "../.."])
+def test_a_link_that_leads_above_itself_declares_nothing(disk: pathlib.Path, target: str) -> None:
+    assert leads(linked(disk / "uploads", target)) == []
+
+
+def test_links_in_a_circle_lead_nowhere(disk: pathlib.Path) -> None:
+    linked(disk / "a", "b")
+    assert leads(linked(disk / "b", "a")) == []
