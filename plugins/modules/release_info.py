@@ -271,7 +271,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
     app = params["app"]
-    request = InspectionRequest(params["records"], params["probe"], params["details"])
+    request = InspectionRequest(params["records"], params["probe"], params["details"], bridge=True)
     try:
         result = inspect(app, request)
     except DeployError as error:

@@ -37,7 +37,7 @@ OF_RECORD = ("at", "event", "release", "outcome", "durations")
 
 def collect(app: str) -> dict[str, Any]:
     """``release`` is None on a host that has none. Raises DeployError and OSError."""
-    seen = inspect(app, InspectionRequest(RECORDS, probe=True, details=False))
+    seen = inspect(app, InspectionRequest(RECORDS, probe=True, details=False, bridge=False))
     facts: dict[str, Any] = {
         **{key: seen[key] for key in INSPECTED},
         "processes": {

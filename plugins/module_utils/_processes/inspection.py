@@ -72,6 +72,7 @@ class InspectionRequest:
     records: int  # how many of the last ones
     probe: bool  # ask web processes for their health
     details: bool  # memory, disk, packages
+    bridge: bool  # look for one that an interrupted restart has left
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Inspection:
     restarts: int
     disk: Mapping[str, Any] | None  # None: nobody looked
     schedules: Mapping[str, Mapping[str, Any]]
-    bridge: str | None  # a unit that an interrupted restart of the supervisor has left
+    bridge: str | None  # its unit; None: there is none, or nobody looked
 
     def drift(self) -> list[str]:
         found = drift(self.current, self.complete, self.wanted, self.seen)
@@ -186,7 +187,7 @@ def read(home: AppHome, request: InspectionRequest) -> Inspection:
         restarts=restarts(supervisor),
         disk=disk(home.root, home.releases) if request.details else None,
         schedules=results(supervisor.timers),
-        bridge=bridge_left(Bridge(home)),
+        bridge=bridge_left(Bridge(home)) if request.bridge else None,
     )
 
 

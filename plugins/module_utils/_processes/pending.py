@@ -126,7 +126,8 @@ def _steps(home: AppHome, plan: InstallPlan, request: DeployRequest) -> Iterator
     if plan_switch(Supervisor(home), wanted).needed:
         yield f"{plan.release} is to be switched to"
     # the look of whoever asks at the end of a deploy
-    yield from inspection.read(home, inspection.InspectionRequest(0, False, False)).drift()
+    look = inspection.InspectionRequest(0, probe=False, details=False, bridge=False)
+    yield from inspection.read(home, look).drift()
     directories = request.params["static_files"]
     if directories is not None and unpublished(home, directories):
         yield "static files are to be published"

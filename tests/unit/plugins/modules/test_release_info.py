@@ -472,3 +472,11 @@ def test_a_bridge_that_nobody_is_going_to_end(look: Any, host: Host) -> None:
     with (host.place / "shop-releases").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert look()["bridge"] is None
+
+
+def test_nobody_looks_for_a_bridge_unasked(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deploy does not need it, and each look is a process on the host."""
+    put(host.home, B)
+    monkeypatch.delattr(inspection.Bridge, "is_active")
+    request = inspection.InspectionRequest(0, probe=False, details=False, bridge=False)
+    assert inspection.read(host.home, request).bridge is None

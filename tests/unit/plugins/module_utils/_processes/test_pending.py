@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -40,6 +41,7 @@ class Host:
     unpublished: bool = False
     problem: Exception | None = None
     asked: Any = None
+    looked: Any = None
 
     def plan_install(self, _home: AppHome, _request: Any) -> Any:
         if self.problem:
@@ -56,6 +58,10 @@ class Host:
         self.asked = request
         return SimpleNamespace(needed=self.needed)
 
+    def read(self, _home: AppHome, request: Any) -> Any:
+        self.looked = request
+        return SimpleNamespace(drift=lambda: self.drift)
+
 
 @pytest.fixture
 def find(home: AppHome, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -64,9 +70,7 @@ def find(home: AppHome, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(pending.InstallRequest, "from_params", lambda params: params)
         monkeypatch.setattr(pending, "plan_install", host.plan_install)
         monkeypatch.setattr(pending, "plan_switch", host.plan_switch)
-        monkeypatch.setattr(
-            pending.inspection, "read", lambda *_: SimpleNamespace(drift=lambda: host.drift)
-        )
+        monkeypatch.setattr(pending.inspection, "read", host.read)
         monkeypatch.setattr(pending, "unpublished", lambda *_: host.unpublished)
         monkeypatch.setattr(pending, "LockFile", lambda app: LockFile(app, tmp_path))
         return pending.find_pending(pending.DeployRequest(PARAMS | params))
@@ -80,6 +84,9 @@ def test_nothing(find: Any) -> None:
         (), "2.0-b", ("yanked",)
     )
     assert (host.asked.release, host.asked.formation) == ("2.0-b", {"web": 2})
+    # what costs a process on the host, and is not needed for that
+    looked = {"records": 0, "probe": False, "details": False, "bridge": False}
+    assert dataclasses.asdict(host.looked) == looked
 
 
 @pytest.mark.parametrize(
