@@ -25,7 +25,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core is not typ
     ) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         result |= self._execute_module(module_name=MODULE, task_vars=task_vars)
-        if boolean(self._task.args.get("explain", False), strict=False):
+        explain = boolean(self._task.args.get("explain", False), strict=False)
+        if explain and not self._task.no_log:
             for line in result.get("text", ()):
                 self._display.display(line)
         return result

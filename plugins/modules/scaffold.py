@@ -65,7 +65,10 @@ options:
     type: bool
     default: false
   explain:
-    description: Whether to print RV(text) as lines, beside the result of the task.
+    description:
+      - Whether to print RV(text) as lines, beside the result of the task, unless it has C(no_log).
+      - The lines are printed whatever the callback is. Leave it off under one for programs, such as
+        P(twelvefactor.deploy.plain#callback), and read RV(text).
     type: bool
     default: false
   collections_path:
