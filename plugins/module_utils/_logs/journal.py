@@ -40,10 +40,11 @@ def unit_of(app: str) -> str:
 
 
 def entries(app: str, wanted: Range, deadline: Deadline) -> Iterator[tuple[str, str, float]]:
-    """Process, line and time (seconds since the epoch) of each line, in the order of time.
+    """Process, line and time (seconds since the epoch) of each line of the app's processes and jobs, oldest first.
 
-    The name is what the app's pivots and schedules give it; what circusd itself says has another. A host without journald has no such lines. Raises LogError
-    when journalctl fails or the deadline is over; what came before that counts.
+    Processes and jobs have the names that the app's pivots and schedules give them; messages of circusd itself are left
+    out. A host without journalctl has no lines. Raises LogError when journalctl fails or the deadline has passed; the
+    lines before that are complete.
     """
     unit = unit_of(app)
     command = [
@@ -77,10 +78,10 @@ def entries(app: str, wanted: Range, deadline: Deadline) -> Iterator[tuple[str, 
             finally:
                 timer.cancel()
         errors.seek(0)
-        said = errors.read(1000).decode("utf-8", "replace").strip()
+        message = errors.read(1000).decode("utf-8", "replace").strip()
     deadline.check(pathlib.Path(f"journal of {unit}"))
     if journalctl.returncode > 0:
-        raise LogError(f"the journal of {unit}: journalctl ended with {said or 'no word'}")
+        raise LogError(f"the journal of {unit}: journalctl ended with {message or 'no message'}")
 
 
 def bounded_lines(
