@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definitio
     Setting,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
-    LONG_WORD,
     distance,
     misspelled,
 )
@@ -70,6 +69,10 @@ USER = {
 
 def _url(meaning: str) -> Setting:
     return Setting(meaning=(meaning,), pattern=URL, form=URL_FORM)
+
+
+def _seconds(meaning: str, default: int, minimum: int = 0) -> Setting:
+    return Setting(meaning=(meaning,), type="int", default=default, minimum=minimum)
 
 
 # What the playbooks read of an inventory beside the inputs of roles (tests/unit/test_declarations.py).
@@ -189,6 +192,41 @@ PLAYBOOKS: Variables = {
     "deploy_graphite_ca": Setting(
         meaning=("CA of Graphite on the controller, relative to the inventory.",), type="path"
     ),
+    "audit_to": Setting(meaning=("File for the audit as JSON, on the controller.",), type="path"),
+    "audit_strict": Setting(
+        meaning=("Whether an audit with findings fails.",), type="bool", default=False
+    ),
+    "backup_to": Setting(
+        meaning=("Directory for backups of the index, on the controller.",), type="path"
+    ),
+    "logs_timeout": Setting(
+        meaning=("Seconds that a host may take to read logs.",),
+        type="float",
+        default=120,
+        minimum=1,
+    ),
+    "report_output": Setting(
+        meaning=("File for the report, on the controller.",), type="path", default="report.html"
+    ),
+    "report_title": Setting(meaning=("Title of the report.",), default="Fleet report"),
+    "run_timeout": _seconds("Seconds that a one-off command may take.", 3600, 1),
+    "patch_reboot": Setting(
+        meaning=("Whether to reboot a host after an upgrade.",),
+        choices=("needed", "always", "never"),
+        default="needed",
+    ),
+    "maintenance_drain_timeout": _seconds(
+        "Seconds that requests may take to end before a host is taken out of service.", 300
+    ),
+    "maintenance_max_load": Setting(
+        meaning=("Load per core up to which the other hosts may take over.",),
+        type="float",
+        default=0.8,
+        minimum=0,
+    ),
+    "maintenance_serve_timeout": _seconds(
+        "Seconds that the apps of a host may take to serve again.", 300
+    ),
     "deploy_own_variables": Setting(
         meaning=("Variables of yours that are spelled nearly like one of this collection.",),
         type="list",
@@ -270,9 +308,19 @@ class Declarations:
                     near = misspelled(rest, self._rests(owner), slips=1)
                     if near:
                         return f"{owner}{near}"
-        # those of the playbooks that begin with no owner, but for short ones: words of others are near to apps
-        whole = [each for each in self.variables if not self.owner(each) and len(each) >= LONG_WORD]
-        return misspelled(name, whole)
+        return misspelled(name, self._without_owner(set(name.split("_"))), slips=1)
+
+    def _without_owner(self, words: Collection[str]) -> list[str]:
+        """Those of the playbooks that begin with no owner, and have their short words among these.
+
+        A slip counts in a long word only: audit_tz and gun_timeout are not audit_to and run_timeout.
+        """
+        found = []
+        for name in self.variables:
+            short = [word for word in name.split("_") if len(word) < SHORTEST_OWNER]
+            if name not in short and not self.owner(name) and all(word in words for word in short):
+                found.append(name)
+        return found
 
     def _rests(self, owner: str) -> list[str]:
         """What follows the owner in the names of its variables.

@@ -54,6 +54,19 @@ def test_what_playbooks_read_is_declared() -> None:
     assert read - PLAYBOOKS.keys() - OTHERS == set()
 
 
+def test_what_the_playbooks_say_of_their_variables_is_declared() -> None:
+    """Those of several words: an app or a time is only given on the command line, and others have such names."""
+    said = {
+        name
+        for path in (ROOT / "playbooks").glob("*.yml")
+        for comment in re.findall(r"(?m)^#(.*)$", path.read_text("utf-8"))
+        for name in re.findall(r"-e '?\W*([a-z]+_\w+)(?:=|\")|^ ([a-z]+_\w+) +\(\w", comment)
+    }
+    names = {name for pair in said for name in pair if name}
+    assert {"audit_to", "patch_reboot", "deploy_watch", "app_formation"} < names
+    assert names - KNOWN.variables.keys() - OTHERS == set()
+
+
 def test_what_is_declared_is_read() -> None:
     used = "\n".join(text for file, text in TEXTS.items() if file.startswith("playbooks/"))
     own = {"deploy_own_variables"}  # which the validation itself reads
@@ -129,6 +142,15 @@ def test_whose_a_name_seems_to_be(name: str, owner: str) -> None:
         ("app__settings", "app_settings"),
         ("allow_untested__os", "allow_untested_os"),
         ("allow_untestd_os", "allow_untested_os"),
+        ("audits_to", "audit_to"),
+        ("audit_stirct", "audit_strict"),
+        ("bakcup_to", "backup_to"),
+        ("report_titel", "report_title"),
+        ("reports_output", "report_output"),
+        ("logs_timeuot", "logs_timeout"),
+        ("run_timeouts", "run_timeout"),
+        ("patch_rebot", "patch_reboot"),
+        ("maintenace_max_load", "maintenance_max_load"),
         # two slips
         ("ngnix_site", "nginx_sites"),
         ("graphit_domian", "graphite_domain"),
@@ -162,6 +184,17 @@ def test_whose_a_name_seems_to_be(name: str, owner: str) -> None:
         ("ansible_user", ""),
         ("postgresql_users", ""),
         ("domain", ""),
+        ("audit_tz", ""),
+        ("backup_do", ""),
+        ("backup_to_s3", ""),
+        ("log_timeout", ""),
+        ("gun_timeout", ""),
+        ("rum_timeout", ""),
+        ("patch_report", ""),
+        ("report_outlet", ""),
+        ("maintenance_min_load", ""),
+        ("maintenance_save_timeout", ""),
+        ("allow_untested_oss", ""),
     ],
 )
 def test_the_variable_that_a_misspelled_name_means(name: str, meant: str) -> None:
