@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 
 def log_choose(n: int, k: int) -> float:
@@ -22,21 +23,24 @@ def fisher_greater(errors: int, requests: int, others_errors: int, others_reques
     The same as ``scipy.stats.fisher_exact(table, alternative="greater")``.
     """
     every, bad = requests + others_requests, errors + others_errors
-    most = min(bad, requests)
-    term = math.exp(
-        log_choose(bad, errors)
-        + log_choose(every - bad, requests - errors)
-        - log_choose(every, requests)
-    )
-    total = term
-    for x in range(errors, most):
-        # of neighbours: P(x + 1) / P(x)
-        ratio = (bad - x) * (requests - x) / ((x + 1) * (every - bad - requests + x + 1))
-        term *= ratio
-        total += term
-        if ratio < 1 and term < total * 1e-17:
-            break
-    return min(1.0, total)
+    least, most = max(0, bad - others_requests), min(bad, requests)
+
+    def chance(x: int) -> float:
+        return math.exp(
+            log_choose(bad, x) + log_choose(every - bad, requests - x) - log_choose(every, requests)
+        )
+
+    def ratio(x: int) -> float:
+        """Of neighbours: P(x + 1) / P(x)."""
+        return (bad - x) * (requests - x) / ((x + 1) * (every - bad - requests + x + 1))
+
+    if errors * every > requests * bad:
+        return min(1.0, falling_sum(chance(errors), map(ratio, range(errors, most))))
+    if errors <= least:
+        return 1.0
+    # below the mean it is the lower tail that falls from here on
+    down = (1 / ratio(x - 1) for x in range(errors - 1, least, -1))
+    return max(0.0, 1 - falling_sum(chance(errors - 1), down))
 
 
 def binomial_at_most(errors: int, requests: int, share: float) -> float:
@@ -49,16 +53,32 @@ def binomial_at_most(errors: int, requests: int, share: float) -> float:
         return 1.0
     if share >= 1:
         return 0.0
-    term = math.exp(
-        log_choose(requests, errors)
-        + errors * math.log(share)
-        + (requests - errors) * math.log1p(-share)
-    )
+
+    def chance(x: int) -> float:
+        return math.exp(
+            log_choose(requests, x) + x * math.log(share) + (requests - x) * math.log1p(-share)
+        )
+
+    def ratio(x: int) -> float:
+        """Of neighbours: P(x + 1) / P(x)."""
+        return (requests - x) * share / ((x + 1) * (1 - share))
+
+    if errors < requests * share:
+        down = (1 / ratio(x - 1) for x in range(errors, 0, -1))
+        return min(1.0, falling_sum(chance(errors), down))
+    return max(0.0, 1 - falling_sum(chance(errors + 1), map(ratio, range(errors + 1, requests))))
+
+
+def falling_sum(term: float, ratios: Iterable[float]) -> float:
+    """The sum of a term and those that follow, each of which is the one before times a ratio.
+
+    It begins beside the mean and leads away from it: from the other side the first term of many requests is too
+    small for a float, and with it all that follow.
+    """
     total = term
-    for x in range(errors, 0, -1):
-        ratio = x * (1 - share) / ((requests - x + 1) * share)
+    for ratio in ratios:
         term *= ratio
         total += term
-        if ratio < 1 and term < total * 1e-17:
+        if term < total * 1e-17:
             break
-    return min(1.0, total)
+    return total

@@ -12,7 +12,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_t
 )
 
 
-# Expected values: scipy.stats.fisher_exact([[a, n - a], [b, m - b]], alternative="greater") of SciPy 1.17.1.
+# Expected values: scipy.stats.fisher_exact([[a, n - a], [b, m - b]], alternative="greater") of SciPy 1.17.1, or sums of fractions.
 @pytest.mark.parametrize(
     ("a", "n", "b", "m", "expected"),
     [
@@ -26,6 +26,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_t
         (40, 2000, 100, 20000, 3.052741929471137e-11),
         (1200, 100000, 1000, 100000, 9.819753401194035e-06),
         (12, 12, 900, 1000, 0.2848663916762524),
+        (30, 100, 10, 20, 0.9747361099785062),
+        # far below the others, and just below: from there the first term is no float any more
+        (10_000, 1_000_000, 1_000_000, 3_000_000, 1.0),
+        (900, 1000, 1000, 1000, 1.0),
         # nothing to compare
         (0, 50, 10, 50, 1.0),
         (0, 10, 0, 10, 1.0),
@@ -37,7 +41,7 @@ def test_fisher(a: int, n: int, b: int, m: int, expected: float) -> None:
     assert fisher_greater(a, n, b, m) == pytest.approx(expected, rel=1e-6)
 
 
-# Expected values: scipy.stats.binom.cdf(x, n, q) of SciPy 1.17.1, but for the ends.
+# Expected values: scipy.stats.binom.cdf(x, n, q) of SciPy 1.17.1 or sums of fractions, but for the ends.
 @pytest.mark.parametrize(
     ("x", "n", "q", "expected"),
     [
@@ -48,6 +52,8 @@ def test_fisher(a: int, n: int, b: int, m: int, expected: float) -> None:
         (12, 1000, 0.06, 1.474577196251425e-14),
         (25, 500, 0.05, 0.5529388564087527),
         (500, 100000, 0.01, 2.348377764323885e-69),
+        (900, 1000, 0.05, 1.0),
+        (30, 500, 0.05, 0.8691477021046097),
         (0, 0, 0.05, 1.0),
         (3, 3, 0.05, 1.0),
         (1, 3, 1.0, 0.0),
