@@ -10,6 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.verdict import (
+    BAD,
+    UNDECIDED,
     Side,
     judge,
     looks_in,
@@ -31,7 +33,7 @@ def rollout_comparison(
     against: str,
     seconds: int | str,
 ) -> dict[str, Any]:
-    """Which of ``hosts`` serve another release than before this deploy, and which are the baseline.
+    """Which of the ``hosts`` that nginx asks serve another release than before this deploy, and which are the baseline.
 
     ``against``: ``others``, which still serve what was there before, or ``before``, the same hosts. ``possible`` is
     false where one side has no host, as in an app's first deploy or where only the formation has changed.
@@ -41,9 +43,13 @@ def rollout_comparison(
             f"A release is compared with {' or '.join(BASELINES)}, not {against!r}."
         )
     still = set(reached)
-    here = [(host, hostvars[host]) for host in hosts if host in still]
-    new = [host for host, variables in here if _moved(variables.get("app_switch", {}))]
-    waiting = [host for host, variables in here if _waits(variables)]
+    web = [
+        (host, hostvars[host])
+        for host in hosts
+        if host in still and hostvars[host].get("__rollout", {}).get("web")
+    ]
+    new = [host for host, variables in web if _moved(variables.get("app_switch", {}))]
+    waiting = [host for host, variables in web if _waits(variables)]
     baseline = waiting if against == "others" else new
     return {
         "against": against,
@@ -55,9 +61,15 @@ def rollout_comparison(
 
 
 def rollout_verdict(
-    comparison: Mapping[str, Any], hostvars: Mapping[str, Variables], look: int | str
+    comparison: Mapping[str, Any],
+    hostvars: Mapping[str, Variables],
+    look: int | str,
+    undecided: str,
 ) -> dict[str, Any]:
-    """The verdict by what the hosts of a comparison have counted until its look number ``look``."""
+    """The verdict by what the hosts of a comparison have counted until its look number ``look``.
+
+    ``undecided``: ``stop`` to refuse a release of which the last look cannot decide whether it is bad.
+    """
     words, register = BASELINES[comparison["against"]]
     found = judge(
         _side(comparison["new"], hostvars, "__rollout_responses"),
@@ -66,7 +78,15 @@ def rollout_verdict(
         int(look),
         comparison["looks"],
     )
-    return {"verdict": found.verdict, "p": found.p, "message": found.message}
+    refused = found.verdict == BAD or (
+        found.verdict == UNDECIDED and undecided == "stop" and int(look) == comparison["looks"]
+    )
+    return {
+        "verdict": found.verdict,
+        "p": found.p,
+        "message": found.message,
+        "refusal": f"Judge the release by its responses: {found.message}" if refused else "",
+    }
 
 
 def _side(hosts: Iterable[str], hostvars: Mapping[str, Variables], register: str) -> Side:

@@ -81,7 +81,9 @@ def rollout_decision(
     still = set(reached)
     states = [HostState(host, hostvars[host]) for host in hosts if host in still]
     lost = [host for host in hosts if host not in still]
-    problems = [f"{state.host}: {state.problem}" for state in states if state.problem]
+    # each host knows the refusal, so that whichever of them is lost it counts, once
+    problems = list(dict.fromkeys(state.refusal for state in states if state.refusal))
+    problems += [f"{state.host}: {state.problem}" for state in states if state.problem]
     targets = {state.target for state in states if state.target}
     if not problems and len(targets) > 1:
         problems = [
@@ -200,6 +202,8 @@ class HostState:
         self.problem = own.get("problem", "")
         if refused and not self.problem:
             self.problem = f"Acquire the deploy lock: {refused[0].get('msg', 'failed')}"
+        # why the release is refused by what all hosts answer
+        self.refusal = variables.get("__rollout_verdict", {}).get("refusal", "")
         self.target = own.get("target", "")
         self.release = self.target or variables.get("app_release", {}).get("release") or ""
         self.switch = variables.get("app_switch", {})

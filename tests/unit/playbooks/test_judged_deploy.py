@@ -20,6 +20,12 @@ BROKEN = {"requests": 40, "server_errors": 18, "routes": {"GET /buy": 18}}
 SOUND = {"requests": 400, "server_errors": 0, "routes": {}}
 QUIET = {"requests": 3, "server_errors": 0, "routes": {}}
 CANARY_BROKEN = [[{"ignored_paths": ["/a1"]}, BROKEN], [{}, SOUND]]
+SECOND_BROKEN = [[{"ignored_paths": ["/a2"]}, BROKEN], [{}, SOUND]]
+WORKER_FIRST = {"formation": {"web": "{{ 0 if inventory_hostname == 'a1' else 1 }}"}}
+FIRST_LOST = [
+    [{"ignored_paths": ["/a1"]}, {"unreachable": True, "msg": "timed out"}],
+    *SECOND_BROKEN,
+]
 BROKEN_NOW = [[{"until": None}, BROKEN], [{}, SOUND]]
 
 
@@ -35,10 +41,11 @@ def switches(tmp_path: pathlib.Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("variables", "counts", "switched", "words"),
+    ("variables", "settings", "counts", "switched", "words"),
     [
         pytest.param(
             "deploy_bake=1",
+            {},
             CANARY_BROKEN,
             1,
             "18 of 40 (45.0%) of the new release, 0 of 800 (0.0%) of the other hosts in the same time",
@@ -46,10 +53,19 @@ def switches(tmp_path: pathlib.Path) -> list[tuple[str, str]]:
         ),
         pytest.param(
             "deploy_watch=1",
+            {},
             BROKEN_NOW,
             3,
             "54 of 120 (45.0%) of the new release, 0 of 1200 (0.0%) of the same hosts before the deploy",
             id="watch",
+        ),
+        pytest.param(
+            "deploy_bake=1 deploy_canaries=2",
+            WORKER_FIRST,
+            SECOND_BROKEN,
+            2,
+            "18 of 40 (45.0%) of the new release, 0 of 400 (0.0%) of the other hosts in the same time",
+            id="the-first-host-has-no-web-process",
         ),
     ],
 )
@@ -57,19 +73,50 @@ def test_a_bad_release_is_put_back(
     rollout: Callable[..., Any],
     tmp_path: pathlib.Path,
     variables: str,
+    settings: dict[str, Any],
     counts: Any,
     switched: int,
     words: str,
 ) -> None:
-    done = rollout("deploy", TO_DO | {"response_counts": counts}, SETTINGS, "-e", variables)
+    answers = TO_DO | {"response_counts": counts}
+    done = rollout("deploy", answers, SETTINGS | settings, "-e", variables)
     assert done.returncode == 2, done.stdout + done.stderr
     assert switches(tmp_path) == [("deploy", NEW)] * switched + [("rollback", OLD)] * switched
     reason = calls(tmp_path, "graceful_reload")[-1]["reason"]
     assert reason.startswith(
-        f"a1: Judge the release by its responses: Requests answered with 5xx: {words}; p = "
+        f"Judge the release by its responses: Requests answered with 5xx: {words}; p = "
     )
     assert "; most of them: GET /buy (" in reason
     assert reason in done.stdout
+    assert f"a1 serves {OLD} again" in done.stdout
+
+
+def test_the_first_host_is_lost(rollout: Callable[..., Any], tmp_path: pathlib.Path) -> None:
+    done = rollout(
+        "deploy",
+        TO_DO | {"response_counts": FIRST_LOST},
+        SETTINGS,
+        "-e",
+        "deploy_bake=1 deploy_canaries=2 deploy_unreachable=go_on",
+    )
+    assert done.returncode != 0
+    assert "Requests answered with 5xx: 18 of 40 (45.0%) of the new release" in done.stdout
+    assert switches(tmp_path) == [("deploy", NEW)] * 2 + [("rollback", OLD)]
+
+
+def test_the_callback_live_shows_why_a_release_was_refused(
+    rollout: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "twelvefactor.deploy.live")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    answers = TO_DO | {"response_counts": CANARY_BROKEN}
+    done = rollout("deploy", answers, SETTINGS, "-e", "deploy_bake=1")
+    words = "Judge the release by its responses: Requests answered with 5xx: 18 of 40 (45.0%25)"
+    annotation = next(line for line in done.stdout.splitlines() if line.startswith("::error"))
+    assert words in annotation, done.stdout
+    assert "GET /buy (18)" in annotation
+    shown = [line for line in done.stdout.splitlines() if words.replace("%25", "%") in line]
+    assert len(shown) == 1
     assert f"a1 serves {OLD} again" in done.stdout
 
 

@@ -16,10 +16,12 @@ from ansible_collections.twelvefactor.deploy.plugins.filter.judge import (
 
 RELEASE = {"release": "2.0-b", "current": "1.0-a"}
 SWITCHED = {"release": "2.0-b", "previous": "1.0-a", "changed": True}
-NEW = {"app_release": RELEASE, "app_switch": SWITCHED}
-OLD: dict[str, Any] = {"app_release": RELEASE, "app_switch": {}}
-SERVED_IT = {"app_release": RELEASE | {"current": "2.0-b"}, "app_switch": {}}
-FIRST_EVER = {"app_release": RELEASE | {"current": None}, "app_switch": {}}
+WEB: dict[str, Any] = {"__rollout": {"web": True}}
+NEW = WEB | {"app_release": RELEASE, "app_switch": SWITCHED}
+OLD = WEB | {"app_release": RELEASE, "app_switch": {}}
+SERVED_IT = WEB | {"app_release": RELEASE | {"current": "2.0-b"}, "app_switch": {}}
+FIRST_EVER = WEB | {"app_release": RELEASE | {"current": None}, "app_switch": {}}
+WORKER = {"__rollout": {"web": False}}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,9 @@ FIRST_EVER = {"app_release": RELEASE | {"current": None}, "app_switch": {}}
             [NEW | {"app_switch": SWITCHED | {"changed": False}}], "before", "", "",
             id="nothing-changed",
         ),
+        pytest.param([NEW | WORKER, NEW, OLD], "others", "b", "c", id="the-first-is-no-web-host"),
+        pytest.param([NEW, OLD | WORKER], "others", "a", "", id="the-other-is-no-web-host"),
+        pytest.param([NEW | WORKER, NEW], "before", "b", "b", id="before-with-no-web-host"),
         pytest.param([{}, {}], "others", "", "", id="nothing-known"),
     ],
 )  # fmt: skip
@@ -93,6 +98,27 @@ def test_verdict(against: str, expected: str, words: str) -> None:
     }
     baseline = ["b", "c", "d"] if against == "others" else ["a"]
     comparison = {"against": against, "new": ["a"], "baseline": baseline, "looks": 1}
-    found = rollout_verdict(comparison, hostvars, 1)
+    found = rollout_verdict(comparison, hostvars, 1, "stop")
     assert found["verdict"] == expected
     assert words in found["message"]
+    assert bool(found["refusal"]) == (expected == "bad")
+
+
+@pytest.mark.parametrize(
+    ("errors", "look", "undecided", "refused"),
+    [
+        pytest.param(10, 1, "go_on", True, id="bad"),
+        pytest.param(2, 2, "stop", True, id="undecided-at-last"),
+        pytest.param(2, 1, "stop", False, id="undecided-so-far"),
+        pytest.param(2, 2, "go_on", False, id="undecided-and-meant"),
+    ],
+)
+def test_refusal(errors: int, look: int, undecided: str, refused: bool) -> None:
+    hostvars = {
+        "a": {"__rollout_responses": counted(20, errors)},
+        "b": {"__rollout_responses": counted(300, 0)},
+    }
+    comparison = {"against": "others", "new": ["a"], "baseline": ["b"], "looks": 2}
+    found = rollout_verdict(comparison, hostvars, look, undecided)
+    words = f"Judge the release by its responses: {found['message']}"
+    assert found["refusal"] == (words if refused else "")

@@ -102,6 +102,7 @@ REFUSED = {"failed": False, "msg": "shop is locked on this host by ann@build2", 
 TO_2 = {"release": "2.0-b", "previous": "1.0-a", "changed": True}
 FIRST_EVER = {"release": "2.0-b", "previous": None, "changed": True}
 SERVED_2 = {"release": "2.0-b", "previous": "2.0-b", "changed": False}
+BAD_RELEASE = {"__rollout_verdict": {"refusal": "Judge: bad"}}
 BROKEN = {"failed": True, "changed": True, "msg": "Release 2.0-b does not serve"}
 
 
@@ -145,6 +146,17 @@ def decide(reached: str = "abc", unreachable: str = "stop", **hosts: Any) -> dic
         pytest.param({"reached": "ab", "unreachable": "go_on"}, [], id="lost-and-allowed"),
         pytest.param(
             {"reached": "ab", "unreachable": "go_on", "c": host("x")}, [], id="lost-later"
+        ),
+        pytest.param(
+            {name: host(switch=TO_2, **BAD_RELEASE) for name in "abc"}
+            | {"b": host("x", **BAD_RELEASE)},
+            ["Judge: bad", "b: x"],
+            id="a-refusal-that-all-know",
+        ),
+        pytest.param(
+            {"reached": "c", "unreachable": "go_on", "c": host(**BAD_RELEASE)},
+            ["Judge: bad"],
+            id="a-refusal-and-the-first-are-lost",
         ),
     ],
 )
