@@ -42,6 +42,11 @@ options:
     type: list
     elements: str
     default: []
+  release:
+    description:
+      - Id of a release, to count only what it has answered, by the host's record of deploys and the time at which a
+        request began. Near a switch the answer decides, if it says which release it is from.
+    type: str
   timeout:
     description:
       - Seconds after which reading ends. What was counted until then is returned, and RV(incomplete) says what was not.
@@ -120,6 +125,7 @@ def main() -> None:
             "since": {"type": "str", "required": True},
             "until": {"type": "str", "default": "now"},
             "ignored_paths": {"type": "list", "elements": "str", "default": []},
+            "release": {"type": "str"},
             "timeout": {"type": "float", "default": 20},
         },
         supports_check_mode=True,
@@ -138,7 +144,7 @@ def main() -> None:
     # whatever else the host has to do comes first
     os.nice(10)
     summary = Summary(wanted, PLACES, Limits(1, 1, 1), Deadline(params["timeout"]))
-    found = count_responses(summary, params["app"], params["ignored_paths"])
+    found = count_responses(summary, params["app"], params["ignored_paths"], params["release"])
     module.exit_json(changed=False, **found.told(), incomplete=summary.incomplete)
 
 

@@ -9,7 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.access import Request
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.access import (
+    Request,
+    Served,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import Summary
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import OTHER
 
@@ -23,6 +26,8 @@ class Responses:
 
     since: float
     ignored_paths: Collection[str] = ()
+    release: str | None = None
+    served: Served | None = None
     requests: int = 0
     server_errors: int = 0
     routes: dict[str, int] = field(default_factory=dict)  # errors of each
@@ -31,6 +36,11 @@ class Responses:
         # one that began before was perhaps answered by what served then
         if not request.by_app or request.began < self.since or request.path in self.ignored_paths:
             return
+        if self.release and self.served:
+            stretch = self.served.stretch(request.began, request.release)
+            # what was before the first record is not known
+            if stretch and stretch.release != self.release:
+                return
         self.requests += 1
         # 4xx is the client's, and an app that did not answer is a 502 or 504 of nginx
         if request.status >= 500:
@@ -49,9 +59,15 @@ class Responses:
         }
 
 
-def count_responses(summary: Summary, app: str, ignored_paths: Collection[str]) -> Responses:
-    """Those that began and ended in the range of ``summary``, whose ``incomplete`` says what was not read."""
-    found = Responses(summary.wanted.since, ignored_paths)
+def count_responses(
+    summary: Summary, app: str, ignored_paths: Collection[str], release: str | None = None
+) -> Responses:
+    """Those that began and ended in the range of ``summary``, whose ``incomplete`` says what was not read.
+
+    ``release``: only those that it has answered, as far as the record of the host and the answers say so.
+    """
+    served = summary.served(app) if release else None
+    found = Responses(summary.wanted.since, ignored_paths, release, served)
     for request in summary.requests(f"{app}.access.log"):
         if request is not None:
             found.add(request)

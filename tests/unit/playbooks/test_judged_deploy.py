@@ -87,6 +87,8 @@ def test_a_bad_release_is_put_back(
         f"Judge the release by its responses: Requests answered with 5xx: {words}; p = "
     )
     assert "; most of them: GET /buy (" in reason
+    before = [given for given in calls(tmp_path, "response_counts") if given.get("until")]
+    assert [given["release"] for given in before] == ([OLD] * 3 if "watch" in variables else [])
     assert reason in done.stdout
     assert f"a1 serves {OLD} again" in done.stdout
 

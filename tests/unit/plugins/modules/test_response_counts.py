@@ -86,6 +86,30 @@ def test_what_counts(
     assert found["incomplete"] == []
 
 
+@pytest.mark.parametrize(
+    ("release", "errors"), [("1.0-a", 1), ("2.0-b", 4), ("3.0-c", 0), (None, 5)]
+)
+def test_what_one_release_has_answered(
+    call: Any, tmp_path: pathlib.Path, release: str | None, errors: int
+) -> None:
+    """2.0-b served from 900 to 600 seconds ago, and was put back; one answer each says what it is from."""
+    moves = [(900, "deploy", "2.0-b", "1.0-a"), (600, "rollback", "1.0-a", "2.0-b")]
+    records = [
+        {"at": iso(time.time() - ago), "event": event, "release": new, "before": old,
+         "outcome": "good", "seconds": 1.0, "durations": {"gate": 0.1, "switch": 0.1}}
+        for ago, event, new, old in moves
+    ]  # fmt: skip
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "releases.jsonl").write_text(
+        "".join(json.dumps(r) + "\n" for r in records)
+    )
+    lines = [entry(1000, 200), entry(800, 500), entry(750, 502), entry(700, 500), entry(300, 500)]
+    named = json.dumps(json.loads(entry(899.9, 500)) | {"service.version": "2.0-b"})
+    lines.append(named.replace('": ', '":').replace(', "', ',"') + "\n")
+    (tmp_path / "nginx" / "shop.access.log").write_text("".join(lines))
+    assert call(release=release)["server_errors"] == errors
+
+
 def test_no_log_yet(call: Any) -> None:
     found = call()
     assert (found["requests"], found["server_errors"], found["routes"]) == (0, 0, {})
