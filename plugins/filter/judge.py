@@ -9,12 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.hosts import (
+    moved,
+    serves,
+    waits,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.verdict import (
     BAD,
     UNDECIDED,
     Side,
     judge,
-    looks_in,
+    look_times,
 )
 
 Variables = Mapping[str, Any]
@@ -24,6 +29,7 @@ BASELINES = {
     "others": ("of the other hosts in the same time", "__rollout_responses"),
     "before": ("of the same hosts before the deploy", "__rollout_responses_before"),
 }
+BEFORE = 600  # seconds before the deploy, or as many as are compared, if these are more
 
 
 def rollout_comparison(
@@ -33,30 +39,37 @@ def rollout_comparison(
     against: str,
     seconds: int | str,
 ) -> dict[str, Any]:
-    """Which of the ``hosts`` that nginx asks serve another release than before this deploy, and which are the baseline.
+    """Which of the ``hosts`` behind nginx serve the new release, and which are the baseline.
 
-    ``against``: ``others``, which still serve what was there before, or ``before``, the same hosts. ``possible`` is
-    false where one side has no host, as in an app's first deploy or where only the formation has changed.
+    ``against``: ``others``, which still serve what was there before, or ``before``, the same hosts. ``unjudged`` says
+    why nothing can be compared, as in an app's first deploy or where only the formation has changed.
     """
     if against not in BASELINES:
         raise AnsibleFilterError(
             f"A release is compared with {' or '.join(BASELINES)}, not {against!r}."
         )
     still = set(reached)
-    web = [
-        (host, hostvars[host])
+    web = {
+        host: hostvars[host]
         for host in hosts
         if host in still and hostvars[host].get("__rollout", {}).get("web")
-    ]
-    new = [host for host, variables in web if _moved(variables.get("app_switch", {}))]
-    waiting = [host for host, variables in web if _waits(variables)]
-    baseline = waiting if against == "others" else new
+    }
+    if against == "others":
+        new = [host for host, variables in web.items() if serves(variables)]
+        baseline = [host for host, variables in web.items() if waits(variables)]
+        lacks = "no other host that nginx asks serves another release still"
+    else:
+        new = baseline = [host for host, variables in web.items() if moved(variables)]
+        lacks = "no host that nginx asks served another release before"
+    if against == "others" and not new:
+        lacks = "nginx asks none of the hosts that serve it"
     return {
         "against": against,
         "new": new,
         "baseline": baseline,
-        "possible": bool(new and baseline),
-        "looks": looks_in(int(seconds)),
+        "unjudged": "" if new and baseline else f"The release is not judged: {lacks}.",
+        "looks": look_times(int(seconds)),
+        "before": max(BEFORE, int(seconds)),
     }
 
 
@@ -71,44 +84,33 @@ def rollout_verdict(
     ``undecided``: ``stop`` to refuse a release of which the last look cannot decide whether it is bad.
     """
     words, register = BASELINES[comparison["against"]]
+    looks, number = comparison["looks"], int(look)
+    passed = looks[number - 1]
+    earlier = comparison["before"] if comparison["against"] == "before" else passed
     found = judge(
-        _side(comparison["new"], hostvars, "__rollout_responses"),
-        _side(comparison["baseline"], hostvars, register),
+        _side(comparison["new"], hostvars, "__rollout_responses", passed),
+        _side(comparison["baseline"], hostvars, register, earlier),
         words,
-        int(look),
-        comparison["looks"],
+        number,
+        len(looks),
     )
     refused = found.verdict == BAD or (
-        found.verdict == UNDECIDED and undecided == "stop" and int(look) == comparison["looks"]
+        found.verdict == UNDECIDED and undecided == "stop" and number == len(looks)
     )
+    # what is not on the first line is only shown: records and webhooks take that line
+    text = "\n".join([found.message, *found.details])
     return {
         "verdict": found.verdict,
         "p": found.p,
-        "message": found.message,
-        "refusal": f"Judge the release by its responses: {found.message}" if refused else "",
+        "message": text,
+        "refusal": f"Judge the release by its responses: {text}" if refused else "",
     }
 
 
-def _side(hosts: Iterable[str], hostvars: Mapping[str, Variables], register: str) -> Side:
-    return Side.of(hostvars[host].get(register, {}) for host in hosts)
-
-
-def _moved(switch: Variables) -> bool:
-    """Whether another release than before serves after it."""
-    return (
-        bool(switch.get("changed"))
-        and not switch.get("failed")
-        and switch.get("previous") not in (None, switch.get("release"))
-    )
-
-
-def _waits(variables: Variables) -> bool:
-    """Whether a host serves what was there before, and has not been switched yet."""
-    release = variables.get("app_release", {})
-    return not variables.get("app_switch") and release.get("current") not in (
-        None,
-        release.get("release"),
-    )
+def _side(
+    hosts: Iterable[str], hostvars: Mapping[str, Variables], register: str, seconds: float
+) -> Side:
+    return Side.of({host: hostvars[host].get(register, {}) for host in hosts}, seconds)
 
 
 class FilterModule:

@@ -11,10 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.plugins.test.core import version_compare
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import (
-    masked,
-    reason_of,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.hosts import serves, waits
 
 
 def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -> list[list[str]]:
@@ -92,6 +89,7 @@ def rollout_decision(
         ]
     if unreachable != "go_on":
         problems += [f"{host}: cannot be reached any more" for host in lost]
+    known = [hostvars[state.host] for state in states]
     moved = [state.switch for state in states if state.switch.get("changed")]
     return {
         "go_on": not problems,
@@ -101,6 +99,7 @@ def rollout_decision(
         "release": next((state.release for state in states if state.release), ""),
         "previous": (moved or [state.switch for state in states] or [{}])[0].get("previous"),
         "changed": bool(moved),
+        "mixed": any(map(serves, known)) and any(map(waits, known)),
         "put_back": {
             state.host: state.switch["previous"]
             for state in states
@@ -180,7 +179,16 @@ def rollout_endings(
             found.append(f"{host} was not put back: {state.not_put_back}")
         elif host in decision["put_back"]:
             found.append(f"{host} serves {decision['put_back'][host]} again")
+        elif state.refusal and serves(hostvars[host]):
+            found.append(f"{host} still serves {state.release}: {left(state.switch)}")
     return found
+
+
+def left(switch: Variables) -> str:
+    """Why a refused release is not put back where it serves."""
+    if switch.get("changed"):
+        return "there is no release to go back to"
+    return "it did so before this deploy; the playbook rollback puts the one before it back"
 
 
 class HostState:
@@ -219,10 +227,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "batches": batches,
-            "masked": masked,
             "newer_version": newer_version,
             "preflight_problems": preflight_problems,
-            "problem_reason": reason_of,
             "rollout_decision": rollout_decision,
             "rollout_endings": rollout_endings,
             "rollout_todo": rollout_todo,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_test import (
@@ -27,9 +27,11 @@ LEAST_ERRORS = 5
 TOLERATED, DOUBT = 0.05, 0.05
 LEAST_BASELINE = 50  # requests
 
-LOOK_SECONDS, MOST_LOOKS = 5, 12
+LEAST_SHARE = 0.1  # of the requests that a side should have answered, below which it is said that they are few
+
+FIRST_LOOK = 5  # seconds
 ROUTES = 3  # that a message names
-LONGEST_ROUTE = 80  # letters
+LONGEST_ROUTE, LONGEST_SENTENCE = 80, 200  # letters
 # A path is chosen by clients: what is none of these does not get into a message.
 FOREIGN = re.compile(r"[^A-Za-z0-9 /{}()._~%+-]")
 
@@ -41,23 +43,35 @@ class Side:
     requests: int = 0
     errors: int = 0
     routes: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = (
+        1.0  # of all hosts together, in which it answered these; 0 where none could be read
+    )
+    unread: tuple[str, ...] = ()  # what could not be counted on which host, a sentence each
 
     @property
     def share(self) -> float:
         return self.errors / self.requests if self.requests else 0.0
 
     @classmethod
-    def of(cls, counts: Iterable[Mapping[str, object]]) -> Side:
-        """The sum over hosts, of what the module response_counts returns of each."""
-        requests = errors = 0
+    def of(cls, counts: Mapping[str, Mapping[str, object]], seconds: float = 1.0) -> Side:
+        """The sum over hosts, of what the module response_counts returns of each about so many seconds."""
+        requests = errors = read = 0
         routes: dict[str, int] = {}
-        for each in counts:
+        unread = []
+        for host, each in counts.items():
+            if "requests" not in each:
+                unread.append(f"{host}: {_sentence(each.get('msg') or 'no answer')}")
+                continue
+            read += 1
             requests += _count(each.get("requests"))
             errors += _count(each.get("server_errors"))
             found = each.get("routes")
             for route, number in found.items() if isinstance(found, Mapping) else ():
                 routes[str(route)] = routes.get(str(route), 0) + _count(number)
-        return cls(requests, min(errors, requests), routes)
+            incomplete = each.get("incomplete")
+            if incomplete and isinstance(incomplete, list):
+                unread.append(f"{host}: {_sentence(incomplete[0])}")
+        return cls(requests, min(errors, requests), routes, seconds * read, tuple(unread))
 
     def text(self) -> str:
         return f"{self.errors} of {self.requests} ({self.share:.1%})"
@@ -65,25 +79,41 @@ class Side:
 
 @dataclass(frozen=True)
 class Verdict:
+    """``details``: lines for whoever watches the deploy. They have paths, which are the customers' and no record's."""
+
     verdict: str  # good | bad | undecided
     p: float
     message: str
+    details: tuple[str, ...] = ()
 
 
 def _count(value: object) -> int:
     return max(0, value) if isinstance(value, int) else 0
 
 
-def looks_in(seconds: int) -> int:
-    """How often it is looked in that time, the last time at its end."""
-    return max(1, min(MOST_LOOKS, seconds // LOOK_SECONDS))
+def _sentence(value: object) -> str:
+    first = (str(value).strip().splitlines() or [""])[0]
+    return first if len(first) <= LONGEST_SENTENCE else first[: LONGEST_SENTENCE - 3] + "..."
+
+
+def look_times(seconds: int) -> list[int]:
+    """After how many seconds it is looked, the last time at the end.
+
+    Each time after twice as long: what is broken is found within seconds, and an hour has no more than eleven looks.
+    """
+    times = []
+    at = FIRST_LOOK
+    while at * 1.5 <= seconds:
+        times.append(at)
+        at *= 2
+    return [*times, seconds]
 
 
 def level(look: int, looks: int) -> float:
     """Below which p a look calls a release bad.
 
     Half of what may be spent is for the last look, which has the most to go by; the others share the rest. By
-    Bonferroni's inequality the sum holds for any of them.
+    Bonferroni's inequality the sum holds for any of them, whenever they are.
     """
     whole = FALSE_ALARMS / PARTS
     if looks == 1:
@@ -96,27 +126,45 @@ def judge(new: Side, baseline: Side, against: str, look: int = 1, looks: int = 1
 
     ``against``: what the baseline is, for the sentence.
     """
+    for side, name in ((new, "of the new release"), (baseline, against)):
+        if not side.seconds:
+            why = "; ".join(side.unread)
+            return Verdict(UNDECIDED, 1.0, f"The responses {name} could not be counted: {why}")
     p = fisher_greater(new.errors, new.requests, baseline.errors, baseline.requests)
     numbers = f"{new.text()} of the new release, {baseline.text()} {against}; p = {p:.2g}"
+    details = tuple(f"Not counted on {each}" for each in new.unread + baseline.unread)
     worse = (
         p <= level(look, looks)
         and new.errors >= LEAST_ERRORS
         and new.share - baseline.share >= LEAST_EFFECT
     )
     if worse:
-        return Verdict(BAD, p, f"Requests answered with 5xx: {numbers}{most_failed(new)}")
+        message = f"Requests answered with 5xx: {numbers}"
+        return Verdict(BAD, p, message, most_failed(new) + details)
     enough = baseline.requests >= LEAST_BASELINE
     no_worse = binomial_at_most(new.errors, new.requests, baseline.share + TOLERATED) <= DOUBT
     if look == looks and enough and no_worse:
-        return Verdict(GOOD, p, f"Requests answered with 5xx: {numbers}")
-    return Verdict(UNDECIDED, p, f"Too few requests to decide. Answered with 5xx: {numbers}")
+        return Verdict(GOOD, p, f"Requests answered with 5xx: {numbers}", details)
+    message = f"Too few requests to decide. Answered with 5xx: {numbers}{few(new, baseline)}"
+    return Verdict(UNDECIDED, p, message, details)
 
 
-def most_failed(side: Side) -> str:
-    """Where most errors are, as the end of a sentence."""
+def few(new: Side, baseline: Side) -> str:
+    """What is odd where the new side has hardly answered while the baseline was busy, as the end of a sentence."""
+    expected = baseline.requests * new.seconds / baseline.seconds
+    if expected < LEAST_BASELINE or new.requests >= expected * LEAST_SHARE:
+        return ""
+    return (
+        f"; as busy as these it would have answered about {expected:.0f}: does it let requests wait, "
+        "or get none?"
+    )
+
+
+def most_failed(side: Side) -> tuple[str, ...]:
+    """Where most errors are, as a line."""
     order = sorted(side.routes.items(), key=lambda item: (-item[1], item[0]))
     named = [f"{shown(route)} ({number})" for route, number in order[:ROUTES] if number]
-    return f"; most of them: {', '.join(named)}" if named else ""
+    return (f"Most of them: {', '.join(named)}",) if named else ()
 
 
 def shown(route: str) -> str:

@@ -22,6 +22,10 @@ QUIET = {"requests": 3, "server_errors": 0, "routes": {}}
 CANARY_BROKEN = [[{"ignored_paths": ["/a1"]}, BROKEN], [{}, SOUND]]
 SECOND_BROKEN = [[{"ignored_paths": ["/a2"]}, BROKEN], [{}, SOUND]]
 WORKER_FIRST = {"formation": {"web": "{{ 0 if inventory_hostname == 'a1' else 1 }}"}}
+NO_SUDO = [
+    [{"ignored_paths": ["/a1"]}, {"failed": True, "msg": "a password is required"}],
+    [{}, SOUND],
+]
 FIRST_LOST = [
     [{"ignored_paths": ["/a1"]}, {"unreachable": True, "msg": "timed out"}],
     *SECOND_BROKEN,
@@ -86,7 +90,9 @@ def test_a_bad_release_is_put_back(
     assert reason.startswith(
         f"Judge the release by its responses: Requests answered with 5xx: {words}; p = "
     )
-    assert "; most of them: GET /buy (" in reason
+    # paths are the customers': they are shown, and kept nowhere
+    assert "GET /buy" not in reason
+    assert "Most of them: GET /buy (" in done.stdout
     before = [given for given in calls(tmp_path, "response_counts") if given.get("until")]
     assert [given["release"] for given in before] == ([OLD] * 3 if "watch" in variables else [])
     assert reason in done.stdout
@@ -123,26 +129,75 @@ def test_the_callback_live_shows_why_a_release_was_refused(
 
 
 @pytest.mark.parametrize(
-    ("variables", "code"),
+    ("variables", "counts", "code", "words"),
     [
-        pytest.param("deploy_bake=1 deploy_watch=1", 0, id="go-on"),
-        pytest.param("deploy_bake=1 deploy_undecided=stop", 2, id="stop"),
+        pytest.param(
+            "deploy_bake=1 deploy_watch=1", QUIET, 0, "Too few requests to decide", id="go-on"
+        ),
+        pytest.param(
+            "deploy_bake=1 deploy_undecided=stop",
+            NO_SUDO,
+            2,
+            "The responses of the new release could not be counted: a1: a password is required",
+            id="stop",
+        ),
     ],
 )
-def test_too_few_requests(
-    rollout: Callable[..., Any], tmp_path: pathlib.Path, variables: str, code: int
+def test_nothing_is_decided(
+    rollout: Callable[..., Any],
+    tmp_path: pathlib.Path,
+    variables: str,
+    counts: Any,
+    code: int,
+    words: str,
 ) -> None:
-    done = rollout("deploy", TO_DO | {"response_counts": QUIET}, SETTINGS, "-e", variables)
+    done = rollout("deploy", TO_DO | {"response_counts": counts}, SETTINGS, "-e", variables)
     assert done.returncode == code, done.stdout + done.stderr
-    assert "Too few requests to decide" in done.stdout
+    assert words in done.stdout
     assert len(switches(tmp_path)) == (3 if code == 0 else 2)
 
 
+def test_a_deploy_that_was_interrupted_while_the_canary_served(
+    rollout: Callable[..., Any], tmp_path: pathlib.Path
+) -> None:
+    """It serves the release already, and is judged all the same."""
+    release = {"changed": False, "release": NEW, "path": f"/srv/shop/releases/{NEW}"}
+    release["processes"] = {"web": "x"}
+    first = {"env": {"HOST": "a1"}}
+    answers = TO_DO | {
+        "release": [[first, release | {"current": NEW}], [{}, release | {"current": OLD}]],
+        "graceful_reload": {"changed": False, "previous": NEW},
+        "response_counts": CANARY_BROKEN,
+    }
+    settings = SETTINGS | {"env": {"HOST": "{{ inventory_hostname }}"}}
+    done = rollout("deploy", answers, settings, "-e", "deploy_bake=1")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Requests answered with 5xx: 18 of 40 (45.0%) of the new release" in done.stdout
+    assert switches(tmp_path) == [("deploy", NEW)]
+    assert f"a1 still serves {NEW}: it did so before this deploy" in done.stdout
+
+
 @pytest.mark.parametrize(
-    ("playbook", "settings", "answers"),
+    ("playbook", "settings", "variables", "waits", "said"),
     [
-        pytest.param("rollback", {}, {}, id="rollback"),
-        pytest.param("deploy", {"nginx": False}, TO_DO, id="no-nginx"),
+        pytest.param("rollback", {}, "", [1], None, id="rollback"),
+        pytest.param(
+            "deploy",
+            {"nginx": False},
+            "",
+            [1],
+            "The release is not judged: nginx asks none of the hosts that serve it.",
+            id="no-nginx",
+        ),
+        pytest.param(
+            "deploy",
+            # the worker goes first, and there is one wait for the whole fleet
+            WORKER_FIRST,
+            "",
+            [1, 1],
+            "The release is not judged: nginx asks none of the hosts that serve it.",
+            id="worker-first",
+        ),
     ],
 )
 def test_nothing_is_counted(
@@ -150,8 +205,18 @@ def test_nothing_is_counted(
     tmp_path: pathlib.Path,
     playbook: str,
     settings: dict[str, Any],
-    answers: dict[str, Any],
+    variables: str,
+    waits: list[int],
+    said: str | None,
 ) -> None:
-    done = rollout(playbook, answers, settings, "-e", "deploy_bake=1 deploy_watch=1")
+    answers = TO_DO if playbook == "deploy" else {}
+    done = rollout(
+        playbook, answers, SETTINGS | settings, "-e", f"deploy_bake=1 deploy_watch=1{variables}"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert calls(tmp_path, "response_counts") == []
+    counted = [given for given in calls(tmp_path, "response_counts") if not given.get("until")]
+    # a watch of the web hosts
+    assert len(counted) == (2 if len(waits) == 2 else 0)
+    assert done.stdout.count("Pausing for 1 seconds") == len(waits)
+    assert ("The release is not judged" in done.stdout) is (said is not None)
+    assert (said or "") in done.stdout

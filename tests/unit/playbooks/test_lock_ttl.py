@@ -47,3 +47,8 @@ def test_the_lock_is_taken_with_it() -> None:
     tasks = yaml.safe_load((ROLE / "tasks" / "begin.yml").read_text("utf-8"))
     locks = [task.get("twelvefactor.deploy.deploy_lock") for task in tasks]
     assert [lock["ttl"] for lock in locks if lock] == ["{{ __rollout_lock_ttl }}"] * 2
+
+
+def test_a_rollback_watches_nothing() -> None:
+    first = yaml.safe_load((ROLE / "tasks" / "rollback.yml").read_text("utf-8"))[0]
+    assert first["vars"]["rollout_watch"] == 0

@@ -13,9 +13,13 @@ from ansible_collections.twelvefactor.deploy.plugins.filter.judge import (
     rollout_comparison,
     rollout_verdict,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import (
+    reason_of,
+)
 
 RELEASE = {"release": "2.0-b", "current": "1.0-a"}
 SWITCHED = {"release": "2.0-b", "previous": "1.0-a", "changed": True}
+AGAIN = {"release": "2.0-b", "previous": "2.0-b", "changed": False}
 WEB: dict[str, Any] = {"__rollout": {"web": True}}
 NEW = WEB | {"app_release": RELEASE, "app_switch": SWITCHED}
 OLD = WEB | {"app_release": RELEASE, "app_switch": {}}
@@ -30,12 +34,24 @@ WORKER = {"__rollout": {"web": False}}
         pytest.param([NEW, OLD, OLD], "others", "a", "bc", id="a-canary"),
         pytest.param([NEW, NEW, OLD], "others", "ab", "c", id="two-canaries"),
         pytest.param([NEW, NEW, NEW], "before", "abc", "abc", id="all-have-switched"),
-        pytest.param([NEW, SERVED_IT, OLD], "others", "a", "c", id="one-served-it-already"),
-        pytest.param([NEW, SERVED_IT], "others", "a", "", id="all-others-served-it-already"),
+        pytest.param([NEW, SERVED_IT, OLD], "others", "ab", "c", id="one-served-it-already"),
+        pytest.param([NEW, SERVED_IT], "others", "ab", "", id="all-others-served-it-already"),
         pytest.param([NEW, FIRST_EVER], "others", "a", "", id="the-other-has-nothing-yet"),
         pytest.param(
-            [NEW | {"app_switch": SWITCHED | {"previous": None}}, OLD], "others", "", "b",
+            [NEW | {"app_switch": SWITCHED | {"previous": None}}, OLD], "others", "a", "b",
             id="the-canary-had-nothing",
+        ),
+        pytest.param(
+            [NEW, NEW | {"app_switch": SWITCHED | {"previous": None}}], "before", "a", "a",
+            id="one-has-no-before",
+        ),
+        pytest.param([SERVED_IT, OLD], "others", "a", "b", id="the-canary-served-it-already"),
+        pytest.param(
+            [NEW | {"app_switch": AGAIN}, OLD], "others", "a", "b", id="and-was-switched-again"
+        ),
+        pytest.param(
+            [NEW | {"app_switch": {"failed": True, "changed": True}}, OLD], "others", "", "b",
+            id="the-canary-failed",
         ),
         pytest.param(
             [NEW | {"app_switch": SWITCHED | {"previous": "2.0-b"}}], "before", "", "",
@@ -56,8 +72,28 @@ def test_sides(hosts: list[Any], against: str, new: str, baseline: str) -> None:
     hostvars = dict(zip(names, hosts, strict=True))
     found = rollout_comparison(names, hostvars, names, against, "60")
     assert (found["new"], found["baseline"]) == (list(new), list(baseline))
-    assert found["possible"] == bool(new and baseline)
-    assert found["looks"] == 12
+    assert bool(found["unjudged"]) != bool(new and baseline)
+    assert found["looks"] == [5, 10, 20, 40, 60]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "against", "why"),
+    [
+        ([NEW, NEW], "others", "no other host that nginx asks serves another release still"),
+        ([NEW | WORKER, OLD], "others", "nginx asks none of the hosts that serve it"),
+        ([SERVED_IT], "before", "no host that nginx asks served another release before"),
+    ],
+)
+def test_why_nothing_is_judged(hosts: list[Any], against: str, why: str) -> None:
+    names = list("ab"[: len(hosts)])
+    hostvars = dict(zip(names, hosts, strict=True))
+    found = rollout_comparison(names, hostvars, names, against, 60)
+    assert found["unjudged"] == f"The release is not judged: {why}."
+
+
+@pytest.mark.parametrize(("seconds", "before"), [(60, 600), (3600, 3600)])
+def test_how_many_seconds_before_count(seconds: int, before: int) -> None:
+    assert rollout_comparison(["a"], {"a": NEW}, ["a"], "before", seconds)["before"] == before
 
 
 def test_a_lost_host_is_on_neither_side() -> None:
@@ -97,7 +133,13 @@ def test_verdict(against: str, expected: str, words: str) -> None:
         "d": {},
     }
     baseline = ["b", "c", "d"] if against == "others" else ["a"]
-    comparison = {"against": against, "new": ["a"], "baseline": baseline, "looks": 1}
+    comparison = {
+        "against": against,
+        "new": ["a"],
+        "baseline": baseline,
+        "looks": [5],
+        "before": 600,
+    }
     found = rollout_verdict(comparison, hostvars, 1, "stop")
     assert found["verdict"] == expected
     assert words in found["message"]
@@ -118,7 +160,22 @@ def test_refusal(errors: int, look: int, undecided: str, refused: bool) -> None:
         "a": {"__rollout_responses": counted(20, errors)},
         "b": {"__rollout_responses": counted(300, 0)},
     }
-    comparison = {"against": "others", "new": ["a"], "baseline": ["b"], "looks": 2}
+    comparison = {"against": "others", "new": ["a"], "baseline": ["b"], "looks": [5, 10]}
     found = rollout_verdict(comparison, hostvars, look, undecided)
     words = f"Judge the release by its responses: {found['message']}"
     assert found["refusal"] == (words if refused else "")
+    # the rest has paths, and is no part of records
+    assert "GET /" not in reason_of(found["refusal"])
+
+
+def test_a_first_host_that_is_lost() -> None:
+    """What it counted is not there, and the others decide."""
+    hostvars = {
+        "a": {"__rollout_responses": {"unreachable": True, "msg": "timed out"}},
+        "b": {"__rollout_responses": counted(40, 18)},
+        "c": {"__rollout_responses": counted(400, 0)},
+    }
+    comparison = {"against": "others", "new": ["a", "b"], "baseline": ["c"], "looks": [5, 10]}
+    found = rollout_verdict(comparison, hostvars, 1, "go_on")
+    assert found["verdict"] == "bad"
+    assert "Not counted on a: timed out" in found["refusal"].splitlines()

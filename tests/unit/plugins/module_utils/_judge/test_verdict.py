@@ -6,22 +6,23 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.verdict import (
     BAD,
     FALSE_ALARMS,
     GOOD,
-    MOST_LOOKS,
     PARTS,
     UNDECIDED,
     Side,
     judge,
     level,
-    looks_in,
+    look_times,
 )
 
 OTHERS = "of the other hosts"
+LOOKS = 16  # of a day
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_the_only_look(new: tuple[int, int], baseline: tuple[int, int], expected
     assert found.verdict == expected
 
 
-@pytest.mark.parametrize("looks", [1, 2, MOST_LOOKS])
+@pytest.mark.parametrize("looks", [1, 2, LOOKS])
 @pytest.mark.parametrize("others", [1, 3])
 @pytest.mark.parametrize(("errors", "requests"), [(10, 10), (20, 100), (25, 500)])
 def test_shares_of_100_20_and_5_percent_are_found_at_any_look(
@@ -61,7 +62,7 @@ def test_shares_of_100_20_and_5_percent_are_found_at_any_look(
         assert judge(Side(requests, errors), baseline, OTHERS, look, looks).verdict == BAD
 
 
-@pytest.mark.parametrize("looks", [1, 2, 3, MOST_LOOKS])
+@pytest.mark.parametrize("looks", [1, 2, 3, LOOKS])
 def test_the_levels_of_all_looks_are_what_may_be_spent(looks: int) -> None:
     spent = sum(level(look, looks) for look in range(1, looks + 1))
     assert spent * PARTS == pytest.approx(FALSE_ALARMS)
@@ -73,10 +74,22 @@ def test_an_early_look_stops_only_what_is_bad() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "looks"), [(1, 1), (9, 1), (10, 2), (30, 6), (60, 12), (86400, 12)]
+    ("seconds", "times"),
+    [
+        (1, [1]),
+        (7, [7]),
+        (10, [5, 10]),
+        (30, [5, 10, 20, 30]),
+        (60, [5, 10, 20, 40, 60]),
+        (3600, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 3600]),
+    ],
 )
-def test_how_often_it_is_looked(seconds: int, looks: int) -> None:
-    assert looks_in(seconds) == looks
+def test_when_it_is_looked(seconds: int, times: list[int]) -> None:
+    assert look_times(seconds) == times
+
+
+def test_a_day_has_few_looks() -> None:
+    assert len(look_times(86400)) == LOOKS - 1
 
 
 def verdict_of(
@@ -84,11 +97,11 @@ def verdict_of(
 ) -> tuple[str, int]:
     """A deploy that is looked at as often as can be, and the errors that its users got."""
     new, baseline = [0, 0], [0, 0]
-    for look in range(1, MOST_LOOKS + 1):
+    for look in range(1, LOOKS + 1):
         for side, number, rate in ((new, step, share), (baseline, step * others, others_share)):
             side[0] += number
             side[1] += sum(chance.random() < rate for _request in range(number))
-        found = judge(Side(*new), Side(*baseline), OTHERS, look, MOST_LOOKS).verdict
+        found = judge(Side(*new), Side(*baseline), OTHERS, look, LOOKS).verdict
         if found == BAD:
             break
     return found, new[1]
@@ -118,14 +131,69 @@ def test_a_broken_release_is_found_in_time_or_not_called_good(share: float, most
 
 
 def test_the_sum_over_hosts() -> None:
-    counts = [
-        {"requests": 10, "server_errors": 2, "routes": {"GET /": 1, "GET /a": 1}},
-        {"requests": 5, "server_errors": 1, "routes": {"GET /": 1}},
-        # a host that could not be read, and one that returns what it should not
-        {"msg": "failed"},
-        {"requests": "7", "server_errors": -3, "routes": ["x"]},
-    ]
-    assert Side.of(counts) == Side(15, 3, {"GET /": 2, "GET /a": 1})
+    counts: dict[str, dict[str, object]] = {
+        "a": {"requests": 10, "server_errors": 2, "routes": {"GET /": 1, "GET /a": 1}},
+        "b": {
+            "requests": 5,
+            "server_errors": 1,
+            "routes": {"GET /": 1},
+            "incomplete": ["cut", "x"],
+        },
+        # hosts that could not be read, and one that returns what it should not
+        "c": {"failed": False, "msg": "sudo: a password is required\nsudo: x"},
+        "d": {},
+        "e": {"requests": "7", "server_errors": -3, "routes": ["x"], "incomplete": "x"},
+    }
+    unread = ("b: cut", "c: sudo: a password is required", "d: no answer")
+    assert Side.of(counts, 20) == Side(15, 3, {"GET /": 2, "GET /a": 1}, 60, unread)
+
+
+@pytest.mark.parametrize(
+    ("new", "baseline", "message"),
+    [
+        pytest.param(
+            Side(seconds=0, unread=("a: no sudo",)), Side(500),
+            "The responses of the new release could not be counted: a: no sudo", id="new",
+        ),
+        pytest.param(
+            Side(500), Side(seconds=0, unread=("b: no sudo", "c: lost")),
+            "The responses of the other hosts could not be counted: b: no sudo; c: lost", id="baseline",
+        ),
+    ],
+)  # fmt: skip
+def test_a_side_that_cannot_be_read_is_not_decided(new: Side, baseline: Side, message: str) -> None:
+    found = judge(new, baseline, OTHERS)
+    assert (found.verdict, found.message) == (UNDECIDED, message)
+
+
+@pytest.mark.parametrize(
+    ("new", "baseline"),
+    [
+        pytest.param(Side(40, 18), Side(120), id="bad"),
+        pytest.param(Side(400), Side(400), id="good"),
+        pytest.param(Side(4), Side(4), id="undecided"),
+    ],
+)
+def test_a_host_that_cannot_be_read_is_named(new: Side, baseline: Side) -> None:
+    found = judge(replace(new, unread=("a: x",)), replace(baseline, unread=("b: y",)), OTHERS)
+    assert found.details == ("Not counted on a: x", "Not counted on b: y")
+
+
+@pytest.mark.parametrize(
+    ("new", "baseline", "expected"),
+    [
+        pytest.param(Side(0, seconds=60), Side(4000, seconds=120), 2000, id="it-hangs"),
+        pytest.param(Side(0, seconds=60), Side(4000, seconds=600), 400, id="before-is-longer"),
+        pytest.param(Side(4, seconds=60), Side(50, seconds=60), 50, id="just-few-enough"),
+        pytest.param(Side(5, seconds=60), Side(50, seconds=60), None, id="a-tenth"),
+        pytest.param(Side(0, seconds=60), Side(49, seconds=60), None, id="nobody-is-busy"),
+    ],
+)
+def test_a_release_that_lets_requests_wait(new: Side, baseline: Side, expected: int | None) -> None:
+    found = judge(new, baseline, OTHERS)
+    assert found.verdict == UNDECIDED
+    words = f"; as busy as these it would have answered about {expected}: "
+    assert (words in found.message) is (expected is not None)
 
 
 def test_the_sentence() -> None:
@@ -133,8 +201,9 @@ def test_the_sentence() -> None:
     found = judge(Side(40, 18, routes), Side(120, 0), "of the other hosts in the same time")
     assert found.message == (
         "Requests answered with 5xx: 18 of 40 (45.0%) of the new release, 0 of 120 (0.0%) of the other hosts in "
-        "the same time; p = 4.1e-13; most of them: POST /c (9), GET /a (4), GET /b (4)"
+        "the same time; p = 4.1e-13"
     )
+    assert found.details == ("Most of them: POST /c (9), GET /a (4), GET /b (4)",)
 
 
 @pytest.mark.parametrize(
@@ -147,4 +216,4 @@ def test_the_sentence() -> None:
 )
 def test_what_clients_wrote_is_made_harmless(route: str, shown: str) -> None:
     found = judge(Side(40, 18, {route: 18}), Side(120, 0), OTHERS)
-    assert found.message.endswith(f"; most of them: {shown} (18)")
+    assert found.details == (f"Most of them: {shown} (18)",)

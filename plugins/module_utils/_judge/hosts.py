@@ -1,0 +1,38 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host serves in a deploy, by what the role rollout keeps among its variables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Variables = Mapping[str, Any]
+
+
+def serves(variables: Variables) -> bool:
+    """Whether a host serves the deploy's release, since this deploy or since one that was interrupted."""
+    release, switch = variables.get("app_release", {}), variables.get("app_switch", {})
+    if switch:
+        return not switch.get("failed")
+    return release.get("current") is not None and release["current"] == release.get("release")
+
+
+def waits(variables: Variables) -> bool:
+    """Whether a host serves what was there before, and has not been switched yet."""
+    release = variables.get("app_release", {})
+    return not variables.get("app_switch") and release.get("current") not in (
+        None,
+        release.get("release"),
+    )
+
+
+def moved(variables: Variables) -> bool:
+    """Whether a host served another release until this deploy."""
+    switch = variables.get("app_switch", {})
+    return (
+        bool(switch.get("changed"))
+        and not switch.get("failed")
+        and switch.get("previous") not in (None, switch.get("release"))
+    )
