@@ -153,6 +153,13 @@ PLAYBOOKS: Variables = {
         default=0,
         minimum=0,
     ),
+    "deploy_judge": Setting(
+        meaning=(
+            "Whether server errors are compared in these times; if not, only deploy_bake is waited for.",
+        ),
+        type="bool",
+        default=True,
+    ),
     "deploy_undecided": Setting(
         meaning=("Whether a comparison with too few requests stops the deploy.",),
         choices=("go_on", "stop"),

@@ -181,6 +181,7 @@ def test_a_deploy_that_was_interrupted_while_the_canary_served(
     ("playbook", "settings", "variables", "waits", "said"),
     [
         pytest.param("rollback", {}, "", [1], None, id="rollback"),
+        pytest.param("deploy", {}, " deploy_judge=false", [1], None, id="it-is-not-meant"),
         pytest.param(
             "deploy",
             {"nginx": False},
