@@ -61,6 +61,10 @@ WORKER = {"__rollout": {"web": False}}
             [NEW | {"app_switch": SWITCHED | {"changed": False}}], "before", "", "",
             id="nothing-changed",
         ),
+        pytest.param(
+            [FIRST_EVER | {"app_switch": SWITCHED | {"previous": None}}, FIRST_EVER], "others", "a", "",
+            id="a-first-deploy",
+        ),
         pytest.param([NEW | WORKER, NEW, OLD], "others", "b", "c", id="the-first-is-no-web-host"),
         pytest.param([NEW, OLD | WORKER], "others", "a", "", id="the-other-is-no-web-host"),
         pytest.param([NEW | WORKER, NEW], "before", "b", "b", id="before-with-no-web-host"),
