@@ -14,10 +14,9 @@ def test_the_record_says_why_the_canary_was_put_back(host):
     reasons = [record["reason"] for record in records if record["event"] == "rollback"]
     if host.backend.get_hostname() == "faults-a":
         (reason,) = reasons
-        assert reason.startswith(
-            "faults-a: Judge the release by its responses: Requests answered with 5xx: "
-        )
-        assert "POST /echo (" in reason
+        assert reason.startswith("Judge the release by its responses: Requests answered with 5xx: ")
+        # routes are for whoever deploys: they may have names of customers in them
+        assert "/echo" not in reason
     else:
         assert reasons == []
 
