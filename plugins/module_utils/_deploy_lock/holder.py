@@ -56,7 +56,12 @@ def process_of(pid: int, shared: int | None = None) -> dict[str, Any] | None:
 
 
 def identity_of(file: os.stat_result) -> list[int]:
-    return [file.st_dev, file.st_ino]
+    """Of a file that nobody writes to.
+
+    With the time of its making: a file system gives the number of one that is gone to the next one, which may
+    be that of another run.
+    """
+    return [file.st_dev, file.st_ino, file.st_mtime_ns]
 
 
 def start_of(pid: int) -> int | None:
@@ -105,7 +110,9 @@ def survivors(run: Mapping[str, Any]) -> list[int]:
             if entry.stat().st_uid != run["user"] or (start_of(pid) or 0) < run["start"]:
                 continue
             for number in os.listdir(f"{entry.path}/fd"):
-                if identity_of(os.stat(f"{entry.path}/fd/{number}")) == run["file"]:
+                identity = identity_of(os.stat(f"{entry.path}/fd/{number}"))
+                # locks of earlier versions have no time
+                if identity[: len(run["file"])] == run["file"]:
                     found.append(pid)
         except (FileNotFoundError, ProcessLookupError):  # gone meanwhile
             continue

@@ -132,6 +132,22 @@ def test_a_killed_run_whose_worker_goes_on() -> None:
     assert has_ended(there, mine())
 
 
+def test_a_file_of_another_run_with_the_same_number_is_no_survivor(
+    other: subprocess.Popen[bytes],
+) -> None:
+    with tempfile.TemporaryFile() as shared:
+        there = process_of(other.pid, shared.fileno())
+        assert there
+        other.kill()
+        other.wait()
+        ended = there | {"start": mine()["start"]}  # this process has the file, too
+        assert survivors(ended) == [os.getpid()]
+        # as after its end, when another run has got the number
+        os.utime(shared.fileno(), ns=(0, 0))
+        assert survivors(ended) == []
+        assert has_ended(ended, mine())
+
+
 def test_no_proc() -> None:
     assert process_of(2**22 + 1) is None
 
