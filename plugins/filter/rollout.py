@@ -187,7 +187,7 @@ def rollout_endings(
 def left(switch: Variables) -> str:
     """Why a refused release is not put back where it serves."""
     if switch.get("changed"):
-        return "there is no release to go back to"
+        return "it has no earlier release"
     return "it did so before this deploy; the playbook rollback puts the one before it back"
 
 

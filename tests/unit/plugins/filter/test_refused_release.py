@@ -38,7 +38,7 @@ def host(switch: Any, current: str | None) -> dict[str, Any]:
             SERVED_2, "2.0-b",
             "it did so before this deploy; the playbook rollback puts the one before it back", id="resumed",
         ),
-        pytest.param(FIRST_EVER, None, "there is no release to go back to", id="a-new-host"),
+        pytest.param(FIRST_EVER, None, "it has no earlier release", id="a-new-host"),
     ],
 )  # fmt: skip
 def test_a_refused_release_that_goes_on_serving(switch: Any, current: Any, why: str) -> None:
