@@ -38,8 +38,9 @@ SCENARIOS := $(sort $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/m
 # Take bare hosts to what the README and the example inventory say: too long for every change.
 SLOW := example readme
 SCENARIOS := $(filter-out $(SLOW),$(SCENARIOS))
-# Parts at a time, and seconds after which no part of a run may go on: none by default.
-JOBS ?= 2
+# Parts at a time, one more than the cores of a small machine, because a part waits for hosts during a third of its
+# time; and seconds after which no part of a run may go on: none by default.
+JOBS ?= 3
 LIMIT ?=
 PARTS := tests/parts/parts --jobs $(JOBS) $(if $(LIMIT),--limit $(LIMIT))
 LOCKS := $(patsubst %.in,%.txt,$(wildcard requirements/*.in roles/*/files/requirements.in \
@@ -93,7 +94,7 @@ demo-clean: ## remove the demo's hosts and what was kept of them
 ##@ Tests
 
 .PHONY: test
-test: hosts-ready build/tls/.complete ## every behaviour: the parts below, two at a time, and a table of them (JOBS=1, LIMIT=seconds)
+test: hosts-ready build/tls/.complete ## every behaviour: the parts below, three at a time, and a table of them (JOBS=1, LIMIT=seconds)
 	@$(PARTS) lint unit $(if $(call find,/usr/bin/python3.11 python3.11),unit-2.19 site-2.19) $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: unit

@@ -64,8 +64,8 @@ def test_releases_have_the_same_ids_on_every_host(app_host):
     manifest = json.loads(
         app_host.file(f"/srv/guestbook/releases/{ids[0]}/release.json").content_string
     )
-    # the last one of these was refused by its migration
-    assert [name[:6] for name in ids] == ["1.0.0-", "1.1.0-", "1.1.0-"]
+    # one of 1.1.0 was refused by its migration
+    assert {name[:6] for name in ids} == {"1.0.0-", "1.1.0-"}
     assert manifest["python"].startswith(
         "3.13." if app_host.system_info.release.startswith("13") else "3.11."
     )
