@@ -21,7 +21,7 @@ TEMPLATES = pathlib.Path(__file__).parents[2] / "playbooks" / "templates"
 def report_page(
     found: Mapping[str, Mapping[str, Any]], title: str = "Fleet report", now: float | None = None
 ) -> str:
-    """The documents of status and logs as one page of HTML that needs nothing else.
+    """The documents of status, logs and audit as one page of HTML that needs nothing else.
 
     Whatever comes from hosts is escaped, and a browser is told to run no script and to load nothing.
     """
@@ -33,7 +33,7 @@ def report_page(
         lstrip_blocks=True,
     )
     style = (TEMPLATES / "report.css").read_text()
-    told = page(found["status"], found["logs"], title, time.time() if now is None else now)
+    told = page(found, title, time.time() if now is None else now)
     # the one style sheet that the page's policy lets in
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     template = environment.get_template("report.html.j2")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page about a fleet says, from the documents of status and logs. Pure; no HTML in here."""
+"""What the page about a fleet says, from the documents of status, logs and audit. Pure; no HTML in here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_app import app
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_audit import (
+    factor_rows,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_events import events
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_hosts import (
     certificates,
@@ -22,23 +25,25 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_troubles import (
     ORDER,
+    findings,
     troubles,
     verdict,
 )
 
 
-def page(
-    status: Mapping[str, Any], logs: Mapping[str, Any], title: str, now: float
-) -> dict[str, Any]:
+def page(found: Mapping[str, Mapping[str, Any]], title: str, now: float) -> dict[str, Any]:
     """All that the template shows, in its order; every text is still to be escaped."""
+    status, logs, audit = found["status"], found["logs"], found.get("audit") or {"apps": {}}
     names = list(dict.fromkeys([*status["apps"], *logs["apps"]]))
     apps = [
         app(name, number, status["apps"].get(name), logs["apps"].get(name), logs)
+        | {"factors": factor_rows(audit["apps"].get(name, []))}
         for number, name in enumerate(names, 1)
     ]
     # what is in the inventory and on no host is a line, and not a section
     there = [each for each in apps if each["there"]]
-    found = sorted(troubles(status, logs, there), key=lambda each: ORDER.index(each["grade"]))
+    amiss = [*troubles(status, logs, there), *findings(audit, there)]
+    amiss.sort(key=lambda each: ORDER.index(each["grade"]))
     since, until = seconds_of(logs["since"]), seconds_of(logs["until"])
     return {
         "title": title,
@@ -46,9 +51,9 @@ def page(
         "since": clock(since),
         "until": clock(until),
         "span": duration((until or 0) - (since or 0)),
-        "verdict": verdict(found),
+        "verdict": verdict(amiss),
         "tiles": tiles(status, logs, there),
-        "troubles": found,
+        "troubles": amiss,
         "apps": there,
         "absent": [each["name"] for each in apps if not each["there"]],
         "certificates": certificates(status.get("certificates", {})),

@@ -115,6 +115,16 @@ def restarted(app: Mapping[str, Any]) -> Iterator[dict[str, str]]:
             yield trouble("note", f"{row['host']} {app['name']}", text)
 
 
+def findings(
+    audit: Mapping[str, Any], apps: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, str]]:
+    """Factors that an app does not keep: it serves all the same, so that they are to be known."""
+    for name in [each["name"] for each in apps]:
+        for factor in audit["apps"].get(name, []):
+            if factor["verdict"] == "finding":
+                yield trouble("note", name, f"{factor['factor']}: {factor['evidence']}")
+
+
 def ending(status: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for row in certificates(status.get("certificates", {})):
         if row["grade"] == "bad":

@@ -99,6 +99,9 @@ def test_every_text_of_a_host_is_escaped(documents: dict[str, Any], hostile: str
             process |= {"state": hostile, "release": hostile, "answer": hostile}
         for record in told["records"]:
             record |= {"by": hostile, "reason": hostile, "before": hostile, "event": hostile}
+    for each in found["audit"]["apps"]["shop"]:
+        each |= dict.fromkeys(("verdict", "evidence", "remedy"), hostile)
+    found["audit"]["apps"][hostile] = found["audit"]["apps"].pop("shop")
     found["status"]["apps"][hostile] = found["status"]["apps"].pop("shop")
     reader = Reader(report_page(found, hostile, fleet.UNTIL))
     plain = Reader(report_page(documents, "plain", fleet.UNTIL))

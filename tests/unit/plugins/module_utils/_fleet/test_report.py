@@ -31,7 +31,7 @@ def found(documents: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(found: dict[str, Any]) -> dict[str, Any]:
-    return page(found["status"], found["logs"], "Fleet", fleet.UNTIL)
+    return page(found, "Fleet", fleet.UNTIL)
 
 
 def troubles(found: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -98,9 +98,25 @@ def test_a_good_day(found: dict[str, Any]) -> None:
     assert troubles(found) == [
         ("bad", "proxy1", "certificate shop ends in 9 days"),
         ("note", "app3 shop", "worker-1 was restarted 3 times since the host booted"),
+        ("note", "blog", "backing services: DATABASE_URL: a file on the host"),
     ]
     del found["status"]["certificates"]["proxy1"]
+    assert told(found)["verdict"] == {"grade": "note", "text": "Serving; 2 things to know"}
+    del found["audit"]
     assert told(found)["verdict"] == {"grade": "note", "text": "Serving; 1 thing to know"}
+    assert [each["factors"] for each in told(found)["apps"]] == [[], []]
+
+
+def test_the_twelve_factors_of_each_app(found: dict[str, Any]) -> None:
+    shop, blog = (
+        {row["factor"]: (row["grade"], row["verdict"], row["remedy"]) for row in app["factors"]}
+        for app in told(found)["apps"]
+    )
+    assert len(shop) == len(blog) == 12
+    assert shop["codebase"] == ("note", "unknown", "")
+    assert shop["backing services"] == ("good", "ok", "")
+    remedy = "Attach a database over the network."
+    assert blog["backing services"] == ("bad", "finding", remedy)
 
 
 def test_a_process_that_hung(found: dict[str, Any]) -> None:
@@ -144,7 +160,7 @@ def test_a_bad_day(found: dict[str, Any]) -> None:
 def test_nobody_can_be_reached() -> None:
     status = fleet_status.document([("app1", LOST, {"results": []})])
     logs = fleet_logs.document([("app1", LOST)]) | RANGE
-    shown = page(status, logs, "Fleet", fleet.UNTIL)
+    shown = page({"status": status, "logs": logs}, "Fleet", fleet.UNTIL)
     assert (shown["apps"], shown["certificates"], shown["disks"]) == ([], [], [])
     assert shown["verdict"]["text"] == "1 thing to look at"
     assert shown["tiles"][0]["value"] == "0 of 1"
