@@ -19,9 +19,9 @@ TEMPLATES = pathlib.Path(__file__).parents[2] / "playbooks" / "templates"
 
 
 def report_page(
-    found: Mapping[str, Mapping[str, Any]], title: str = "Fleet report", now: float | None = None
+    found: Mapping[str, Any], title: str = "Fleet report", now: float | None = None
 ) -> str:
-    """The documents of status, logs and audit as one page of HTML that needs nothing else.
+    """The documents of status, logs, proxies and audit as one page of HTML that needs nothing else.
 
     Whatever comes from hosts is escaped, and a browser is told to run no script and to load nothing.
     """

@@ -121,23 +121,25 @@ def requests(app: str, served: Served, chance: random.Random) -> Sequence[Reques
 def logs() -> dict[str, Any]:
     """What log_document makes of what log_summary would return on each host."""
     chance = random.Random(5)
-    answers = []
-    for host in HOSTS:
-        apps = {}
-        for app, records in history(host).items():
-            summary = AppSummary(DAY, Limits(50, 20, 5), Served(records))
-            for request in requests(app, summary.served, chance):
-                summary.request(request)
-            if app == "shop":
-                log_events(summary, DAY.since)
-            apps[app] = summary.packed()
-        answers.append(
-            (
-                host,
-                {**DAY.told(), "step": STEP, "apps": apps, "nginx": [], "incomplete": []},
-            )
-        )
-    return fleet_logs.document(answers)
+    return fleet_logs.document([(host, answer(host, chance, with_events=True)) for host in HOSTS])
+
+
+def proxies() -> list[tuple[str, dict[str, Any]]]:
+    """What log_summary would return on the proxies."""
+    chance = random.Random(6)
+    return [(f"proxy{number}", answer(HOSTS[0], chance)) for number in (1, 2)]
+
+
+def answer(host: str, chance: random.Random, with_events: bool = False) -> dict[str, Any]:
+    apps = {}
+    for app, records in history(host).items():
+        summary = AppSummary(DAY, Limits(50, 20, 5), Served(records))
+        for request in requests(app, summary.served, chance):
+            summary.request(request)
+        if with_events and app == "shop":
+            log_events(summary, DAY.since)
+        apps[app] = summary.packed()
+    return {**DAY.told(), "step": STEP, "apps": apps, "nginx": [], "incomplete": []}
 
 
 def log_events(summary: AppSummary, since: float) -> None:
@@ -239,4 +241,4 @@ def factors(others: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
 
 def documents() -> dict[str, Any]:
     """What the filter report_page takes."""
-    return {"status": status(), "logs": logs(), "audit": audit()}
+    return {"status": status(), "logs": logs(), "proxies": proxies(), "audit": audit()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.logs import document
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_app import app
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_audit import (
     factor_rows,
@@ -18,6 +19,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_
     disks,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_numbers import tiles
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_requests import (
+    proxy_loads,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_text import (
     clock,
     duration,
@@ -26,23 +30,31 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.report_troubles import (
     ORDER,
     findings,
+    not_counted,
     troubles,
     verdict,
 )
 
 
-def page(found: Mapping[str, Mapping[str, Any]], title: str, now: float) -> dict[str, Any]:
+def page(found: Mapping[str, Any], title: str, now: float) -> dict[str, Any]:
     """All that the template shows, in its order; every text is still to be escaped."""
     status, logs, audit = found["status"], found["logs"], found.get("audit") or {"apps": {}}
+    # each by itself: what one of them is slow with, the others are not
+    proxies = {host: document([(host, answer)]) for host, answer in found.get("proxies") or []}
     names = list(dict.fromkeys([*status["apps"], *logs["apps"]]))
     apps = [
         app(name, number, status["apps"].get(name), logs["apps"].get(name), logs)
-        | {"factors": factor_rows(audit["apps"].get(name, []))}
+        | {
+            "factors": factor_rows(audit["apps"].get(name, [])),
+            "proxies": proxy_loads(name, proxies, logs["apps"].get(name)),
+        }
         for number, name in enumerate(names, 1)
     ]
     # what is in the inventory and on no host is a line, and not a section
     there = [each for each in apps if each["there"]]
     amiss = [*troubles(status, logs, there), *findings(audit, there)]
+    for answers in proxies.values():
+        amiss += not_counted(answers)
     amiss.sort(key=lambda each: ORDER.index(each["grade"]))
     since, until = seconds_of(logs["since"]), seconds_of(logs["until"])
     return {

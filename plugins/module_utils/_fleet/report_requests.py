@@ -64,6 +64,20 @@ def load(told: Mapping[str, Any], name: str) -> dict[str, Any]:
     }
 
 
+def proxy_loads(
+    name: str, proxies: Mapping[str, Mapping[str, Any]], behind: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """What each proxy answered of an app, and below, to compare their times with, what its own hosts answered."""
+    rows = [
+        load({**told["apps"][name], "host": host}, "host")
+        for host, told in proxies.items()
+        if name in told["apps"] and told["apps"][name]["requests"]
+    ]
+    if rows and behind:
+        rows.append(load({**behind, "host": "(the hosts of the app)"}, "host"))
+    return rows
+
+
 def timeline(told: Mapping[str, Any] | None) -> list[dict[str, str]]:
     """The numbers behind the plot."""
     rows = []

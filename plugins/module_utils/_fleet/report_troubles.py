@@ -65,11 +65,17 @@ def trouble(grade: str, where: str, text: object) -> dict[str, str]:
 
 def unanswered(status: Mapping[str, Any], logs: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Hosts and apps of which nothing is known, or not all."""
-    for host, why in {**logs["unreachable"], **status["unreachable"]}.items():
-        yield trouble("bad", host, f"unreachable: {why}")
+    lost = {**logs["unreachable"], **status["unreachable"]}
     for host, reasons in status["failed"].items():
         for name, why in reasons.items():
             yield trouble("bad", f"{host} {name}".strip(), why)
+    yield from not_counted({**logs, "unreachable": lost})
+
+
+def not_counted(logs: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Hosts whose logs could not be read, or not to their end."""
+    for host, why in logs["unreachable"].items():
+        yield trouble("bad", host, f"unreachable: {why}")
     for host, why in logs["failed"].items():
         yield trouble("bad", host, f"logs not counted: {why}")
     for host, all_of in logs["incomplete"].items():

@@ -107,6 +107,24 @@ def test_a_good_day(found: dict[str, Any]) -> None:
     assert [each["factors"] for each in told(found)["apps"]] == [[], []]
 
 
+def test_what_the_proxies_answered(found: dict[str, Any]) -> None:
+    shop = told(found)["apps"][0]
+    assert [row["name"] for row in shop["proxies"]] == [
+        "proxy1",
+        "proxy2",
+        "(the hosts of the app)",
+    ]
+    assert shop["proxies"][-1]["requests"] == shop["requests"]
+    [(_host, first), *_others] = found["proxies"]
+    assert shop["proxies"][0]["requests"] == f"{first['apps']['shop']['requests']['requests']:,}"
+    first["apps"].clear()
+    found["proxies"][1] = ("proxy2", LOST)
+    assert [app["proxies"] for app in told(found)["apps"]] == [[], []]
+    assert ("bad", "proxy2", "unreachable: Connection refused") in troubles(found)
+    found["proxies"] = []
+    assert [app["proxies"] for app in told(found)["apps"]] == [[], []]
+
+
 def test_the_twelve_factors_of_each_app(found: dict[str, Any]) -> None:
     shop, blog = (
         {row["factor"]: (row["grade"], row["verdict"], row["remedy"]) for row in app["factors"]}
