@@ -177,7 +177,7 @@ def test_the_page_says_what_status_and_logs_say(place):
     # the twelve factors, as the playbook audit has them
     factors = {row[0]: row[1] for row in tables["app-1-factors"][1:]}
     assert len(factors) == 12
-    assert factors["11 logs"] == "✓ ok"
+    assert factors["2 dependencies"] == "✓ ok"
     # packages, certificates, disk
     packages = dict(tables["app-1-packages-1"][1:])
     assert packages["gunicorn"] == current.rpartition("-")[0]

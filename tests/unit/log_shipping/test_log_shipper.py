@@ -573,22 +573,6 @@ def test_a_certificate_of_an_authority_that_is_none(tmp_path: pathlib.Path) -> N
         LogstashHttp(wrong).send([line("a")])
 
 
-def test_the_saved_objects_of_kibana_are_whole() -> None:
-    """Not that Kibana takes them: there was none to ask."""
-    role = pathlib.Path(log_shipper.__file__).parents[5]
-    text = (role / "kibana" / "twelvefactor.ndjson").read_text()
-    objects = [json.loads(row) for row in text.splitlines()]
-    ids = {(found["type"], found["id"]) for found in objects}
-    assert {ref for found in objects for ref in ids_of(found["references"])} < ids
-    for found in objects:
-        for key in ("visState", "panelsJSON", "optionsJSON", "uiStateJSON"):
-            json.loads(found["attributes"].get(key, "{}"))
-
-
-def ids_of(references: list[dict[str, str]]) -> set[tuple[str, str]]:
-    return {(found["type"], found["id"]) for found in references}
-
-
 @pytest.mark.parametrize(
     ("receiver", "kind"),
     [*((LogstashHttp, kind) for kind in TRICKLES), (LogstashTcp, "body")],
