@@ -178,17 +178,23 @@ config:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.apply import (
+    apply_index,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client import (
     CONNECTION,
     Client,
     server_from,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.indexes import (
+    INDEX_SETTINGS,
     IndexWish,
-    check_index_name,
-    check_stored,
+    base_names,
     decide_index,
     decide_index_removal,
+    index_path,
+    index_wish,
+    lacking,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
     Change,
@@ -198,27 +204,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    "title": {"type": "str"},
-    "description": {"type": "str"},
-    "volatile": {"type": "bool"},
-    "bases": {"type": "list", "elements": "str"},
-    "acl_upload": {"type": "list", "elements": "str"},
-    "acl_read": {"type": "list", "elements": "str"},
-    "acl_toxresult_upload": {"type": "list", "elements": "str"},
-    "mirror_whitelist": {"type": "list", "elements": "str"},
-    "mirror_whitelist_inheritance": {"type": "str", "choices": ["intersection", "union"]},
-    "mirror_url": {"type": "str"},
-    "mirror_web_url_fmt": {"type": "str"},
-    "mirror_cache_expiry": {"type": "int"},
-    "mirror_no_project_list": {"type": "bool"},
-    "mirror_use_external_urls": {"type": "bool"},
-    "mirror_provides_core_metadata": {"type": "bool"},
-}
-
 ARGUMENTS: dict[str, dict[str, Any]] = (
     CONNECTION
-    | SETTINGS
+    | INDEX_SETTINGS
     | {
         "name": {"type": "str", "required": True},
         "type": {"type": "str", "choices": ["stage", "mirror"]},
@@ -229,55 +217,38 @@ ARGUMENTS: dict[str, dict[str, Any]] = (
 
 def missing(client: Client, wish: IndexWish) -> list[str]:
     """What the index needs and the server does not have, in words."""
-    user = wish.name.partition("/")[0]
-    lacking = []
-    if client.get(f"look at the user {user!r}", f"/{user}") is None:
-        lacking.append(f"the user {user!r}")
-    for base in wish.settings.get("bases", []):
-        if client.get(f"look at the base {base}", index_path(base)) is None:
-            lacking.append(f"the base {base}")
-    return lacking
-
-
-def index_path(name: str) -> str:
-    # Without the list of its projects, which a mirror would have to fetch.
-    return f"/{check_index_name(name)}?no_projects="
+    owner = wish.name.partition("/")[0]
+    users = {owner} if client.get(f"look at the user {owner!r}", f"/{owner}") else set()
+    bases = {
+        base
+        for base in base_names(wish)
+        if client.get(f"look at the base {base}", index_path(base)) is not None
+    }
+    return lacking(wish, users, bases)
 
 
 def ensure(module: AnsibleModule) -> tuple[Change, Config | None]:
-    params = module.params
-    wish = IndexWish(
-        name=check_index_name(params["name"]),
-        type=params["type"],
-        settings={key: params[key] for key in SETTINGS if params[key] is not None},
-    )
+    wish = index_wish(module.params)
     client = Client(server_from(module.params, module.warn))
     client.login()
     what = f"the index {wish.name}"
     current: Config | None = client.get(f"look at {what}", index_path(wish.name))
-    if params["state"] == "absent":
+    if module.params["state"] == "absent":
         change = decide_index_removal(current, wish.name)
     else:
         change = decide_index(current, wish)
     if change.action in ("create", "modify"):
-        lacking = missing(client, wish)
-        if lacking and not module.check_mode:
+        needed = missing(client, wish)
+        if needed and not module.check_mode:
             raise DevpiError(
                 f"Cannot {change.action} {what}: {client.server.url} does not have "
-                f"{', '.join(lacking)}."
+                f"{', '.join(needed)}."
             )
-        for thing in lacking:
+        for thing in needed:
             module.warn(f"{what} needs {thing}, which does not exist yet.")
     if change.action == "none" or module.check_mode:
         return change, current
-    path = f"/{wish.name}"
-    if change.action == "remove":
-        client.send(f"remove {what}", "DELETE", path)
-        return change, None
-    method = "PUT" if change.action == "create" else "PATCH"
-    stored: Config | None = client.send(f"{change.action} {what}", method, path, change.body)
-    check_stored(wish.name, wish.settings, stored)
-    return change, stored
+    return change, apply_index(client, wish, change)
 
 
 def main() -> None:

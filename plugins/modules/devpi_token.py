@@ -140,22 +140,21 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
     NOTHING,
     Change,
-    Config,
-    DevpiError,
     diff,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.token_file import (
     read_token,
-    write_token,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.token_store import (
+    apply_token,
+    known_tokens,
+    remove_token,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.tokens import (
-    LIMITS,
-    TokenWish,
+    TOKEN_SETTINGS,
+    TokenState,
     decide_token,
-    token_owner,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.users import (
-    check_user_name,
+    token_wish,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
 
@@ -163,90 +162,27 @@ ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
     "user": {"type": "str", "required": True},
     # Holds a secret and is none.
     "path": {"type": "path", "required": True, "no_log": False},
-    "allowed": {"type": "list", "elements": "str"},
-    "indexes": {"type": "list", "elements": "str"},
-    "projects": {"type": "list", "elements": "str"},
-    "days": {"type": "int", "default": 365},
-    "renew_days": {"type": "int", "default": 30},
+    **TOKEN_SETTINGS,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
 
-def known_tokens(client: Client, user: str) -> dict[str, Config]:
-    answer = client.get(f"list the tokens of {user!r}", f"/{user}/+tokens")
-    if answer is None:
-        if client.get(f"look at the user {user!r}", f"/{user}") is None:
-            raise DevpiError(f"{client.server.url} has no user {user!r} to make a token for.")
-        raise DevpiError(
-            f"{client.server.url} knows nothing of tokens: install the plugin devpi-tokens there."
-        )
-    tokens: dict[str, Config] = answer["tokens"]
-    return tokens
-
-
-def revoke(client: Client, token: str | None, user: str, known: dict[str, Config]) -> None:
-    if token is None:
-        return
-    try:
-        owner, token_id = token_owner(token)
-    except DevpiError:
-        return
-    if owner == user and token_id in known:
-        client.send(f"revoke a token of {user!r}", "DELETE", f"/{user}/+tokens/{token_id}")
-
-
-def provide(module: AnsibleModule, client: Client, wish: TokenWish) -> tuple[Change, str]:
-    path = pathlib.Path(module.params["path"])
-    kept = read_token(path)
-    now = time.time()
-    known = known_tokens(client, wish.user)
-    reason = decide_token(kept, known, wish, now)
-    if not reason:
-        return NOTHING, ""
-    change = Change("create", after={"user": wish.user, **wish.limits, "days": wish.days})
-    if not module.check_mode:
-        if not path.parent.is_dir():
-            raise DevpiError(f"Cannot write the token: the directory {path.parent} does not exist.")
-        answer = client.send(
-            f"make a token for {wish.user!r}",
-            "POST",
-            f"/{wish.user}/+token-create",
-            wish.body(now),
-        )
-        write_token(path, answer["token"])
-        revoke(client, kept, wish.user, known)
-    return change, reason
-
-
-def withdraw(module: AnsibleModule, client: Client, user: str) -> Change:
-    path = pathlib.Path(module.params["path"])
-    kept = read_token(path)
-    if kept is None:
-        return NOTHING
-    if not module.check_mode:
-        revoke(client, kept, user, known_tokens(client, user))
-        path.unlink(missing_ok=True)
-    return Change("remove", before={"user": user, "path": str(path)})
-
-
 def ensure(module: AnsibleModule) -> tuple[Change, str]:
-    params = module.params
-    wish = TokenWish(
-        user=check_user_name(params["user"]),
-        limits={key: params[key] for key in LIMITS if params[key] is not None},
-        days=params["days"],
-        renew_days=params["renew_days"],
-    )
-    if wish.days <= wish.renew_days:
-        raise DevpiError(
-            f"A token of {wish.days} days that is replaced when it has less than "
-            f"{wish.renew_days} left would be replaced by every run: make days larger."
-        )
+    wish, path = token_wish(module.params), pathlib.Path(module.params["path"])
     client = Client(server_from(module.params, module.warn))
     client.login()
-    if params["state"] == "absent":
-        return withdraw(module, client, wish.user), ""
-    return provide(module, client, wish)
+    kept = read_token(path)
+    if module.params["state"] == "absent":
+        if kept is None:
+            return NOTHING, ""
+        if not module.check_mode:
+            remove_token(client, path, wish.user)
+        return Change("remove", before={"user": wish.user, "path": str(path)}), ""
+    state = TokenState(kept, known_tokens(client, wish.user))
+    change, reason = decide_token(state, wish, time.time())
+    if change.action == "create" and not module.check_mode:
+        apply_token(client, path, wish, state)
+    return change, reason
 
 
 def main() -> None:

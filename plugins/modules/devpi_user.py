@@ -113,6 +113,9 @@ password_changed:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.apply import (
+    apply_user,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client import (
     CONNECTION,
     Client,
@@ -125,21 +128,18 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     diff,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.users import (
+    USER_SETTINGS,
     UserWish,
-    check_user_name,
     decide_user,
     decide_user_removal,
+    user_wish,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
-
-SETTINGS = ("email", "title", "description")
 
 ARGUMENTS: dict[str, dict[str, Any]] = CONNECTION | {
     "name": {"type": "str", "required": True},
     "password": {"type": "str", "no_log": True},
-    "email": {"type": "str"},
-    "title": {"type": "str"},
-    "description": {"type": "str"},
+    **USER_SETTINGS,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
@@ -161,23 +161,16 @@ def logged_in(server: Server, wish: UserWish) -> Client:
 
 def ensure(module: AnsibleModule) -> Change:
     params = module.params
-    wish = UserWish(
-        name=check_user_name(params["name"]),
-        password=params["password"],
-        settings={key: params[key] for key in SETTINGS if params[key] is not None},
-    )
+    wish = user_wish(params)
     client = logged_in(server_from(module.params, module.warn), wish)
-    path = f"/{wish.name}"
-    current = client.get(f"look at the user {wish.name!r}", path)
+    current = client.get(f"look at the user {wish.name!r}", f"/{wish.name}")
     if params["state"] == "absent":
         change = decide_user_removal(current, wish.name)
     else:
         fits = current is None or wish.password is None or client.accepts(wish.name, wish.password)
         change = decide_user(current, wish, password_fits=fits)
     if change.action != "none" and not module.check_mode:
-        method = {"create": "PUT", "modify": "PATCH", "remove": "DELETE"}[change.action]
-        body = None if change.action == "remove" else change.body
-        client.send(f"{change.action} the user {wish.name!r}", method, path, body)
+        apply_user(client, wish.name, change)
     return change
 
 

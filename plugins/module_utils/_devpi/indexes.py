@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,25 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.nam
     canonical_name,
 )
 
+# What can be said of an index besides name and type, for argument specs.
+INDEX_SETTINGS: dict[str, dict[str, Any]] = {
+    "title": {"type": "str"},
+    "description": {"type": "str"},
+    "volatile": {"type": "bool"},
+    "bases": {"type": "list", "elements": "str"},
+    "acl_upload": {"type": "list", "elements": "str"},
+    "acl_read": {"type": "list", "elements": "str"},
+    "acl_toxresult_upload": {"type": "list", "elements": "str"},
+    "mirror_whitelist": {"type": "list", "elements": "str"},
+    "mirror_whitelist_inheritance": {"type": "str", "choices": ["intersection", "union"]},
+    "mirror_url": {"type": "str"},
+    "mirror_web_url_fmt": {"type": "str"},
+    "mirror_cache_expiry": {"type": "int"},
+    "mirror_no_project_list": {"type": "bool"},
+    "mirror_use_external_urls": {"type": "bool"},
+    "mirror_provides_core_metadata": {"type": "bool"},
+}
+
 
 @dataclass(frozen=True)
 class IndexWish:
@@ -29,10 +49,24 @@ class IndexWish:
     settings: Config = field(default_factory=dict)
 
 
+def index_wish(params: Mapping[str, Any]) -> IndexWish:
+    """The index that a module's parameters describe. Raises DevpiError."""
+    return IndexWish(
+        name=check_index_name(params["name"]),
+        type=params["type"],
+        settings={key: params[key] for key in INDEX_SETTINGS if params[key] is not None},
+    )
+
+
 def check_index_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9.@_-]+/[A-Za-z0-9.@_-]+", name):
         raise DevpiError(f"Invalid index name {name!r}: write USER/INDEX, such as company/prod.")
     return name
+
+
+def index_path(name: str) -> str:
+    """Where devpi describes an index, without the list of its projects, which a mirror would have to fetch."""
+    return f"/{name}?no_projects="
 
 
 # devpi knows these in any spelling and stores them in capitals.
@@ -92,6 +126,19 @@ def decide_index(current: Config | None, wish: IndexWish) -> Change:
     # devpi resets the settings of plugins that a PATCH leaves out, so all of them are sent.
     body = {key: value for key, value in current.items() if key != "projects"} | changed
     return Change("modify", body, {key: current.get(key) for key in changed}, changed)
+
+
+def base_names(wish: IndexWish) -> list[str]:
+    """The bases that were asked for, without the slashes that devpi drops."""
+    return [check_index_name(base.strip("/")) for base in wish.settings.get("bases", [])]
+
+
+def lacking(wish: IndexWish, users: Container[str], indexes: Container[str]) -> list[str]:
+    """What the index needs and a server with these users and indexes does not have, in words."""
+    owner = wish.name.partition("/")[0]
+    return [f"the user {owner!r}"] * (owner not in users) + [
+        f"the base {base}" for base in base_names(wish) if base not in indexes
+    ]
 
 
 def decide_index_removal(current: Config | None, name: str) -> Change:

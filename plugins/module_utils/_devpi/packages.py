@@ -17,6 +17,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     Config,
     DevpiError,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
+    canonical_name,
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,11 @@ def decide_package_removal(
         )
     files = sorted(file.filename for file in stored_files(project) if file.version == version)
     return Change("remove", before={"name": name, "version": version, "files": files})
+
+
+def project_path(index: str, name: str) -> str:
+    """Where devpi describes what the index itself has of a project, without its bases."""
+    return f"/{index}/{canonical_name(name)}?ignore_bases="
 
 
 def check_project_name(name: str) -> str:

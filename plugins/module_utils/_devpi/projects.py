@@ -10,9 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.apply import (
+    apply_reservation,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.client import (
     Client,
     Upload,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.indexes import (
+    index_path,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
     NOTHING,
@@ -26,6 +32,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.package
     decide_package_removal,
     decide_reservation,
     find_stored,
+    project_path,
     stored_files,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.distribution import (
@@ -35,9 +42,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.dis
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.names import (
     canonical_name,
 )
-
-# Less than every version that a file may ever have. devpi registers a name with a version only.
-NO_VERSION = "0.dev0"
 
 
 @dataclass(frozen=True)
@@ -92,20 +96,12 @@ class Projects:
             return decide_reservation(None, name), facts
         change = decide_reservation(self._found(name), name)
         if change.action == "create" and not self.check:
-            self.client.register(
-                f"reserve {name} on {self.index}",
-                f"/{self.index}/",
-                {"name": name, "version": NO_VERSION, "summary": "reserved"},
-            )
-            if self._found(name) is None:
-                raise DevpiError(
-                    f"{self.client.server.url} took {name}, but {self.index} does not have it."
-                )
+            apply_reservation(self.client, self.index, name)
         return change, facts
 
     def _config(self) -> Config | None:
         config: Config | None = self.client.get(
-            f"look at the index {self.index}", f"/{self.index}?no_projects="
+            f"look at the index {self.index}", index_path(self.index)
         )
         return config
 
@@ -120,8 +116,9 @@ class Projects:
 
     def _found(self, name: str) -> Config | None:
         """What the index itself has of a project, without its bases: versions and their files."""
-        path = f"/{self.index}/{canonical_name(name)}?ignore_bases="
-        project: Config | None = self.client.get(f"look for {name} on {self.index}", path)
+        project: Config | None = self.client.get(
+            f"look for {name} on {self.index}", project_path(self.index, name)
+        )
         return project
 
     def _url_of(self, package: Distribution) -> str | None:

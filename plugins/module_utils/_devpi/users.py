@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import (
     NOTHING,
@@ -14,6 +16,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     Config,
     DevpiError,
 )
+
+# What can be said of a user besides name and password, for argument specs.
+USER_SETTINGS: dict[str, dict[str, Any]] = {
+    "email": {"type": "str"},
+    "title": {"type": "str"},
+    "description": {"type": "str"},
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,15 @@ class UserWish:
     name: str
     password: str | None = field(default=None, repr=False)
     settings: Config = field(default_factory=dict)
+
+
+def user_wish(params: Mapping[str, Any]) -> UserWish:
+    """The user that a module's parameters describe. Raises DevpiError."""
+    return UserWish(
+        name=check_user_name(params["name"]),
+        password=params["password"],
+        settings={key: params[key] for key in USER_SETTINGS if params[key] is not None},
+    )
 
 
 def check_user_name(name: str) -> str:

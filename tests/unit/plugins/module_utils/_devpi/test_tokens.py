@@ -11,6 +11,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     DevpiError,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.tokens import (
+    TokenState,
     TokenWish,
     decide_token,
     is_token,
@@ -70,4 +71,6 @@ def test_what_is_no_token(text: str) -> None:
 def test_when_a_token_is_replaced(
     kept: str | None, known: dict[str, Config], wish: TokenWish, reason: str
 ) -> None:
-    assert decide_token(kept, known, wish, NOW) == reason
+    change, said = decide_token(TokenState(kept, known), wish, NOW)
+    assert said == reason
+    assert change.action == ("create" if reason else "none")
