@@ -125,6 +125,7 @@ options:
     choices: [present, absent]
     default: present
 seealso:
+  - module: twelvefactor.deploy.devpi_contents
   - module: twelvefactor.deploy.devpi_user
   - module: twelvefactor.deploy.devpi_package
 """

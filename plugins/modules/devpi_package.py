@@ -66,6 +66,7 @@ options:
     choices: [present, absent, reserved]
     default: present
 seealso:
+  - module: twelvefactor.deploy.devpi_contents
   - module: twelvefactor.deploy.devpi_index
   - module: twelvefactor.deploy.devpi_user
 """

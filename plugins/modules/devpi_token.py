@@ -81,6 +81,7 @@ options:
     choices: [present, absent]
     default: present
 seealso:
+  - module: twelvefactor.deploy.devpi_contents
   - module: twelvefactor.deploy.devpi_user
 """
 

@@ -66,6 +66,7 @@ notes:
   - O(name) and O(login_user) may be the same user, whose password is changed that way from
     O(login_password) to O(password). A second run logs in with the new password and changes nothing.
 seealso:
+  - module: twelvefactor.deploy.devpi_contents
   - module: twelvefactor.deploy.devpi_index
   - module: twelvefactor.deploy.devpi_package
 """

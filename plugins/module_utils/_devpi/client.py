@@ -171,7 +171,16 @@ class Client:
 
     def accepts(self, user: str, password: str) -> bool:
         """Whether `user` can log in with `password`."""
-        return self._token_for(user, password) is not None
+        return self.logged_in_as(user, password) is not None
+
+    def logged_in_as(self, user: str, password: str) -> Client | None:
+        """A client of the same server for another user; None when that password is wrong."""
+        token = self._token_for(user, password)
+        if token is None:
+            return None
+        client = Client(replace(self.server, user=user, password=password))
+        client._token = token
+        return client
 
     def get(self, what: str, path: str) -> Any | None:
         """What stands at `path`; None when devpi says that nothing does."""

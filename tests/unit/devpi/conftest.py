@@ -84,6 +84,17 @@ class Devpi:
 
     def both(self, module: str, **params: Any) -> Outcome:
         """Check mode, then for real, then again: prediction, deed and idempotence agree."""
+        done, again = self._thrice("action", module, **params)
+        assert again.result["action"] == "none"
+        return done
+
+    def contents(self, **params: Any) -> Outcome:
+        """As ``both``, of the module that has many objects."""
+        done, again = self._thrice("changes", "devpi_contents", **params)
+        assert again.result["changes"] == again.result["diff"] == []
+        return done
+
+    def _thrice(self, said: str, module: str, **params: Any) -> tuple[Outcome, Outcome]:
         predicted = self.run(module, check=True, **params)
         done = self.run(module, **params)
         again = self.run(module, **params)
@@ -91,11 +102,10 @@ class Devpi:
         assert not done.failed, done.message
         assert not again.failed, again.message
         assert predicted.changed == done.changed
-        assert predicted.result["action"] == done.result["action"]
+        assert predicted.result[said] == done.result[said]
         assert predicted.result["diff"] == done.result["diff"]
         assert not again.changed
-        assert again.result["action"] == "none"
-        return done
+        return done, again
 
 
 @pytest.fixture(scope="session")

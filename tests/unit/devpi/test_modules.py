@@ -409,13 +409,96 @@ def test_what_no_token_is_made_for(devpi: Devpi, company: None, tmp_path: pathli
     assert "would be replaced by every run: make days larger" in ever.message
 
 
+# --- all of it -----------------------------------------------------------------------------------
+
+
+def test_contents_come_and_only_what_differs_changes(devpi: Devpi, tmp_path: pathlib.Path) -> None:
+    wish: dict[str, Any] = {
+        "users": [
+            {"name": "firm", "password": "hush firm"},
+            {"name": "machine", "password": "hush machine", "title": "Hosts"},
+        ],
+        "indexes": [
+            {"name": "root/pypi", "type": "mirror", "mirror_no_project_list": True},
+            {"name": "firm/prod", "bases": ["root/pypi"], "acl_upload": ["machine"]},
+            {"name": "firm/try", "bases": ["firm/prod"], "volatile": True},
+        ],
+        "reserved": [
+            {"index": "firm/prod", "names": ["Private.Sauce"]},
+            {"index": "firm/try", "names": ["private-try"]},
+        ],
+        "token": {"user": "machine", "path": str(tmp_path / "token"), "allowed": ["pkg_read"]},
+    }
+    done = devpi.contents(**wish)
+    assert "hush" not in done.output
+    assert (tmp_path / "token").read_text().strip() not in done.output
+    changed = [(each["action"], each["subject"]) for each in done.result["changes"]]
+    assert set(changed) - {("modify", "index root/pypi")} == {
+        ("create", "user firm"),
+        ("create", "user machine"),
+        ("create", "index firm/prod"),
+        ("create", "index firm/try"),
+        ("create", "token of machine"),
+        ("create", "name Private.Sauce on firm/prod"),
+        ("create", "name private-try on firm/try"),
+    }
+    assert seen(devpi, "/machine")["title"] == "Hosts"
+    assert seen(devpi, "/firm/prod")["projects"] == ["private-sauce"]
+    assert seen(devpi, "/firm/try?no_projects=")["volatile"] is True
+
+    # What a single module changes shows, and nothing else does.
+    assert devpi.run("devpi_user", name="firm", password="another").changed
+    assert devpi.run("devpi_index", name="firm/try", bases=[]).changed
+    again = devpi.contents(**wish)
+    assert [each["subject"] for each in again.result["changes"]] == ["user firm", "index firm/try"]
+    assert again.result["diff"][0]["after"] == 'password: "as given"\n'
+    assert again.result["diff"][1]["before"] == "bases: []\n"
+    # and a single module finds what the whole one made
+    single = {key: wish["token"][key] for key in ("user", "path", "allowed")}
+    assert not devpi.run("devpi_token", **single).changed
+    for index in wish["indexes"]:
+        assert not devpi.run("devpi_index", **index).changed
+
+
+def test_contents_that_need_what_is_not_there_change_nothing(
+    devpi: Devpi, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wish = {
+        "users": [{"name": "early", "password": "hush"}],
+        "indexes": [{"name": "early/prod", "bases": ["early/none"]}],
+    }
+    predicted = devpi.run("devpi_contents", check=True, **wish)
+    assert [each["subject"] for each in predicted.result["changes"]] == [
+        "user early",
+        "index early/prod",
+    ]
+    warned = predicted.output + capfd.readouterr().err
+    assert "early/prod needs the base early/none, which does not exist yet" in warned
+    refused = devpi.run("devpi_contents", **wish)
+    assert refused.failed
+    assert "needs the base early/none, which does not exist. Nothing was changed" in refused.message
+    assert "early" not in seen(devpi, "/")
+
+
+def test_a_refused_change_is_named_with_those_before_it(devpi: Devpi) -> None:
+    outcome = devpi.run(
+        "devpi_contents",
+        users=[{"name": "half", "password": "hush"}],
+        indexes=[{"name": "half/far", "type": "mirror", "mirror_url": "here"}],
+    )
+    assert outcome.failed
+    assert outcome.message.startswith(f"Cannot create the index half/far: {devpi.url} answered 400")
+    assert outcome.message.endswith("Changed before that: user half.")
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "unix:/nonexistent/devpi.sock"])
-@pytest.mark.parametrize("module", ["devpi_user", "devpi_index", "devpi_package"])
+@pytest.mark.parametrize("module", ["devpi_user", "devpi_index", "devpi_package", "devpi_contents"])
 def test_nobody_answers(devpi: Devpi, module: str, url: str, tmp_path: pathlib.Path) -> None:
     params = {
         "devpi_user": {"name": "alice"},
         "devpi_index": {"name": "company/prod"},
         "devpi_package": {"index": "company/prod", "path": str(wheel(tmp_path, "shop", "1.0"))},
+        "devpi_contents": {"wait": 1},
     }[module]
     outcome = devpi.run(module, **params, url=url)
     assert outcome.failed
