@@ -178,7 +178,7 @@ def test_which_names_are_reserved(
         str(ROOT / "playbooks/vars/index.yml"), trusted_as_template=True
     )
     said = {**said, "env": {"KEY": NEVER}}
-    assert made("x", said, "__index_reserved", **{**variables, **more}) == expected
+    assert made("x", said, "__index_private_names", **{**variables, **more}) == expected
 
 
 @pytest.mark.parametrize(
