@@ -137,10 +137,6 @@ def test_the_program_is_not_its_own_to_change(host: Host) -> None:
     assert host.check_output("find /opt/devpi -not -user root -o -not -type l -perm /022") == ""
 
 
-def test_nothing_is_left_of_an_earlier_version(host: Host) -> None:
-    assert not host.file("/opt/devpi/plugins").exists
-
-
 def test_nobody_else_reads_the_data(host: Host) -> None:
     """But for passing through to the files, which the web server's group may read."""
     assert host.check_output("find /var/lib/devpi -not -type l -perm /026") == ""
