@@ -202,7 +202,7 @@ EXAMPLES = r"""
       - name: ci
         password: "{{ vault_devpi_ci_password }}"
       - name: hosts
-        password: "{{ vault_devpi_hosts_password }}"
+        password: "{{ vault_index_reader_password }}"
     indexes:
       - name: root/pypi
         mirror_no_project_list: true
