@@ -15,6 +15,7 @@ author:
   - twelvefactor.deploy contributors (@twelvefactor)
 description:
   - Installs a named set of files below C(/etc/nginx) and reloads nginx, or leaves both unchanged.
+    With O(started), it starts one that does not run.
   - The whole tree is copied, the changes are put into the copy, and C(nginx -t) tests exactly that
     copy. Only then are the files renamed into place, one by one, and nginx reloaded, once for all
     of them.
@@ -96,9 +97,17 @@ options:
     default: present
   reload:
     description:
-      - Whether to reload a running nginx. A stopped one is never started.
+      - Whether to reload a running nginx.
     type: bool
     default: true
+  started:
+    description:
+      - Whether nginx has to run. One that does not is started as it would be reloaded, with the
+        same test and verification, and is enabled, so that it starts at boot.
+      - Without it, a stopped nginx stays stopped.
+    type: bool
+    default: false
+    version_added: "0.1.0"
   lock_generation:
     description:
       - Number of the deploy lock that this run holds of the app that the set is named after, as
@@ -179,6 +188,22 @@ reloaded:
   returned: success
   type: bool
   sample: true
+started:
+  description: Whether nginx was started, or would be in check mode, because of O(started).
+  returned: success
+  type: bool
+  sample: false
+enabled:
+  description: Whether nginx was enabled, or would be in check mode, because of O(started).
+  returned: success
+  type: bool
+  sample: false
+sets:
+  description: Names of all sets that have files on the host afterwards.
+  returned: success
+  type: list
+  elements: str
+  sample: [main, shop]
 recovered:
   description: Whether an earlier run had been interrupted, and was undone first.
   returned: success
@@ -220,6 +245,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "replace": {"type": "list", "elements": "str", "default": []},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "reload": {"type": "bool", "default": True},
+    "started": {"type": "bool", "default": False},
     "lock_generation": {"type": "int"},
 }
 
@@ -246,6 +272,7 @@ def read_request(params: dict[str, Any], *, check: bool) -> Request:
         wanted=wanted,
         absent=frozenset(params["absent"]),
         replace=frozenset(params["replace"]),
+        started=params["started"],
     )
 
 
@@ -286,6 +313,9 @@ def main() -> None:
         "changes": [{"path": c.path, "action": c.action} for c in outcome.changes],
         "tested": outcome.tested,
         "reloaded": outcome.reloaded,
+        "started": outcome.started,
+        "enabled": outcome.enabled,
+        "sets": list(outcome.sets),
         "recovered": outcome.recovered,
     }
     if module._diff:  # the documented flag of AnsibleModule, in spite of its name

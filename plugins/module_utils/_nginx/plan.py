@@ -54,6 +54,7 @@ class Request:
     wanted: Mapping[str, File]
     absent: frozenset[str] = frozenset()
     replace: frozenset[str] = frozenset()
+    started: bool = False  # whether nginx has to run, now and after each boot
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,14 +58,8 @@ def hint(words: str) -> str:
     return next((f" {advice}" for symptom, advice in _HINTS.items() if symptom in words), "")
 
 
-def refusal(name: str, words: str, *, reloading: bool = False) -> str:
+def refusal(name: str, words: str, what: str = "refused", after: str = "") -> str:
     """The sentence for a configuration that nginx does not take."""
-    what = "did not load" if reloading else "refused"
-    after = (
-        " The previous files are back and nginx serves the previous configuration."
-        if reloading
-        else ""
-    )
     return f"nginx {what} the configuration with set {name!r}: {words}{after}{hint(words)}"
 
 
@@ -135,11 +129,19 @@ class Nginx(Protocol):
 
     def active(self) -> bool: ...
 
+    def enabled(self) -> bool:
+        """Whether it starts at boot."""
+
+    def enable(self) -> None: ...
+
     def test(self, configuration: Path) -> Answer:
         """Test the configuration; of a good one the answer shows all that was read."""
 
     def reload(self, served: Iterable[Vhost]) -> None:
         """Reload; return when new workers serve and each vhost answers, or raise NginxError."""
+
+    def start(self, served: Iterable[Vhost]) -> None:
+        """Start it if it is not active; return or raise as `reload` does."""
 
 
 class SystemdNginx:
@@ -165,9 +167,16 @@ class SystemdNginx:
         return self._binary.exists()
 
     def active(self) -> bool:
-        return (
-            self._run(["systemctl", "is-active", "--quiet", "nginx"], SYSTEMCTL_SECONDS).status == 0
-        )
+        # What fails to start is `activating` for ever.
+        return self._systemctl("is-active", "--quiet").status == 0
+
+    def enabled(self) -> bool:
+        return self._systemctl("is-enabled", "--quiet").status == 0
+
+    def enable(self) -> None:
+        answer = self._systemctl("enable")
+        if answer.status:
+            raise NginxError(f"`systemctl enable nginx` failed: {answer.output.strip()}")
 
     def test(self, configuration: Path) -> Answer:
         # -e: the words come over stderr; they need not stand in the log of the running nginx too.
@@ -175,13 +184,19 @@ class SystemdNginx:
         return self._run(argv, TEST_SECONDS)
 
     def reload(self, served: Iterable[Vhost]) -> None:
-        master = self._master()
-        before = self.workers(master)
+        self._load("reload", self.workers(self._master()), served)
+
+    def start(self, served: Iterable[Vhost]) -> None:
+        self._load("start", (), served)
+
+    def _load(self, verb: str, before: Iterable[Worker], served: Iterable[Vhost]) -> None:
         logged = self._error_log.stat().st_size if self._error_log.exists() else 0
-        answer = self._run(["systemctl", "reload", "nginx"], SYSTEMCTL_SECONDS)
+        answer = self._systemctl(verb)
         if answer.status:
-            words = " ".join(messages(answer.output, ("emerg", "alert"))) or answer.output.strip()
-            raise NginxError(f"`systemctl reload nginx` failed: {words}")
+            output = answer.output + self._logged_since(logged)
+            words = " ".join(messages(output, ("emerg", "alert"))) or answer.output.strip()
+            raise NginxError(f"`systemctl {verb} nginx` failed: {words}")
+        master = self._master()
         deadline = time.monotonic() + self._proof_seconds
         while not turned_over(before, self.workers(master)):
             emergencies = messages(self._logged_since(logged), ("emerg",))
@@ -190,7 +205,7 @@ class SystemdNginx:
             if last_words or time.monotonic() > deadline:
                 raise NginxError(
                     " ".join(emergencies)
-                    or f"no new workers within {self._proof_seconds:.0f} s of the reload."
+                    or f"no new workers within {self._proof_seconds:.0f} s of the {verb}."
                 )
             time.sleep(POLL_SECONDS)
         self._ask(served)
@@ -202,9 +217,11 @@ class SystemdNginx:
         )
         return frozenset(worker for worker in found if worker)
 
+    def _systemctl(self, *words: str) -> Answer:
+        return self._run(["systemctl", *words, "nginx"], SYSTEMCTL_SECONDS)
+
     def _master(self) -> int:
-        argv = ["systemctl", "show", "--property", "MainPID", "--value", "nginx"]
-        answer = self._run(argv, SYSTEMCTL_SECONDS)
+        answer = self._systemctl("show", "--property", "MainPID", "--value")
         pid = answer.output.strip()
         if answer.status or not pid.isdigit() or pid == "0":
             raise NginxError(f"systemd names no main process of nginx: {pid or 'no answer'}.")

@@ -42,10 +42,13 @@ class Outcome:
     reloaded: bool
     recovered: bool
     warnings: tuple[str, ...]
+    started: bool = False
+    enabled: bool = False
+    sets: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
-        return bool(self.changes) or self.recovered
+        return bool(self.changes) or self.recovered or self.started or self.enabled
 
 
 class Transaction:
@@ -90,12 +93,14 @@ class Transaction:
             if not check:
                 self._touched = True
                 self._store.restore()
+        started = request.started and self._nginx.installed() and not self._nginx.active()
+        enabled = request.started and self._nginx.installed() and not self._nginx.enabled()
         managed = self._store.managed()
         paths = {*request.wanted, *request.absent, *managed.get(request.name, ())}
         try:
             changes = decide(request, {path: self._store.find(path) for path in paths}, managed)
             # What was put back after a power cut is not loaded untested either.
-            untested = changes or (recovered and not check)
+            untested = changes or started or (recovered and not check)
             served = self._test(request.name, changes, check, warnings) if untested else None
         except NginxError as error:
             raise error if recovered else NginxError(unchanged(error)) from None
@@ -103,12 +108,27 @@ class Transaction:
         if not check:
             if changes:
                 self._switch(changes)
-            if (changes or recovered) and reload and self._nginx.active():
-                self._reload(request.name, served or ())
+            if started:
+                self._load(request.name, served or (), start=True)
+            elif (changes or recovered) and reload and self._nginx.active():
+                self._load(request.name, served or (), start=False)
                 reloaded = True
             self._store.forget_undo()
             self._store.write_manifest(request)
-        return Outcome(changes, served is not None, reloaded, recovered, tuple(warnings))
+            if enabled:
+                self._nginx.enable()
+        sets = {name for name in managed if name != request.name}
+        sets |= {request.name} if request.wanted else set()
+        return Outcome(
+            changes,
+            served is not None,
+            reloaded,
+            recovered,
+            tuple(warnings),
+            started,
+            enabled,
+            tuple(sorted(sets)),
+        )
 
     # -- reading
 
@@ -205,18 +225,24 @@ class Transaction:
             self._touched = recovered or self._store.switching
             raise
 
-    def _reload(self, name: str, served: Sequence[Vhost]) -> None:
+    def _load(self, name: str, served: Sequence[Vhost], *, start: bool) -> None:
         try:
-            self._nginx.reload(served)
+            (self._nginx.start if start else self._nginx.reload)(served)
         except NginxError as error:
+            after = ""
             if self._store.switching:
                 self._store.restore()
+                after = " The previous files are back."
             words = str(error)
+            if start and not self._nginx.active():
+                # systemd goes on trying, with the previous files
+                raise NginxError(refusal(name, words, "did not start with", after)) from error
             try:
                 self._nginx.reload(())
             except NginxError as again:
                 words += f" (The previous configuration could not be reloaded either: {again})"
-            raise NginxError(refusal(name, words, reloading=True)) from error
+            after = " The previous files are back and nginx serves the previous configuration."
+            raise NginxError(refusal(name, words, "did not load", after)) from error
 
 
 def _reason(error: OSError) -> str:

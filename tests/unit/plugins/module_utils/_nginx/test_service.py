@@ -116,7 +116,7 @@ class Host:
         self.calls.append(argv)
         if argv[1] == "show":
             return Answer(0, "50\n")
-        return self.on_reload() if argv[1] == "reload" else Answer(0, "")
+        return self.on_reload() if argv[1] in ("reload", "start") else Answer(0, "")
 
     def nginx(self) -> SystemdNginx:
         return SystemdNginx(run=self.run, proc=self.proc, error_log=self.log, proof_seconds=0.2)
@@ -182,6 +182,32 @@ def test_reload_that_the_master_gives_up(host: Host) -> None:
 def test_reload_without_new_workers(host: Host) -> None:
     with pytest.raises(NginxError, match="no new workers"):
         host.nginx().reload(())
+
+
+def test_start_returns_when_workers_serve(host: Host) -> None:
+    host.nginx().start(())
+    assert ["systemctl", "start", "nginx"] in host.calls
+
+
+def test_a_start_that_fails_says_what_the_log_says(host: Host) -> None:
+    host.log.write_text("2026/01/02 03:04:05 [emerg] 1#1: of yesterday\n")
+
+    def fail() -> Answer:
+        with host.log.open("a") as log:
+            log.write(LOGGED)
+        return Answer(1, "Job for nginx.service failed.\n")
+
+    host.on_reload = fail
+    with pytest.raises(NginxError, match=r"systemctl start nginx` failed: bind\(\) to") as refused:
+        host.nginx().start(())
+    assert "yesterday" not in str(refused.value)
+
+
+def test_an_nginx_that_cannot_be_enabled() -> None:
+    nginx = SystemdNginx(run=lambda *_: Answer(1, "Unit nginx.service is masked.\n"))
+    assert nginx.enabled() is False
+    with pytest.raises(NginxError, match=r"enable nginx` failed: Unit nginx\.service is masked"):
+        nginx.enable()
 
 
 def test_a_command_has_a_deadline() -> None:

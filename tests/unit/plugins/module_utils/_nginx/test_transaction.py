@@ -46,6 +46,7 @@ class FakeNginx:
     def __init__(self) -> None:
         self.is_installed = True
         self.is_active = True
+        self.is_enabled = True
         self.loaded: list[str] = []
         self.asked: list[set[str]] = []
         self.reload_errors: list[str | None] = []
@@ -78,6 +79,17 @@ class FakeNginx:
         files = {str(configuration): "", **parts}
         files[str(configuration)] = "http { include sites-enabled/*.conf; }"
         return "".join(f"# configuration file {path}:\n{files[path]}\n" for path in files)
+
+    def enabled(self) -> bool:
+        return self.is_enabled
+
+    def enable(self) -> None:
+        self.is_enabled = True
+
+    def start(self, served: Iterable[Vhost]) -> None:
+        assert not self.is_active
+        self.reload(served)
+        self.is_active = True
 
     def reload(self, served: Iterable[Vhost]) -> None:
         self.asked.append({vhost.name for vhost in served})
@@ -300,23 +312,93 @@ def test_a_stopped_nginx_is_not_reloaded(tree: Tree) -> None:
     assert tree.nginx.loaded == []
 
 
+def started(tree: Tree, content: str = "a\n", check: bool = False) -> Outcome:
+    files = {"sites-enabled/a.conf": text(content)}
+    return tree.request(Request("s", files, started=True), check=check)
+
+
+@pytest.mark.parametrize(
+    ("active", "enabled", "expected"),
+    [
+        (True, True, (False, False, False)),
+        (True, False, (True, False, True)),
+        (False, True, (True, True, False)),
+        (False, False, (True, True, True)),
+    ],
+)
+def test_one_that_has_to_run_is_started_and_enabled(
+    tree: Tree, active: bool, enabled: bool, expected: tuple[bool, ...]
+) -> None:
+    tree.apply(a="a\n")
+    tree.nginx.is_active, tree.nginx.is_enabled = active, enabled
+    for check in (True, False):
+        outcome = started(tree, check=check)
+        assert (outcome.changed, outcome.started, outcome.enabled) == expected
+        assert outcome.reloaded is False
+    assert (tree.nginx.is_active, tree.nginx.is_enabled) == (True, True)
+    assert len(tree.nginx.loaded) == (1 if active else 2)
+    assert not started(tree).changed
+
+
+def test_one_that_is_not_installed_is_not_started_in_check_mode(tree: Tree) -> None:
+    tree.nginx.is_installed = tree.nginx.is_active = tree.nginx.is_enabled = False
+    outcome = started(tree, check=True)
+    assert (outcome.changed, outcome.started, outcome.enabled) == (True, False, False)
+
+
+def test_one_that_does_not_start_gets_the_previous_files_back(tree: Tree) -> None:
+    tree.apply(a="a\n")
+    before = fingerprint(tree.root)
+    tree.nginx.is_active, tree.nginx.is_enabled = False, False
+    tree.nginx.reload_errors = ["bind() failed"]
+    with pytest.raises(NginxError, match=r"did not start with .*bind.*previous files are back\.$"):
+        started(tree, "changed\n")
+    assert fingerprint(tree.root) == before
+    assert tree.nginx.is_enabled is False
+    assert tree.leftovers == []
+
+
+def test_one_that_started_and_does_not_answer_is_reloaded_with_the_previous_files(
+    tree: Tree,
+) -> None:
+    tree.apply(a="a\n")
+    before = fingerprint(tree.root)
+    tree.nginx.is_active = False
+
+    def start(served: Iterable[Vhost]) -> None:
+        tree.nginx.is_active = True
+        raise NginxError("no answer")
+
+    tree.nginx.start = start  # type: ignore[method-assign]
+    with pytest.raises(NginxError, match=r"did not load .*no answer.*serves the previous"):
+        started(tree, "changed\n")
+    assert tree.nginx.loaded[-1] == before == fingerprint(tree.root)
+
+
+def test_the_sets_that_a_host_has_afterwards(tree: Tree) -> None:
+    assert tree.apply("one", a="a\n", check=True).sets == ("one",)
+    assert tree.apply("one", a="a\n").sets == ("one",)
+    assert tree.apply("two", b="b\n").sets == ("one", "two")
+    assert tree.apply("one").sets == ("two",)
+
+
 def test_warnings_of_nginx_are_passed_on(tree: Tree) -> None:
     outcome = tree.apply(a="ODD\n")
     assert outcome.warnings == (f"nginx warns: odd {tree.root}/sites-enabled/a.conf:1",)
 
 
-@pytest.mark.parametrize("step", ["_write_undo", "_reload", "forget_undo"])
+@pytest.mark.parametrize("step", ["_write_undo", "_load", "forget_undo"])
 def test_a_run_that_is_cut_off_is_undone_by_the_next(
     tree: Tree, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     tree.apply(a="a\n")
     before = fingerprint(tree.root)
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **_how: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Transaction if step == "_reload" else Store, step, killed)
+        patch.setattr(Transaction if step == "_load" else Store, step, killed)
         with pytest.raises(KeyboardInterrupt):
             tree.apply(a="changed\n", b="b\n")
     if step != "_write_undo":
@@ -367,7 +449,7 @@ def test_a_run_that_goes_on_is_left_to_undo_itself(
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.apply(a="a\n")
-    monkeypatch.setattr(Transaction, "_reload", lambda *_: said.append(recover(tree)))
+    monkeypatch.setattr(Transaction, "_load", lambda *_, **_how: said.append(recover(tree)))
     said: list[str] = []
     assert tree.apply(a="changed\n").changed
     assert said == [""]
@@ -409,11 +491,11 @@ def test_what_was_put_back_is_tested_before_it_is_loaded(
     tree.apply(a="a\n")
     loaded = list(tree.nginx.loaded)
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **_how: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Transaction, "_reload", killed)
+        patch.setattr(Transaction, "_load", killed)
         with pytest.raises(KeyboardInterrupt):
             tree.apply(a="changed\n")
     (tree.state / "undo" / "0").write_text("BROKEN\n")
