@@ -41,8 +41,8 @@ attributes:
     support: full
     description:
       - The test of the whole configuration is made in check mode too. Where it cannot be made,
-        because nginx is not installed yet or a file of O(copies) does not exist yet, a warning
-        says so.
+        because nginx is not installed yet, or a file of O(copies) or O(self_signed) does not exist
+        yet, a warning says so.
   diff_mode:
     support: full
     description:
@@ -75,6 +75,45 @@ options:
       - For keys that never leave the host.
     type: dict
     default: {}
+  self_signed:
+    description:
+      - Certificates of the set that a small CA of this host signs, with the program C(openssl).
+        They are made when they are missing, for other names, and in the last third of their lifetime.
+      - What a client has to trust is the CA. It is made once and never replaced.
+    type: dict
+    version_added: "0.1.0"
+    suboptions:
+      authority:
+        description: Common name of the CA, if it has to be made.
+        type: str
+        required: true
+      days:
+        description: Lifetime of the certificates.
+        type: int
+        default: 3650
+      certificates:
+        description: The certificates.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description:
+              - Name of the files C(certificates/<name>.pem) and C(certificates/<name>.key).
+            type: str
+            required: true
+          alternative_names:
+            description:
+              - What the certificate is for, as V(DNS:shop.example.org) or V(IP:192.0.2.1). The first
+                is its common name, too.
+            type: list
+            elements: str
+            required: true
+          trust:
+            description:
+              - Whether to write the certificate of the CA to C(certificates/<name>.trust.pem).
+            type: bool
+            default: true
   absent:
     description:
       - Paths relative to C(/etc/nginx) that must not exist, even if another set or a package installed them.
@@ -150,6 +189,24 @@ EXAMPLES = r"""
     secret_files:
       certificates/shop.key: "{{ shop_certificate_key }}"
 
+- name: Serve a site with a certificate of the host's own CA
+  twelvefactor.deploy.nginx_config:
+    name: wiki
+    files:
+      sites-enabled/wiki.conf: |
+        server {
+            listen 443 ssl;
+            server_name wiki.example.org;
+            ssl_certificate certificates/wiki.pem;
+            ssl_certificate_key certificates/wiki.key;
+            root /srv/wiki;
+        }
+    self_signed:
+      authority: CA of host1
+      certificates:
+        - name: wiki
+          alternative_names: [DNS:wiki.example.org]
+
 - name: Remove the static site
   twelvefactor.deploy.nginx_config:
     name: handbook
@@ -222,6 +279,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.f
     changing,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.authority import (
+    Authority,
+    read_wanted,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     File,
     NginxError,
@@ -229,6 +290,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan im
     diff,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.service import SystemdNginx
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.store import Store
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.transaction import (
     Transaction,
 )
@@ -241,6 +303,23 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "files": {"type": "dict", "default": {}},
     "secret_files": {"type": "dict", "default": {}, "no_log": True},
     "copies": {"type": "dict", "default": {}},
+    "self_signed": {
+        "type": "dict",
+        "options": {
+            "authority": {"type": "str", "required": True},
+            "days": {"type": "int", "default": 3650},
+            "certificates": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "alternative_names": {"type": "list", "elements": "str", "required": True},
+                    "trust": {"type": "bool", "default": True},
+                },
+            },
+        },
+    },
     "absent": {"type": "list", "elements": "str", "default": []},
     "replace": {"type": "list", "elements": "str", "default": []},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -251,7 +330,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def read_request(params: dict[str, Any], *, check: bool) -> Request:
-    """The module's parameters as a request. Reads the files of `copies`."""
+    """The module's parameters as a request. Reads the files of `copies`, makes those of `self_signed`."""
     owner = (os.geteuid(), os.getegid())
     wanted: dict[str, File] = {}
     for option, mode in (("files", 0o644), ("secret_files", 0o600)):
@@ -261,7 +340,10 @@ def read_request(params: dict[str, Any], *, check: bool) -> Request:
             wanted[path] = File(content.encode(), mode, owner)
     for path, source in params["copies"].items():
         wanted[path] = read_copy(path, Path(source), owner, check=check)
+    signed = signed_files(params["self_signed"], owner, check=check)
+    wanted |= signed
     given = [path for option in ("files", "secret_files", "copies") for path in params[option]]
+    given += signed
     twice = sorted({path for path in given if given.count(path) > 1})
     if twice:
         raise NginxError(f"{', '.join(twice)}: given more than once.")
@@ -274,6 +356,23 @@ def read_request(params: dict[str, Any], *, check: bool) -> Request:
         replace=frozenset(params["replace"]),
         started=params["started"],
     )
+
+
+def signed_files(
+    given: dict[str, Any] | None, owner: tuple[int, int], *, check: bool
+) -> dict[str, File]:
+    """The files of `self_signed`. In check mode those that are due have no content."""
+    if given is None:
+        return {}
+    if given["days"] < 1:
+        raise NginxError("'days' of 'self_signed' must be at least 1.")
+    wanted = read_wanted(given["certificates"])
+    authority = Authority(STATE, given["authority"], given["days"])
+    due = authority.due(wanted)
+    if due and not check:
+        with Store(ROOT, STATE).locked():
+            authority.sign(due)
+    return authority.files(wanted, owner)
 
 
 def read_copy(path: str, source: Path, owner: tuple[int, int], *, check: bool) -> File:
@@ -299,8 +398,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, no_log=True)
     transaction = Transaction(ROOT, STATE, SystemdNginx())
     try:
-        request = read_request(module.params, check=module.check_mode)
         with fenced(module.params, check=module.check_mode):
+            request = read_request(module.params, check=module.check_mode)
             outcome = transaction.apply(
                 request, check=module.check_mode, reload=module.params["reload"]
             )

@@ -49,6 +49,37 @@ def test_a_copy_of_what_is_not_there_yet(tmp_path: Path) -> None:
         nginx_config.read_request(given, check=False)
 
 
+def test_certificates_are_signed_where_they_are_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nginx_config, "STATE", tmp_path / "state")
+    certificate = {"name": "shop", "alternative_names": ["DNS:shop.test"], "trust": True}
+    given = parameters(
+        self_signed={"authority": "CA of app1", "days": 90, "certificates": [certificate]}
+    )
+    predicted = nginx_config.read_request(given, check=True).wanted
+    assert {file.content for file in predicted.values()} == {None}
+    assert not (tmp_path / "state").exists()
+    wanted = nginx_config.read_request(given, check=False).wanted
+    assert wanted.keys() == predicted.keys()
+    assert {content[:11] for file in wanted.values() if (content := file.content)} == {
+        b"-----BEGIN "
+    }
+    assert nginx_config.read_request(given, check=False).wanted == wanted
+    for more, words in (
+        (
+            {"files": {"certificates/shop.pem": "x"}},
+            r"certificates/shop\.pem: given more than once",
+        ),
+        ({"state": "absent"}, "takes no files"),
+    ):
+        with pytest.raises(NginxError, match=words):
+            nginx_config.read_request({**given, **more}, check=False)
+    given["self_signed"]["days"] = 0
+    with pytest.raises(NginxError, match="'days' of 'self_signed' must be at least 1"):
+        nginx_config.read_request(given, check=False)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
