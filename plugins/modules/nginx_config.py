@@ -65,9 +65,18 @@ options:
   secret_files:
     description:
       - As O(files), with mode 0600. The content is never shown.
-      - For private keys and password files.
+      - For private keys.
     type: dict
     default: {}
+  worker_files:
+    description:
+      - As O(secret_files), with group C(www-data) and mode 0640, in directories of mode 0750 where
+        these are new.
+      - For password files. Workers of nginx read them at each request, so that their change alone
+        reloads nothing. One that is no longer listed is removed after nginx was reloaded.
+    type: dict
+    default: {}
+    version_added: "0.1.0"
   copies:
     description:
       - Files of the set, path relative to C(/etc/nginx) to the absolute path of a file that exists
@@ -122,7 +131,7 @@ options:
     default: []
   replace:
     description:
-      - Paths out of O(files), O(secret_files) or O(copies) that may be overwritten even if the set
+      - Paths out of O(files), O(secret_files), O(worker_files) or O(copies) that may be overwritten even if the set
         did not write them.
     type: list
     elements: str
@@ -268,6 +277,7 @@ recovered:
   sample: false
 """
 
+import grp
 import os
 import stat
 from contextlib import AbstractContextManager, nullcontext
@@ -297,11 +307,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.transac
 
 ROOT = Path("/etc/nginx")
 STATE = Path("/var/lib/twelvefactor/nginx")
+WORKERS = "www-data"  # Debian's user and group of nginx's workers
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "files": {"type": "dict", "default": {}},
     "secret_files": {"type": "dict", "default": {}, "no_log": True},
+    "worker_files": {"type": "dict", "default": {}, "no_log": True},
     "copies": {"type": "dict", "default": {}},
     "self_signed": {
         "type": "dict",
@@ -332,17 +344,23 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 def read_request(params: dict[str, Any], *, check: bool) -> Request:
     """The module's parameters as a request. Reads the files of `copies`, makes those of `self_signed`."""
     owner = (os.geteuid(), os.getegid())
+    workers = (owner[0], worker_group() if params["worker_files"] else 0)
     wanted: dict[str, File] = {}
-    for option, mode in (("files", 0o644), ("secret_files", 0o600)):
+    texts = {
+        "files": (0o644, owner),
+        "secret_files": (0o600, owner),
+        "worker_files": (0o640, workers),
+    }
+    for option, (mode, owned) in texts.items():
         for path, content in params[option].items():
             if not isinstance(content, str):
                 raise NginxError(f"The content of {path} in {option!r} is not a text.")
-            wanted[path] = File(content.encode(), mode, owner)
+            wanted[path] = File(content.encode(), mode, owned)
     for path, source in params["copies"].items():
         wanted[path] = read_copy(path, Path(source), owner, check=check)
     signed = signed_files(params["self_signed"], owner, check=check)
     wanted |= signed
-    given = [path for option in ("files", "secret_files", "copies") for path in params[option]]
+    given = [path for option in (*texts, "copies") for path in params[option]]
     given += signed
     twice = sorted({path for path in given if given.count(path) > 1})
     if twice:
@@ -356,6 +374,13 @@ def read_request(params: dict[str, Any], *, check: bool) -> Request:
         replace=frozenset(params["replace"]),
         started=params["started"],
     )
+
+
+def worker_group() -> int:
+    try:
+        return grp.getgrnam(WORKERS).gr_gid
+    except KeyError:
+        raise NginxError(f"The group {WORKERS} of nginx's workers is not on this host.") from None
 
 
 def signed_files(

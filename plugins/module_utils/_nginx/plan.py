@@ -35,6 +35,11 @@ class File:
         """What not everybody on the host may read must not be shown in a diff either."""
         return not self.mode & stat.S_IROTH
 
+    @property
+    def read_by_workers(self) -> bool:
+        """Whether nginx's workers read it at each request, and not its master as it loads."""
+        return self.secret and bool(self.mode & stat.S_IRGRP)
+
 
 @dataclasses.dataclass(frozen=True)
 class Link:
@@ -70,6 +75,14 @@ class Change:
         if self.after is None:
             return "removed"
         return "created" if self.before is None else "updated"
+
+    @property
+    def loaded(self) -> bool:
+        """Whether nginx has to load its configuration again for it."""
+        return not all(
+            side is None or (isinstance(side, File) and side.read_by_workers)
+            for side in (self.before, self.after)
+        )
 
 
 def check_path(path: str) -> str:

@@ -98,7 +98,10 @@ class Store:
     # -- switching
 
     def switch(self, changes: Sequence[Change]) -> None:
-        """Put the changes into the live tree: all that can fail first, then only renames."""
+        """Put the changes into the live tree: all that can fail first, then only renames.
+
+        What workers read stays until nobody needs it any more: `sweep`.
+        """
         created: list[Path] = []
         ready: list[Path] = []
         try:
@@ -106,7 +109,10 @@ class Store:
                 if change.after is None:
                     continue
                 live = self.root / change.path
-                created.extend(_make_parents(live.parent))
+                parents = _make_parents(live.parent)
+                created.extend(parents)
+                if change.after.read_by_workers:
+                    _restrict(parents, change.after.owner)
                 write_candidate(
                     live, change.after.content or b"", change.after.mode, *change.after.owner
                 )
@@ -120,13 +126,20 @@ class Store:
         try:
             for live in ready:
                 candidate(live).rename(live)
-            for change in changes:
-                if change.after is None:
-                    (self.root / change.path).unlink(missing_ok=True)
+            self._remove(change for change in changes if change.loaded)
         except BaseException:
             _remove_candidates(ready)
             self.restore()
             raise
+
+    def sweep(self, changes: Sequence[Change]) -> None:
+        """Remove what workers of the previous configuration have read."""
+        self._remove(change for change in changes if not change.loaded)
+
+    def _remove(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            if change.after is None:
+                (self.root / change.path).unlink(missing_ok=True)
 
     def _write_undo(self, changes: Sequence[Change], created: Sequence[Path]) -> None:
         unready = self.state / "undo.unready"
@@ -202,6 +215,13 @@ def _make_parents(directory: Path) -> list[Path]:
     directory.mkdir(mode=0o755)
     directory.chmod(0o755)
     return [*created, directory]
+
+
+def _restrict(directories: Iterable[Path], owner: tuple[int, int]) -> None:
+    """For the group of the workers only, as what is in them."""
+    for directory in directories:
+        os.chown(directory, *owner)
+        directory.chmod(0o750)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -100,7 +100,8 @@ class Transaction:
         try:
             changes = decide(request, {path: self._store.find(path) for path in paths}, managed)
             # What was put back after a power cut is not loaded untested either.
-            untested = changes or started or (recovered and not check)
+            loaded = any(change.loaded for change in changes)
+            untested = loaded or started or (recovered and not check)
             served = self._test(request.name, changes, check, warnings) if untested else None
         except NginxError as error:
             raise error if recovered else NginxError(unchanged(error)) from None
@@ -110,9 +111,10 @@ class Transaction:
                 self._switch(changes)
             if started:
                 self._load(request.name, served or (), start=True)
-            elif (changes or recovered) and reload and self._nginx.active():
+            elif (loaded or recovered) and reload and self._nginx.active():
                 self._load(request.name, served or (), start=False)
                 reloaded = True
+            self._store.sweep(changes)
             self._store.forget_undo()
             self._store.write_manifest(request)
             if enabled:

@@ -11,32 +11,40 @@ import subprocess
 import sys
 
 import yaml
+from unit.nginx.configuration import evaluate
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 HASH = "$2b$12$hash-of-a-password"
+USERS = {"joe": HASH, "ann": "$2b$12$another"}
 
 
-def test_hashes_are_written_and_not_printed(tmp_path: pathlib.Path) -> None:
-    tasks = yaml.safe_load((ROOT / "roles/nginx/tasks/passwords.yml").read_text("utf-8"))
-    [write] = [task for task in tasks if "ansible.builtin.copy" in task]
-    copy = write["ansible.builtin.copy"]
-    copy["dest"] = copy["dest"].replace("/etc/nginx/htpasswd", str(tmp_path))
-    for of_root in ("owner", "group"):
-        del copy[of_root]
+def test_a_line_for_each_user_of_a_protected_site() -> None:
+    sites = [
+        {"name": "open", "domains": ["open.test"]},
+        {"name": "shop", "domains": ["shop.test"], "auth_basic_users": USERS},
+    ]
+    files = evaluate("nginx", "{{ __nginx_password_files }}", nginx_sites=sites)
+    assert files == {"htpasswd/shop": f"joe:{HASH}\nann:$2b$12$another\n"}
+
+
+def test_hashes_are_not_printed(tmp_path: pathlib.Path) -> None:
+    """The role's own task, in check mode: it would write them."""
+    [write] = yaml.safe_load((ROOT / "roles/nginx/tasks/put.yml").read_text("utf-8"))
+    options = write["twelvefactor.deploy.nginx_config"]
     given = {
-        "__nginx_complete_sites": [
-            {"name": "open", "auth_basic_users": {}},
-            {"name": "shop", "auth_basic_users": {"joe": HASH}},
-        ],
-        "__nginx_protected": ["shop"],
+        "nginx_sites_set": "shop",
+        "__nginx_password_files": {"htpasswd/shop": f"joe:{HASH}\n"},
         "ansible_python_interpreter": sys.executable,
     }
+    kept = ("name", "worker_files", "replace")
+    write["twelvefactor.deploy.nginx_config"] = {name: options[name] for name in kept}
     play = {"hosts": "localhost", "gather_facts": False, "vars": given, "tasks": [write]}
     (tmp_path / "play.yml").write_text(json.dumps([play]), "utf-8")
     done = subprocess.run(
         [
             "ansible-playbook",
             "-vvv",
+            "--check",
             "--diff",
             "--inventory=localhost,",
             "--connection=local",
@@ -48,6 +56,5 @@ def test_hashes_are_written_and_not_printed(tmp_path: pathlib.Path) -> None:
         text=True,
         timeout=120,
     )
-    assert (tmp_path / "shop").read_text("utf-8") == f"joe:{HASH}\n"
-    assert not (tmp_path / "open").exists()
+    assert "+++ after: /etc/nginx/htpasswd/shop (mode 0640)" in done.stdout
     assert HASH not in done.stdout + done.stderr

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ def test_files_secrets_and_copies_with_their_modes(tmp_path: Path) -> None:
         parameters(
             files={"a": "text"},
             secret_files={"k": "secret"},
+            worker_files={"w": "hash"},
             copies={"c": str(source)},
             absent=["d"],
             replace=["a"],
@@ -38,7 +41,13 @@ def test_files_secrets_and_copies_with_their_modes(tmp_path: Path) -> None:
         check=False,
     )
     found = {path: (file.content, file.mode) for path, file in request.wanted.items()}
-    assert found == {"a": (b"text", 0o644), "k": (b"secret", 0o600), "c": (b"made", 0o640)}
+    assert found == {
+        "a": (b"text", 0o644),
+        "k": (b"secret", 0o600),
+        "w": (b"hash", 0o640),
+        "c": (b"made", 0o640),
+    }
+    assert request.wanted["w"].owner == (os.geteuid(), grp.getgrnam("www-data").gr_gid)
     assert (request.absent, request.replace) == ({"d"}, {"a"})
 
 
@@ -95,7 +104,14 @@ def test_contradictions_are_refused(given: dict[str, Any], words: str) -> None:
 
 
 def test_secrets_are_not_logged() -> None:
-    assert nginx_config.ARGUMENTS["secret_files"]["no_log"] is True
+    for option in ("secret_files", "worker_files"):
+        assert nginx_config.ARGUMENTS[option]["no_log"] is True
+
+
+def test_a_host_without_the_group_of_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nginx_config, "WORKERS", "no-such-group")
+    with pytest.raises(NginxError, match="The group no-such-group of nginx's workers"):
+        nginx_config.read_request(parameters(worker_files={"w": "hash"}), check=False)
 
 
 def test_no_content_is_logged_on_the_host(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:

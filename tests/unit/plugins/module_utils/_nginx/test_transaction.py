@@ -276,6 +276,54 @@ def test_secrets_are_written_for_root_only(tree: Tree) -> None:
     assert stat.S_IMODE(tree.state.stat().st_mode) == 0o700
 
 
+def passwords(tree: Tree, content: str, check: bool = False, **files: str) -> Outcome:
+    """A set of sites, with a file that workers read if it has content."""
+    wanted: dict[str, File] = dict(tree.files(dict(files)))
+    if content:
+        wanted["htpasswd/a"] = text(content, 0o640)
+    return tree.request(Request("s", wanted), check=check)
+
+
+def test_what_workers_read_is_for_their_group_only(tree: Tree) -> None:
+    passwords(tree, "joe:1\n", a="a\n")
+    directory = tree.root / "htpasswd"
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o750
+    assert stat.S_IMODE((directory / "a").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tree.root / "sites-enabled").stat().st_mode) == 0o755
+
+
+def test_what_workers_read_is_not_loaded(tree: Tree) -> None:
+    passwords(tree, "joe:1\n", a="a\n")
+    for check in (True, False):
+        outcome = passwords(tree, "joe:2\n", check=check, a="a\n")
+        assert (outcome.changed, outcome.tested, outcome.reloaded) == (True, False, False)
+    assert contents(tree.root)["htpasswd/a"] == "joe:2\n"
+    assert not passwords(tree, "joe:2\n", a="a\n").changed
+    assert passwords(tree, "joe:3\n", a="b\n").reloaded
+    assert tree.leftovers == []
+
+
+def test_what_workers_read_is_removed_after_they_are_gone(tree: Tree) -> None:
+    passwords(tree, "joe:1\n", a="a\n")
+    seen: list[bool] = []
+    load = tree.nginx.reload
+
+    def reload(served: Iterable[Vhost]) -> None:
+        seen.append((tree.root / "htpasswd/a").exists())
+        load(served)
+
+    tree.nginx.reload = reload  # type: ignore[method-assign]
+    before = fingerprint(tree.root)
+    tree.nginx.reload_errors = ["no"]
+    with pytest.raises(NginxError):
+        passwords(tree, "", a="b\n")
+    assert fingerprint(tree.root) == before
+    passwords(tree, "", a="b\n")
+    assert seen == [True, True, True]
+    assert not (tree.root / "htpasswd/a").exists()
+    assert tree.leftovers == []
+
+
 def test_check_mode_tests_and_changes_nothing(tree: Tree) -> None:
     before = fingerprint(tree.root)
     outcome = tree.apply(check=True, a="a\n")
@@ -387,7 +435,7 @@ def test_warnings_of_nginx_are_passed_on(tree: Tree) -> None:
     assert outcome.warnings == (f"nginx warns: odd {tree.root}/sites-enabled/a.conf:1",)
 
 
-@pytest.mark.parametrize("step", ["_write_undo", "_load", "forget_undo"])
+@pytest.mark.parametrize("step", ["_write_undo", "_load", "sweep", "forget_undo"])
 def test_a_run_that_is_cut_off_is_undone_by_the_next(
     tree: Tree, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
