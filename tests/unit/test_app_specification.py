@@ -257,7 +257,7 @@ def test_the_module_release_has_the_same_types() -> None:
 
 # Which readers a file stands for; a name that ends with * or / for all that begin so.
 FILES = {
-    "playbooks/proxy.yml": {"proxy"},
+    "playbooks/proxy.yml": {"all", "proxy"},
     "playbooks/publish.yml": {"publish"},
     "playbooks/tasks/proxy_app.yml": {"proxy"},
     "playbooks/tasks/validate.yml": {"all"},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import pathlib
 from typing import Any
 
@@ -86,6 +87,47 @@ def test_a_server_is_an_address_that_its_host_listens_on(
         __proxy_drained=[],
     )
     assert server["address"] == address
+
+
+def test_one_certificate_is_read_of_each_host_that_signs_for_an_app() -> None:
+    loader = DataLoader()
+    _validate, play = loader.load_from_file(
+        str(ROOT / "playbooks" / "proxy.yml"), trusted_as_template=True
+    )
+    [task] = [task for task in play["tasks"] if "ansible.builtin.slurp" in task]
+    known = {
+        "apps": {
+            "shop": {"domains": ["shop.test"]},
+            "wiki": {"domains": ["wiki.test"], "hosts": "a2"},
+            "bought": {"domains": ["bought.test"], "certificate": "PEM", "hosts": "a3"},
+            "ticker": {"nginx": False, "hosts": "a4"},
+        },
+        "groups": {"app": ["a1", "a2", "a5"], "all": ["a1", "a2", "a3", "a4", "a5"]},
+        "__proxy_drained": ["a5"],
+        **task["vars"],
+    }
+    found = Templar(loader, variables=known).template(task["loop"])
+    assert found == [{"key": "a1", "value": "shop"}, {"key": "a2", "value": "wiki"}]
+
+
+@pytest.mark.parametrize(("given", "trusted"), [("", "one\ntwo\n"), ("PEM", "")])
+def test_an_upstream_is_verified_by_the_cas_of_its_hosts(given: str, trusted: str) -> None:
+    results = [
+        {"item": {"key": host}, "content": base64.b64encode(text.encode()).decode()}
+        for host, text in (("a1", "one\n"), ("a2", "two\n"), ("elsewhere", "three\n"))
+    ]
+    site = evaluate(
+        "Configure nginx to balance the load over the hosts of the app",
+        "__proxy_site",
+        app_name="shop",
+        apps={"shop": {"domains": ["shop.test"], "certificate": given, "certificate_key": given}},
+        __app_hosts=["a1", "a2"],
+        hostvars={"a1": {"ansible_host": "192.0.2.1"}, "a2": {"ansible_host": "192.0.2.2"}},
+        __proxy_resolved={"results": []},
+        __proxy_trust={"results": results},
+        __proxy_drained=[],
+    )
+    assert site["upstream"]["trusted_certificate"] == trusted
 
 
 def test_a_host_listens_on_ipv6_unless_it_says_otherwise() -> None:
