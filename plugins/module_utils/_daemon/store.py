@@ -34,9 +34,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock im
     flocked,
     make_private,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.undo import Undo
 
 LOCK_SECONDS = 600.0  # the start of another daemon may take minutes
-RECORD = "undo.json"
 MANIFEST = "manifest.json"
 
 
@@ -72,7 +72,7 @@ class Store:
     def __init__(self, state: Path, name: str) -> None:
         self._state = state
         self._mine = state / name
-        self._undo = self._mine / "undo"
+        self._undo = Undo(self._mine)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -157,29 +157,14 @@ class Store:
 
     def write_undo(self, changes: Iterable[Change], units: Mapping[str, Mapping[str, Any]]) -> None:
         """Note how everything is, before the first change of it."""
-        unready = self._mine / "undo.unready"
         self.forget_undo()
-        if unready.exists():
-            shutil.rmtree(unready)
-        unready.mkdir(mode=0o700)
-        entries = []
-        for number, change in enumerate(changes):
-            kind = "directory" if Directory in map(type, (change.before, change.after)) else "file"
-            entry: dict[str, Any] = {"path": change.path, "kind": kind, "existed": False}
-            if change.before is not None:
-                before = change.before
-                entry["existed"] = True
-                if isinstance(before, Link):
-                    entry["target"] = before.target
-                else:
-                    entry |= {"mode": before.mode, "owner": _owner(before)}
-                if isinstance(before, File):
-                    entry["content"] = str(number)
-                    write_synced(unready / str(number), before.content)
-            entries.append(entry)
+        entries: list[dict[str, Any]] = []
         record = {"entries": entries, "units": units, "manifest": self._read_manifest()}
-        write_synced(unready / RECORD, json.dumps(record).encode())
-        unready.rename(self._undo)
+        with self._undo.written(record) as unready:
+            for number, change in enumerate(changes):
+                entries.append(_entry(change, str(number)))
+                if isinstance(change.before, File):
+                    write_synced(unready / str(number), change.before.content)
 
     def interrupted(self) -> bool:
         return self._undo.exists()
@@ -215,16 +200,10 @@ class Store:
         self._write_manifest(record["manifest"])
 
     def forget_undo(self) -> None:
-        if self._undo.exists():
-            # Renamed first: half of a record must never be found by the next run.
-            done = self._mine / "undo.done"
-            if done.exists():
-                shutil.rmtree(done)
-            self._undo.rename(done)
-            shutil.rmtree(done)
+        self._undo.forget()
 
     def _record(self) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads((self._undo / RECORD).read_text("utf-8"))
+        record = self._undo.read()
         # directories above what is in them
         record["entries"].sort(key=lambda entry: entry["path"])
         return record
@@ -236,7 +215,26 @@ class Store:
             return Link(entry["target"])
         if entry["kind"] == "directory":
             return Directory(entry["mode"], *entry["owner"])
-        return File((self._undo / entry["content"]).read_bytes(), entry["mode"], *entry["owner"])
+        return File(
+            (self._undo.path / entry["content"]).read_bytes(), entry["mode"], *entry["owner"]
+        )
+
+
+def _entry(change: Change, content: str) -> dict[str, Any]:
+    """A path as it is before its change; `content` names the file with what was in it."""
+    kind = "directory" if Directory in map(type, (change.before, change.after)) else "file"
+    entry: dict[str, Any] = {"path": change.path, "kind": kind, "existed": False}
+    before = change.before
+    if before is None:
+        return entry
+    entry["existed"] = True
+    if isinstance(before, Link):
+        entry["target"] = before.target
+    else:
+        entry |= {"mode": before.mode, "owner": _owner(before)}
+    if isinstance(before, File):
+        entry["content"] = content
+    return entry
 
 
 def _write_candidate(path: Path, wanted: File | Link) -> None:

@@ -15,13 +15,12 @@ from pathlib import Path, PurePosixPath
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     candidate,
-    sync_directory,
     sync_filesystem,
     write_atomically,
     write_candidate,
-    write_synced,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.flock import Busy, flocked
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.undo import Undo
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     Change,
     File,
@@ -46,7 +45,7 @@ class Store:
         self.root = root
         self.state = state
         self._sets = state / "sets"
-        self._undo = state / "undo"
+        self._undo = Undo(state)
 
     # -- what is there
 
@@ -142,34 +141,28 @@ class Store:
                 (self.root / change.path).unlink(missing_ok=True)
 
     def _write_undo(self, changes: Sequence[Change], created: Sequence[Path]) -> None:
-        unready = self.state / "undo.unready"
-        if unready.exists():
-            shutil.rmtree(unready)
-        unready.mkdir(mode=0o700)
-        record: dict[str, list[str]] = {"back": [], "gone": [], "directories": []}
-        for change in changes:
-            if change.before is None:
-                record["gone"].append(change.path)
-            else:
-                _copy(self.root / change.path, unready / str(len(record["back"])))
-                record["back"].append(change.path)
-        record["directories"] = [str(path.relative_to(self.root)) for path in created]
-        write_synced(unready / "undo.json", json.dumps(record).encode())
-        # A power cut must not leave a record whose files are empty, nor files that were switched
-        # and no record.
-        sync_filesystem(unready)
-        unready.rename(self._undo)
-        sync_directory(self.state)
+        back = [change.path for change in changes if change.before is not None]
+        record = {
+            "back": back,
+            "gone": [change.path for change in changes if change.before is None],
+            "directories": [str(path.relative_to(self.root)) for path in created],
+        }
+        with self._undo.written(record) as unready:
+            for number, path in enumerate(back):
+                _copy(self.root / path, unready / str(number))
+            # A power cut must not leave a record whose files are empty, nor files that were
+            # switched and no record.
+            sync_filesystem(unready)
 
     def restore(self) -> None:
         """Make the live tree what it was, whatever part of the switch was done."""
-        record = json.loads((self._undo / "undo.json").read_text("utf-8"))
+        record = self._undo.read()
         for number, path in enumerate(record["back"]):
             live = self.root / path
             _make_parents(live.parent)
             beside = live.with_name(f".{live.name}.previous")
             beside.unlink(missing_ok=True)
-            _copy(self._undo / str(number), beside)
+            _copy(self._undo.path / str(number), beside)
             beside.rename(live)
         for path in record["gone"]:
             (self.root / path).unlink(missing_ok=True)
@@ -181,16 +174,9 @@ class Store:
         self.forget_undo()
 
     def forget_undo(self) -> None:
-        if self._undo.exists():
+        if self.switching:
             sync_filesystem(self.root)  # what it would undo, or has undone, is as it is to stay
-            # Renamed first: half of a record must never be found by the next run.
-            done = self.state / "undo.done"
-            if done.exists():
-                shutil.rmtree(done)
-            self._undo.rename(done)
-            # A record that comes back with a power cut would undo what stays, at the next boot.
-            sync_directory(self.state)
-            shutil.rmtree(done)
+            self._undo.forget()
 
     def write_manifest(self, request: Request) -> None:
         manifest = self._sets / f"{request.name}.json"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import undo
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import store
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     File,
@@ -521,11 +522,12 @@ def test_a_power_cut_finds_the_way_back_or_the_whole(
         moments.append((path.name, (tree.state / "undo").exists(), contents(tree.root)))
 
     monkeypatch.setattr(store, "sync_filesystem", sync)
-    monkeypatch.setattr(store, "sync_directory", sync)
+    monkeypatch.setattr(undo, "sync_directory", sync)
     tree.apply(a="changed\n")
     candidate = {"sites-enabled/.a.conf.candidate": "changed\n"}
     assert moments == [
-        ("undo.unready", False, old | candidate),
+        ("undo.unready", False, old | candidate),  # its files
+        ("undo.unready", False, old | candidate),  # and their names
         ("state", True, old | candidate),
         ("nginx", True, contents(tree.root)),
         # what is done is not undone at the next boot
