@@ -277,9 +277,6 @@ recovered:
   sample: false
 """
 
-import grp
-import os
-import stat
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -289,25 +286,20 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._deploy_lock.f
     changing,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.authority import (
-    Authority,
-    read_wanted,
-)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
-    File,
     NginxError,
-    Request,
     diff,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.request import (
+    Directories,
+    read_request,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.service import SystemdNginx
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.store import Store
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.transaction import (
     Transaction,
 )
 
-ROOT = Path("/etc/nginx")
-STATE = Path("/var/lib/twelvefactor/nginx")
-WORKERS = "www-data"  # Debian's user and group of nginx's workers
+PLACE = Directories(root=Path("/etc/nginx"), state=Path("/var/lib/twelvefactor/nginx"))
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -341,77 +333,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def read_request(params: dict[str, Any], *, check: bool) -> Request:
-    """The module's parameters as a request. Reads the files of `copies`, makes those of `self_signed`."""
-    owner = (os.geteuid(), os.getegid())
-    workers = (owner[0], worker_group() if params["worker_files"] else 0)
-    wanted: dict[str, File] = {}
-    texts = {
-        "files": (0o644, owner),
-        "secret_files": (0o600, owner),
-        "worker_files": (0o640, workers),
-    }
-    for option, (mode, owned) in texts.items():
-        for path, content in params[option].items():
-            if not isinstance(content, str):
-                raise NginxError(f"The content of {path} in {option!r} is not a text.")
-            wanted[path] = File(content.encode(), mode, owned)
-    for path, source in params["copies"].items():
-        wanted[path] = read_copy(path, Path(source), owner, check=check)
-    signed = signed_files(params["self_signed"], owner, check=check)
-    wanted |= signed
-    given = [path for option in (*texts, "copies") for path in params[option]]
-    given += signed
-    twice = sorted({path for path in given if given.count(path) > 1})
-    if twice:
-        raise NginxError(f"{', '.join(twice)}: given more than once.")
-    if params["state"] == "absent" and (wanted or params["absent"]):
-        raise NginxError("A set that is to be absent takes no files: drop them, or the state.")
-    return Request(
-        name=params["name"],
-        wanted=wanted,
-        absent=frozenset(params["absent"]),
-        replace=frozenset(params["replace"]),
-        started=params["started"],
-    )
-
-
-def worker_group() -> int:
-    try:
-        return grp.getgrnam(WORKERS).gr_gid
-    except KeyError:
-        raise NginxError(f"The group {WORKERS} of nginx's workers is not on this host.") from None
-
-
-def signed_files(
-    given: dict[str, Any] | None, owner: tuple[int, int], *, check: bool
-) -> dict[str, File]:
-    """The files of `self_signed`. In check mode those that are due have no content."""
-    if given is None:
-        return {}
-    if given["days"] < 1:
-        raise NginxError("'days' of 'self_signed' must be at least 1.")
-    wanted = read_wanted(given["certificates"])
-    authority = Authority(STATE, given["authority"], given["days"])
-    due = authority.due(wanted)
-    if due and not check:
-        with Store(ROOT, STATE).locked():
-            authority.sign(due)
-    return authority.files(wanted, owner)
-
-
-def read_copy(path: str, source: Path, owner: tuple[int, int], *, check: bool) -> File:
-    """The file that `path` is to be a copy of."""
-    try:
-        return File(source.read_bytes(), stat.S_IMODE(source.stat().st_mode), owner)
-    except FileNotFoundError as error:
-        if check:
-            return File(None, 0o600, owner)
-        raise NginxError(f"{path} is to be a copy of {source}, which does not exist.") from error
-    except OSError as error:
-        raise NginxError(f"{source} cannot be read: {error.strerror}.") from error
-
-
 def fenced(params: dict[str, Any], *, check: bool) -> AbstractContextManager[None]:
     """Where the set is that of an app in a rollout, its run must still hold the app's deploy lock."""
     generation = params["lock_generation"]
@@ -421,10 +342,10 @@ def fenced(params: dict[str, Any], *, check: bool) -> AbstractContextManager[Non
 def main() -> None:
     # not into the host's journal, either: a snippet of a site may hold a login for an upstream
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, no_log=True)
-    transaction = Transaction(ROOT, STATE, SystemdNginx())
+    transaction = Transaction(PLACE.root, PLACE.state, SystemdNginx())
     try:
         with fenced(module.params, check=module.check_mode):
-            request = read_request(module.params, check=module.check_mode)
+            request = read_request(module.params, PLACE, check=module.check_mode)
             outcome = transaction.apply(
                 request, check=module.check_mode, reload=module.params["reload"]
             )
@@ -443,7 +364,7 @@ def main() -> None:
         "recovered": outcome.recovered,
     }
     if module._diff:  # the documented flag of AnsibleModule, in spite of its name
-        result["diff"] = diff(outcome.changes, str(ROOT))
+        result["diff"] = diff(outcome.changes, str(PLACE.root))
     module.exit_json(**result)
 
 
