@@ -87,11 +87,17 @@ def _signed(
         raise NginxError("'days' of 'self_signed' must be at least 1.")
     wanted = read_wanted(given["certificates"])
     authority = Authority(place.state, given["authority"], given["days"])
-    due = authority.due(wanted)
-    if due and not check:
-        with Store(place.root, place.state).locked():
-            authority.sign(due)
-    return authority.files(wanted, owner)
+    try:
+        due = authority.due(wanted)
+        if due and not check:
+            with Store(place.root, place.state).locked():
+                authority.sign(due)
+        return authority.files(wanted, owner)
+    except OSError as error:
+        raise NginxError(
+            f"Could not sign certificates in {place.state}: {error.strerror}. The configuration is "
+            "as it was."
+        ) from error
 
 
 def _copy(path: str, source: Path, owner: tuple[int, int], *, check: bool) -> File:

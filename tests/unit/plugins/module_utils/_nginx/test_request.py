@@ -91,6 +91,23 @@ def test_certificates_are_signed_where_they_are_due(tmp_path: Path) -> None:
         read(given, check=False, state=state)
 
 
+def test_a_full_disk_leaves_no_certificate_half_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    certificate = {"name": "shop", "alternative_names": ["DNS:shop.test"], "trust": True}
+    signed = {"authority": "CA of app1", "days": 90, "certificates": [certificate]}
+    state = tmp_path / "state"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(NginxError, match=r"No space left on device\. The config.* as it was"):
+            read(parameters(self_signed=signed), state=state)
+    assert list(state.iterdir()) == []
+    assert read(parameters(self_signed=signed), state=state).wanted
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
