@@ -115,7 +115,9 @@ options:
         that starting, draining and stopping may take;
         V(socket), whether it listens on a socket (default for the type V(web) only);
         V(port), whether its server knows TCP only and listens on 127.0.0.1 at the port in E(PORT) (default for
-        the type V(web) if its command names C($PORT)).
+        a type that listens and whose command names C($PORT));
+        V(health_path), the path of the health check of this type, instead of O(health.path). Empty where a
+        connection is proof enough; it is then not watched (O(liveness)).
     type: dict
     default: {}
   schedules:

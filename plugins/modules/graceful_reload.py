@@ -64,6 +64,11 @@ options:
         the release's health check, where it has one.
       - Any status but 2xx, 3xx, 401 and 403 is a failure. Without it, no request is sent to nginx.
     type: str
+  probe_type:
+    description:
+      - Process type to which nginx passes a request for O(probe_url). Without a process of it, no request is sent.
+    type: str
+    default: web
   event:
     description:
       - Kind of change, for the record. After a V(deploy), V(previous) is the release that served
@@ -204,6 +209,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "release": {"type": "str", "required": True},
     "formation": {"type": "dict"},
     "probe_url": {"type": "str"},
+    "probe_type": {"type": "str", "default": "web"},
     "event": {"type": "str", "choices": ["deploy", "rollback", "scale"], "default": "deploy"},
     "by": {"type": "str"},
     "commit": {"type": "str"},

@@ -44,7 +44,7 @@ PROCESS_OPTIONS: Mapping[str, Setting] = {
         meaning=(
             (
                 "Whether its server knows TCP only and listens on 127.0.0.1 at the port in the environment variable "
-                "E(PORT). By default the type V(web) only, if its command names C($PORT)."
+                "E(PORT). By default where a type that listens names C($PORT) in its command."
             ),
         ),
         type="bool",

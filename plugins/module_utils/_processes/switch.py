@@ -244,7 +244,7 @@ class Move:
 
     def verify_nginx(self) -> None:
         manifest = self.supervisor.home.manifest(self.release)
-        url = probe_target(self.request.probe_url, manifest, self.names)
+        url = probe_target(self.request, manifest, self.names)
         if url:
             require(probe(url))
 

@@ -48,6 +48,7 @@ class SwitchRequest:
     release: str
     formation: Mapping[str, int] | None = None
     probe_url: str | None = None
+    probe_type: str = "web"  # the process type that the URL leads to
     event: str = "deploy"
     by: str | None = None
     commit: str | None = None
@@ -70,6 +71,7 @@ class SwitchRequest:
             release=params["release"],
             formation=params["formation"],
             probe_url=url,
+            probe_type=params["probe_type"],
             event=params["event"],
             by=params["by"],
             commit=params["commit"],
@@ -318,13 +320,14 @@ def compare(
 
 
 def probe_target(
-    url: str | None, manifest: Mapping[str, Any] | None, names: Sequence[str]
+    request: SwitchRequest, manifest: Mapping[str, Any] | None, names: Sequence[str]
 ) -> str | None:
     """What nginx is asked for one of these processes, None when none of them answers requests.
 
-    Another release may be well at another path.
+    Another release may be well at another path. Paths of other types may be none of nginx's.
     """
-    specs = (manifest or {}).get("processes", {})
-    web = [specs.get(name.rpartition("-")[0], {}) for name in names]
-    paths = [spec.get("health", {}).get("path") or "" for spec in web if spec.get("socket")]
-    return urllib.parse.urljoin(url, paths[0]) if url and paths else None
+    spec = (manifest or {}).get("processes", {}).get(request.probe_type, {})
+    runs = any(name.rpartition("-")[0] == request.probe_type for name in names)
+    if not request.probe_url or not runs or not spec.get("socket"):
+        return None
+    return urllib.parse.urljoin(request.probe_url, spec.get("health", {}).get("path") or "")

@@ -25,6 +25,9 @@ LONGEST = 86_400
 
 # Options of a process that are true or false.
 SWITCHES = ("socket", "port", "overlap")
+# Of a process that listens: instead of health.path.
+HEALTH_PATH = "health_path"
+HEALTH_PATH_FORM = re.compile(r"(/\S*)?\Z")
 NAMES_PORT = re.compile(r"\$(PORT\b|\{PORT\b)")
 ALL_ADDRESSES = re.compile(r"(?<![\w.:])(0\.0\.0\.0|\[::\]|::(?![\w]))")
 
@@ -110,6 +113,11 @@ def _check_option(kind: str, option: str, value: Any) -> None:
     if option in SWITCHES:
         if not isinstance(value, bool):
             raise DeployError(f"{option} of {kind} is {value!r}; write true or false.")
+    elif option == HEALTH_PATH:
+        if not isinstance(value, str) or not HEALTH_PATH_FORM.match(value):
+            raise DeployError(
+                f"{option} of {kind} is {value!r}; write a path that begins with /, or an empty text."
+            )
     elif option in PROCESS_OPTIONS:
         longest = LONGEST_STOP if option == "stop_timeout" else LONGEST
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -125,12 +133,12 @@ def _check_option(kind: str, option: str, value: Any) -> None:
 
 
 def listening(kind: str, command: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether a process listens on a socket, and whether it knows TCP only: a web command that names $PORT does.
+    """Whether a process listens on a socket, and whether it knows TCP only: then its command names $PORT.
 
     A release that does not listen on TCP says nothing of it, as releases did before there was this option.
     """
-    port = given.get("port", kind == "web" and NAMES_PORT.search(command) is not None)
     sock = given.get("socket", kind == "web" or given.get("port", False))
+    port = given.get("port", sock and NAMES_PORT.search(command) is not None)
     if not port or not sock:
         if given.get("port"):
             raise DeployError(
@@ -162,10 +170,17 @@ def run_specs(processes: Mapping[str, str], config: Config) -> dict[str, dict[st
         given = {k: v for k, v in config.options.get(kind, {}).items() if v is not None}
         spec: dict[str, Any] = {"command": command} | PROCESS_OPTIONS | given
         spec.pop("port", None)
+        own_path = spec.pop(HEALTH_PATH, None)
         spec |= listening(kind, command, given)
         spec |= {key: getattr(config, key) for key in LOG_DEFAULTS}
         if spec["socket"]:
             spec["health"] = dict(config.health)
+            if own_path is not None:
+                spec["health"]["path"] = own_path
             spec["liveness"] = dict(config.liveness)
+        elif own_path is not None:
+            raise DeployError(
+                f"process_options of {kind} has health_path, but it does not listen: add socket: true."
+            )
         specs[kind] = spec
     return specs

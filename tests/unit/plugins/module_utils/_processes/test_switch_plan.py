@@ -261,23 +261,38 @@ def test_what_serves_nobody_is_a_stray_where_it_goes(
     assert compare(names, names, ["web-1"], idle) == difference
 
 
-WEB = {"processes": {"web": {"socket": True, "health": {"path": "/up"}}, "beat": {"socket": False}}}
+WEB = {
+    "processes": {
+        "web": {"socket": True, "health": {"path": "/up"}},
+        "api": {"socket": True, "health": {"path": "/api/up"}},
+        "beat": {"socket": False},
+    }
+}
 
 
 @pytest.mark.parametrize(
-    ("url", "manifest", "names", "asked"),
+    ("url", "kind", "manifest", "names", "asked"),
     [
-        (None, WEB, ["web-1"], None),
-        ("https://a.test/x", WEB, ["web-1"], "https://a.test/up"),
-        ("https://a.test/x", WEB, ["beat-1"], None),
-        ("https://a.test/x", None, ["web-1"], None),
+        (None, "web", WEB, ["web-1"], None),
+        ("https://a.test/x", "web", WEB, ["web-1"], "https://a.test/up"),
+        ("https://a.test/x", "web", WEB, ["beat-1"], None),
+        ("https://a.test/x", "web", None, ["web-1"], None),
+        ("https://a.test/x", "web", WEB, ["api-1", "web-1"], "https://a.test/up"),
+        ("https://a.test/x", "api", WEB, ["web-1", "api-1"], "https://a.test/api/up"),
+        # what the path of api leads to in nginx is not known
+        ("https://a.test/x", "web", WEB, ["api-1"], None),
+        ("https://a.test/x", "beat", WEB, ["beat-1"], None),
         (
             "https://a.test/x",
+            "web",
             {"processes": {"web": {"socket": True}}},
             ["web-1"],
             "https://a.test/x",
         ),
     ],
 )
-def test_what_nginx_is_asked(url: Any, manifest: Any, names: list[str], asked: str | None) -> None:
-    assert probe_target(url, manifest, names) == asked
+def test_what_nginx_is_asked(
+    url: Any, kind: str, manifest: Any, names: list[str], asked: str | None
+) -> None:
+    request = SwitchRequest(release="1", probe_url=url, probe_type=kind)
+    assert probe_target(request, manifest, names) == asked

@@ -172,11 +172,31 @@ def test_run_specs() -> None:
         pytest.param({"web": {"ready_after": True}}, "is True; write a number", id="boolean"),
         pytest.param({"web": {"overlap": "no"}}, "is 'no'; write true or false", id="overlap"),
         pytest.param({"web": {"socket": 1}}, "is 1; write true or false", id="socket"),
+        pytest.param({"web": {"health_path": "up"}}, "is 'up'; write a path", id="no-slash"),
+        pytest.param({"web": {"health_path": "/a b"}}, "is '/a b'; write a path", id="space"),
+        pytest.param({"web": {"health_path": 1}}, "is 1; write a path", id="path-number"),
+        pytest.param(
+            {"web": {"socket": False, "health_path": "/up"}}, "does not listen", id="nobody-to-ask"
+        ),
     ],
 )
 def test_process_options_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(DeployError, match=words):
         release_config.run_specs({"web": "x"}, Config(options=options))
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [({}, "/up"), ({"health_path": "/api/up"}, "/api/up"), ({"health_path": ""}, "")],
+)
+def test_a_type_may_have_a_health_path_of_its_own(said: dict[str, Any], path: str) -> None:
+    health = {"path": "/up", "host": "h", "count": 2}
+    config = Config(health=health, options={"api": {"socket": True, **said}})
+    specs = release_config.run_specs({"web": "w", "api": "a"}, config)
+    assert specs["web"]["health"] == health
+    assert specs["api"]["health"] == {**health, "path": path}
+    # the pivot refuses what it does not know
+    assert "health_path" not in specs["api"]
 
 
 SOCKET = {"socket": True}
@@ -198,6 +218,8 @@ NEITHER = {"socket": False}
         ("web", "python -m shop $PORT", {"socket": False}, NEITHER),
         ("flower", "celery flower --port=$PORT", {}, NEITHER),
         ("flower", "celery flower --port=$PORT", {"port": True}, PORT),
+        ("flower", "celery flower --port=$PORT", {"socket": True}, PORT),
+        ("flower", "celery flower --port=$PORT", {"socket": True, "port": False}, SOCKET),
         ("worker", "celery worker", {"port": False}, NEITHER),
     ],
 )
