@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import listen
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import settings as judge
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
     Settings,
@@ -50,7 +51,11 @@ class FilterModule:
         return {
             "app_complete": app_complete,
             "app_has_site": judge.has_site,
+            "app_health_paths": listen.health_paths,
             "app_hosts": hosts_of,
+            "app_listeners": listen.site,
+            "app_process_options": listen.process_options,
+            "app_proxy_listeners": listen.proxy_site,
             "app_setting": app_setting,
             "app_settings_problems": app_settings_problems,
             "app_with_version": app_with_version,

@@ -46,6 +46,23 @@ def schedule_host(hosts: Sequence[str], play: Iterable[str], reached: Iterable[s
     return next((host for host in hosts if host not in lost), "")
 
 
+def rollout_scaled_sites(
+    now: Mapping[str, Any], wanted: Mapping[str, Any], types: Iterable[str]
+) -> dict[str, dict[str, int]]:
+    """Formations of the ``types`` that listen as nginx has them now, before and after the app is scaled.
+
+    What is going to close is taken out before, what is new comes in after. Of a type that ends altogether nginx
+    keeps its sockets.
+    """
+    made: dict[str, dict[str, int]] = {"now": {}, "before": {}, "after": {}}
+    for kind in types:
+        have, want = int(now.get(kind) or 0), int(wanted.get(kind) or 0)
+        made["now"][kind] = have
+        made["before"][kind] = min(have, want or have)
+        made["after"][kind] = want or have
+    return made
+
+
 def newer_version(release: str, version: str) -> str:
     """The version of ``release`` where that is newer than ``version``, else an empty string.
 
@@ -231,6 +248,7 @@ class FilterModule:
             "preflight_problems": preflight_problems,
             "rollout_decision": rollout_decision,
             "rollout_endings": rollout_endings,
+            "rollout_scaled_sites": rollout_scaled_sites,
             "rollout_todo": rollout_todo,
             "schedule_host": schedule_host,
         }

@@ -59,6 +59,12 @@ MEMORY = rf"{BYTES}|[1-9][0-9]?%|infinity"
 MEMORY_FORM = "bytes (512M, 4G), a part of the host's memory (50%) or infinity"
 DOMAIN = r"~.+|[^\s/]+"
 DOMAIN_FORM = "a host's name without https:// and without a path, as in shop.example.org"
+# _build/procfile.py has the same
+PROCESS_TYPE = "(?!.*-[0-9]+$)[a-z][a-z0-9_]*(-[a-z0-9_]+)*"
+PROCESS_TYPE_FORM = (
+    "lower-case letters, digits and _, in words with - between them, as in celery-worker; the last word "
+    "is not a number"
+)
 URL = r"https?://[^\s/]+\S*"
 URL_FORM = "a URL, as in https://index.example.org"
 

@@ -27,13 +27,14 @@ def network_problems(settings: Mapping[str, Any], prefix: str) -> Iterator[Probl
         return
     denied = f"and {prefix}.sandbox.network is false: its server could not start"
     commands, options = _part(settings, "processes"), _part(settings, "process_options")
+    listening = {"web", *_part(settings, "listen")}
     for kind in dict.fromkeys([*options, *commands]):
         said, command = _part(options, kind), commands.get(kind)
         if not _runs(settings, kind):
             continue
         if is_true(said.get("port")):
             yield Problem(f"{prefix}.process_options.{kind}.port", f"is true {denied}", RIGHT)
-        elif kind == "web" and _names_port(command, said):
+        elif (kind in listening or is_true(said.get("socket"))) and _names_port(command, said):
             yield Problem(f"{prefix}.processes.{kind}", f"names $PORT {denied}", RIGHT)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.listen import listeners
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import nearest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import SETTINGS
 
@@ -79,8 +80,9 @@ def has_site(settings: Settings) -> bool:
     """Whether nginx has anything to do with an app: a worker or a bot has no web part."""
     if not setting(settings, "nginx", ""):
         return False
+    formation = setting(settings, "formation", "")
     return (
-        "web" in setting(settings, "formation", "")
+        any(kind in formation for kind in listeners(setting(settings, "listen", "")))
         or bool(setting(settings, "static_files", ""))
         or bool(setting(settings, "media", ""))
         or bool(setting(settings, "nginx_site", ""))

@@ -21,10 +21,13 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definitio
     LONGEST_STOP,
     MEMORY,
     MEMORY_FORM,
+    PROCESS_TYPE,
+    PROCESS_TYPE_FORM,
     TEXT,
     Setting,
     seconds,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.listen import LISTEN
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.playbook_settings import (
     PLAYBOOK_SETTINGS,
 )
@@ -38,7 +41,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.site_sett
 
 PROCESS_OPTIONS: Mapping[str, Setting] = {
     "socket": Setting(
-        meaning=("Whether it listens on a socket; by default the type V(web) only.",), type="bool"
+        meaning=("Whether it listens on a socket; by default V(web) and the types in C(listen).",),
+        type="bool",
     ),
     "port": Setting(
         meaning=(
@@ -66,12 +70,6 @@ PROCESS_OPTIONS: Mapping[str, Setting] = {
 WRITABLE_PATH = r"(/(?!\.\.?(/|$))[\w.@+,-]+)+"
 WRITABLE_PATH_FORM = "an absolute path without spaces, without . or .. in it and without / at its end, as in /srv/exports"
 DEBIAN_PACKAGE = r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?"
-# _build/procfile.py has the same
-PROCESS_TYPE = "(?!.*-[0-9]+$)[a-z][a-z0-9_]*(-[a-z0-9_]+)*"
-PROCESS_TYPE_FORM = (
-    "lower-case letters, digits and _, in words with - between them, as in celery-worker; the last word "
-    "is not a number"
-)
 
 
 SETTINGS: Mapping[str, Setting] = {
@@ -164,6 +162,7 @@ SETTINGS: Mapping[str, Setting] = {
         default={"web": 1},
         values=Setting(meaning=("How many.",), type="int", default=0, minimum=0),
     ),
+    "listen": LISTEN,
     "schedule": Setting(
         meaning=(
             (

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.listen_problems import (
+    listen_problems,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.media import media_problems
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.network import (
     network_problems,
@@ -52,6 +55,7 @@ def settings_problems(
     yield from _option_types(settings, prefix)
     yield from media_problems(settings, prefix)
     yield from network_problems(settings, prefix)
+    yield from listen_problems(settings, prefix)
 
 
 def key_problems(settings: Settings, app: str) -> Iterator[Problem]:
@@ -75,7 +79,7 @@ def name_problems(settings: Settings, app: str, prefix: str) -> Iterator[Problem
 
 def surely_has_site(settings: Settings) -> bool:
     """Whether nginx serves the app, as far as its settings are known and are what they should be."""
-    maps = ("formation", "static_files", "media", "nginx_site")
+    maps = ("formation", "listen", "static_files", "media", "nginx_site")
     kinds = {**dict.fromkeys(maps, Mapping), "nginx": int}
     right = all(isinstance(settings.get(key) or {}, kind | dict) for key, kind in kinds.items())
     return right and has_site(settings)

@@ -41,8 +41,11 @@ NEVER = trust_as_template("{{ undef('resolved all the same') }}")
 ADDRESS = {"index_url": "https://index.test", "index_name": "company/prod"}
 
 
+API = {"listen": {"api": {"paths": ["/api/"], "health_path": "/api/up"}}}
+
+
 @pytest.mark.parametrize(
-    ("said", "processes", "sockets", "site", "probe"),
+    ("said", "formation", "sockets", "site", "probe"),
     [
         ({}, None, WEB, True, "https://x/"),
         (
@@ -57,18 +60,72 @@ ADDRESS = {"index_url": "https://index.test", "index_name": "company/prod"}
         ({"formation": {"worker": 1}}, None, [], False, ""),
         ({"nginx": False}, None, WEB, False, ""),
         # scaled up by hand, or back on a release that had one
-        ({"formation": {"worker": 1}}, 1, WEB, False, "https://x/"),
+        ({"formation": {"worker": 1}}, {"web": 1}, WEB, False, "https://x/"),
         # back on a release that had none
-        ({}, 0, [], True, ""),
+        ({}, {"web": 0}, [], True, ""),
+        ({}, {}, [], True, ""),
+        ({**API, "formation": {"web": 1, "api": 1}}, None, WEB, True, "https://x/"),
+        # nginx has a site for api, and nobody to ask for the path of web
+        ({**API, "formation": {"api": 1}}, None, [], True, ""),
+        (
+            {"listen": {"api": {"paths": ["/"], "health_path": "/up"}}, "formation": {"api": 1}},
+            None,
+            ["unix:/run/x/api-1.sock"],
+            True,
+            "https://x/up",
+        ),
+        # a connection is proof enough
+        ({"listen": {"web": {"health_path": ""}}}, None, WEB, True, ""),
     ],
 )
 def test_the_role(
-    said: dict[str, Any], processes: int | None, sockets: list[str], site: bool, probe: str
+    said: dict[str, Any],
+    formation: dict[str, int] | None,
+    sockets: list[str],
+    site: bool,
+    probe: str,
 ) -> None:
-    known = {"app_web_processes": processes}
-    assert made("x", said, "__app_sockets", **known) == sockets
+    known = {"app_site_formation": formation}
+    assert made("x", said, "__app_plain_site", **known)["upstream"]["servers"] == sockets
     assert made("x", said, "__app_has_site", **known) is site
     assert made("x", said, "__app_probe_url", **known) == probe
+
+
+def test_the_role_tells_nginx_and_the_release_of_each_type_that_listens() -> None:
+    said = {
+        **API,
+        "formation": {"web": 1, "api": 2},
+        "process_options": {"api": {"drain_timeout": 300}},
+        "static_files": {"static": "x/static"},
+        "nginx_site": {"locations": [{"path": "= /robots.txt", "root": "/x"}]},
+    }
+    site = made("x", said, "__app_site")
+    assert [each["path"] for each in site["locations"]] == ["/static/", "/api/", "= /robots.txt"]
+    assert [(each["name"], len(each["servers"])) for each in site["upstreams"]] == [("api", 2)]
+    assert made("x", said, "__app_process_options") == {
+        "api": {"socket": True, "health_path": "/api/up", "drain_timeout": 300}
+    }
+    assert made("x", said, "__app_front") == "web"
+    assert made("x", said, "__rollout_ignored_paths") == ["/api/up"]
+
+
+@pytest.mark.parametrize(
+    ("switch", "changed"),
+    [
+        ({}, False),
+        ({"formation": {"web": 1}, "previous_formation": None}, True),
+        ({"formation": {"web": 1, "worker": 1}, "previous_formation": {"web": 1}}, False),
+        ({"formation": {"web": 1, "api": 1}, "previous_formation": {"web": 1}}, True),
+        ({"formation": {"web": 1, "api": 0}, "previous_formation": {"web": 1}}, False),
+        ({"formation": {"web": 2}, "previous_formation": {"web": 1}}, True),
+    ],
+)
+def test_nginx_is_told_of_other_numbers_after_a_switch(
+    switch: dict[str, Any], changed: bool
+) -> None:
+    tasks = yaml.safe_load((ROOT / "roles/app/tasks/after_switch.yml").read_text("utf-8"))
+    condition = trust_as_template("{{ " + tasks[1]["when"] + " }}")
+    assert made("x", API, "condition", condition=condition, app_switch=switch) is changed
 
 
 @pytest.mark.parametrize(
@@ -79,6 +136,7 @@ def test_the_role(
         ({"nginx": False, "formation": {"worker": 1}}, False, ["a1", "a2"]),
         ({"formation": {"worker": 1}}, False, ["a1", "a2"]),
         ({"formation": {"web": 0, "worker": 1}}, False, ["a1", "a2"]),
+        ({**API, "formation": {"web": 0, "api": 1}}, True, ["a1", "a2"]),
     ],
 )
 def test_the_playbooks(said: dict[str, Any], is_web: bool, hosts: list[str]) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.twelvefactor.deploy.plugins.filter.rollout import (
     preflight_problems,
     rollout_decision,
     rollout_endings,
+    rollout_scaled_sites,
     rollout_todo,
     schedule_host,
 )
@@ -379,3 +380,21 @@ def test_a_deploy_does_nothing_only_where_every_host_has_said_so(
         for name, pending in said.items()
     }
     assert rollout_todo(list("abc"), hostvars, list(reached)) == todo
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted", "before", "after"),
+    [
+        ({"web": 1}, {"web": 3}, [1, 0], [3, 0]),
+        ({"web": 3, "api": 1}, {"web": 1, "api": 2}, [1, 1], [1, 2]),
+        ({"web": 2, "api": 2}, {"web": 2, "api": 0}, [2, 2], [2, 2]),
+        ({"web": 1}, {"web": 1, "api": "2"}, [1, 0], [1, 2]),
+        ({"worker": 1}, {"worker": 9}, [0, 0], [0, 0]),
+    ],
+)
+def test_nginx_knows_no_socket_that_is_not_there(
+    now: dict[str, int], wanted: dict[str, Any], before: list[int], after: list[int]
+) -> None:
+    made = rollout_scaled_sites(now, wanted, ["web", "api"])
+    assert list(made["now"].values()) == [now.get("web", 0), now.get("api", 0)]
+    assert (list(made["before"].values()), list(made["after"].values())) == (before, after)

@@ -45,6 +45,14 @@ def told(*parts: dict[str, Any]) -> list[str]:
             ],
             OPTION_PROBLEM.replace("options.web", "options.admin"),
         ),
+        (
+            [
+                {"processes": {"web": "x", "admin": "y --port $PORT"}},
+                {"process_options": {"admin": {"socket": True}}},
+                {"formation": {"web": 1, "admin": 1}},
+            ],
+            COMMAND_PROBLEM.replace("processes.web", "processes.admin"),
+        ),
     ],
 )
 def test_a_server_on_a_port_needs_a_network(parts: list[dict[str, Any]], problem: str) -> None:

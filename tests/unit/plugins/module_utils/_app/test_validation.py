@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import network
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import (
+    PROCESS_TYPE,
+    Setting,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import Problem
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.schedule import (
     SCHEDULE,
     SCHEDULE_NAME,
-)
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
-    PROCESS_TYPE,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.validation import (
     key_problems,

@@ -1,0 +1,173 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which process types of an app listen, and which paths nginx passes to each, by its setting listen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import (
+    DURATION,
+    DURATION_FORM,
+    PROCESS_TYPE,
+    PROCESS_TYPE_FORM,
+    Setting,
+)
+
+WEB = "web"  # listens without a word of it
+ROOT = "/"
+# Neither . nor .. nor what nginx reads otherwise than it is written, and a prefix /api would be one of /apiary, too.
+LISTEN_PATH = r"/((?!\.\.?/)[A-Za-z0-9._~-]+/)*"
+LISTEN_PATH_FORM = (
+    "a path that begins and ends with /, of letters, digits, ., _, ~ and -, as in /api/"
+)
+LISTEN = Setting(
+    meaning=(
+        (
+            "Process types that listen, each on a socket of its own, and what nginx passes to each. C(web) listens "
+            "without this setting. What no other type has is for C(web), or for the type with the path V(/)."
+        ),
+    ),
+    readers=("app", "proxy", "rollout"),
+    type="dict",
+    default={},
+    key_pattern=PROCESS_TYPE,
+    key_form=PROCESS_TYPE_FORM,
+    values=Setting(
+        meaning=("What a type listens for.",),
+        type="dict",
+        options={
+            "paths": Setting(
+                meaning=(
+                    (
+                        "Paths that nginx passes to it with all below them, as they are. May be left out for a type that "
+                        "is the C(upstream) of a location in C(nginx_site)."
+                    ),
+                ),
+                type="list",
+                elements="str",
+                default=[],
+                pattern=LISTEN_PATH,
+                form=LISTEN_PATH_FORM,
+            ),
+            "health_path": Setting(
+                meaning=(
+                    (
+                        "Path that answers 2xx on its socket when it works, by default C(health_path) of the app. "
+                        "Empty where a connection is proof enough."
+                    ),
+                ),
+                pattern=r"/\S*",
+                form="a path that begins with /, as in /api/health, or an empty text",
+            ),
+            "read_timeout": Setting(
+                meaning=(
+                    (
+                        "How long it may be silent before nginx gives up on a request, by default C(read_timeout) of "
+                        "the app."
+                    ),
+                ),
+                pattern=DURATION,
+                form=DURATION_FORM,
+            ),
+        },
+    ),
+)
+
+Listen = Mapping[str, Any]
+
+
+def listeners(listen: Listen) -> dict[str, dict[str, Any]]:
+    """Every process type that listens and what is said of it, first the one that has the path /."""
+    made = {kind: _complete(said) for kind, said in listen.items()}
+    taken = [kind for kind, said in made.items() if ROOT in said["paths"]]
+    if not taken and not made.get(WEB, {}).get("paths"):
+        made[WEB] = {**made.get(WEB, {}), "paths": [ROOT]}
+        taken = [WEB]
+    return {kind: made[kind] for kind in [*taken, *made]}
+
+
+def _complete(said: Any) -> dict[str, Any]:
+    given = {key: said[key] for key in said if said[key] is not None} if said else {}
+    return {"paths": [], **given}
+
+
+def process_options(options: Mapping[str, Any], listen: Listen) -> dict[str, Any]:
+    """What the module release is told of each process type, with what follows from ``listen``."""
+    made = {kind: options[kind] for kind in options}
+    for kind, said in listen.items():
+        follows = {} if kind == WEB else {"socket": True}
+        if said and said.get("health_path") is not None:
+            follows["health_path"] = said["health_path"]
+        if follows:
+            made[kind] = {**follows, **(made.get(kind) or {})}
+    return made
+
+
+def health_paths(listen: Listen, health_path: str) -> dict[str, str]:
+    """What each type that listens is asked, by type; empty where nothing is."""
+    return {kind: said.get("health_path", health_path) for kind, said in listeners(listen).items()}
+
+
+def sockets(app: str, kind: str, formation: Mapping[str, Any], least: int = 0) -> list[str]:
+    """One per process; the pivot points each at the generation that serves."""
+    count = max(int(formation.get(kind) or 0), least)
+    return [f"unix:/run/{app}/{kind}-{number}.sock" for number in range(1, count + 1)]
+
+
+def site(
+    listen: Listen, formation: Mapping[str, Any], app: str, read_timeout: str
+) -> dict[str, Any]:
+    """What the role nginx is told of them, on a host on which ``formation`` runs.
+
+    A type of which nothing runs has no path: after a rollback to a release from before it, the type with / has its
+    requests again. Its upstream stays, for locations that name it; nginx refuses one without a server.
+    """
+    first, *others = listeners(listen).items()
+    made: dict[str, Any] = {
+        "upstream": {
+            "servers": sockets(app, first[0], formation),
+            "read_timeout": first[1].get("read_timeout", read_timeout),
+        },
+        "upstreams": [],
+        "locations": [],
+    }
+    for kind, said in others:
+        made["upstreams"].append(
+            {
+                "name": kind,
+                "servers": sockets(app, kind, formation, least=1),
+                "read_timeout": said.get("read_timeout", read_timeout),
+            }
+        )
+        if sockets(app, kind, formation):
+            made["locations"] += [{"path": path, "upstream": kind} for path in said["paths"]]
+    if made["upstream"]["servers"]:
+        made["locations"] += [{"path": path} for path in first[1]["paths"] if path != ROOT]
+    return made
+
+
+def proxy_site(
+    listen: Listen, locations: Sequence[Mapping[str, Any]], read_timeout: str
+) -> dict[str, Any]:
+    """What the role nginx is told of them on a load balancer, with ``locations`` of the app's site there.
+
+    It passes everything to nginx on the app's hosts, so that paths matter only where timeouts differ.
+    """
+    known = listeners(listen)
+    first, *_others = known.values()
+    own = [{key: each[key] for key in each} for each in locations]
+    taken = {str(each["path"]).split()[-1] for each in own if each.get("path")}
+    differs = any("read_timeout" in said for said in known.values())
+    made = [
+        {"path": path, "read_timeout": said.get("read_timeout", read_timeout)}
+        for said in known.values()
+        for path in said["paths"]
+        if differs and path != ROOT and path not in taken
+    ]
+    return {
+        "upstream": {"read_timeout": first.get("read_timeout", read_timeout)},
+        "locations": made + own,
+    }

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, twelvefactor.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What follows from the setting listen, for nginx and for a release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.listen import (
+    health_paths,
+    listeners,
+    process_options,
+    proxy_site,
+    site,
+)
+
+API = {"paths": ["/api/"], "health_path": "/api/up"}
+CHAT = {"paths": ["/ws/"], "health_path": "", "read_timeout": "1h"}
+FRONT = {"paths": ["/"]}
+
+
+@pytest.mark.parametrize(
+    ("listen", "paths"),
+    [
+        ({}, {"web": ["/"]}),
+        ({"web": None}, {"web": ["/"]}),
+        ({"web": {"read_timeout": "5m"}}, {"web": ["/"]}),
+        ({"api": API, "ws": CHAT}, {"web": ["/"], "api": ["/api/"], "ws": ["/ws/"]}),
+        ({"api": {}}, {"web": ["/"], "api": []}),
+        ({"api": API, "front": FRONT}, {"front": ["/"], "api": ["/api/"]}),
+        ({"web": {"paths": ["/x/"]}, "front": FRONT}, {"front": ["/"], "web": ["/x/"]}),
+        # a page of files has /
+        ({"web": {"paths": ["/x/"]}}, {"web": ["/x/"]}),
+    ],
+)
+def test_who_listens_for_what(listen: dict[str, Any], paths: dict[str, list[str]]) -> None:
+    found = {kind: said["paths"] for kind, said in listeners(listen).items()}
+    assert found == paths
+    assert next(iter(found)) == next(iter(paths))
+
+
+def test_health_paths() -> None:
+    asked = health_paths({"api": API, "ws": CHAT, "admin": {"paths": ["/admin/"]}}, "/up")
+    assert asked == {"web": "/up", "api": "/api/up", "ws": "", "admin": "/up"}
+
+
+@pytest.mark.parametrize(
+    ("options", "listen", "told"),
+    [
+        ({}, {}, {}),
+        # else the release would be another one
+        ({}, {"web": {"read_timeout": "5m"}}, {}),
+        ({}, {"web": {"health_path": "/up"}}, {"web": {"health_path": "/up"}}),
+        ({}, {"api": None}, {"api": {"socket": True}}),
+        (
+            {"api": {"overlap": False}, "beat": {"overlap": False}},
+            {"api": API},
+            {
+                "api": {"socket": True, "health_path": "/api/up", "overlap": False},
+                "beat": {"overlap": False},
+            },
+        ),
+        ({"api": None}, {"api": CHAT}, {"api": {"socket": True, "health_path": ""}}),
+    ],
+)
+def test_process_options(
+    options: dict[str, Any], listen: dict[str, Any], told: dict[str, Any]
+) -> None:
+    assert process_options(options, listen) == told
+
+
+def test_a_site_has_an_upstream_and_locations_for_each_type() -> None:
+    listen = {"api": API, "ws": CHAT, "web": {"read_timeout": "5m", "paths": ["/", "/api/docs/"]}}
+    assert site(listen, {"web": 2, "api": "1", "ws": 1}, "shop", "60s") == {
+        "upstream": {
+            "servers": ["unix:/run/shop/web-1.sock", "unix:/run/shop/web-2.sock"],
+            "read_timeout": "5m",
+        },
+        "upstreams": [
+            {"name": "api", "servers": ["unix:/run/shop/api-1.sock"], "read_timeout": "60s"},
+            {"name": "ws", "servers": ["unix:/run/shop/ws-1.sock"], "read_timeout": "1h"},
+        ],
+        "locations": [
+            {"path": "/api/", "upstream": "api"},
+            {"path": "/ws/", "upstream": "ws"},
+            {"path": "/api/docs/"},
+        ],
+    }
+
+
+@pytest.mark.parametrize("formation", [{"web": 1}, {"web": 1, "api": 0}])
+def test_a_type_that_does_not_run_has_no_path(formation: dict[str, int]) -> None:
+    made = site({"api": API}, formation, "shop", "60s")
+    assert made["locations"] == []
+    # nginx refuses one without a server
+    assert made["upstreams"][0]["servers"] == ["unix:/run/shop/api-1.sock"]
+
+
+def test_no_location_leads_nowhere() -> None:
+    made = site({"web": {"paths": ["/", "/x/"]}}, {}, "shop", "60s")
+    assert (made["upstream"]["servers"], made["locations"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("listen", "own", "timeout", "locations"),
+    [
+        ({}, [], "60s", []),
+        ({"web": {"read_timeout": "5m"}}, [], "5m", []),
+        # the app's own nginx has the paths
+        ({"api": API}, [{"path": "/x/"}], "60s", [{"path": "/x/"}]),
+        (
+            {"api": API, "ws": CHAT},
+            [{"path": "/x/"}],
+            "60s",
+            [
+                {"path": "/api/", "read_timeout": "60s"},
+                {"path": "/ws/", "read_timeout": "1h"},
+                {"path": "/x/"},
+            ],
+        ),
+        ({"ws": CHAT}, [{"path": "^~ /ws/"}], "60s", [{"path": "^~ /ws/"}]),
+    ],
+)
+def test_a_load_balancer_needs_paths_where_timeouts_differ(
+    listen: dict[str, Any],
+    own: list[dict[str, Any]],
+    timeout: str,
+    locations: list[dict[str, Any]],
+) -> None:
+    made = proxy_site(listen, own, "60s")
+    assert made == {"upstream": {"read_timeout": timeout}, "locations": locations}
