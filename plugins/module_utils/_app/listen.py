@@ -15,6 +15,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definitio
     PROCESS_TYPE_FORM,
     Setting,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values import is_true
 
 WEB = "web"  # listens without a word of it
 ROOT = "/"
@@ -28,6 +29,12 @@ LISTEN = Setting(
         (
             "Process types that listen, each on a socket of its own, and what nginx passes to each. C(web) listens "
             "without this setting. What no other type has is for C(web), or for the type with the path V(/)."
+        ),
+        (
+            "C(paths) is a list of paths that begin and end with V(/), which nginx passes to the type with all below "
+            'them. C(health_path) and C(read_timeout) are by default those of the app; without a health path, V(""), a '
+            "connection is proof enough. C(grpc) V(true) is for a gRPC server, with paths such as "
+            "V(/shop.v1.Cart/)."
         ),
     ),
     readers=("app", "proxy", "rollout"),
@@ -62,6 +69,16 @@ LISTEN = Setting(
                 pattern=r"/\S*",
                 form="a path that begins with /, as in /api/health, or an empty text",
             ),
+            "grpc": Setting(
+                meaning=(
+                    (
+                        "Whether it is a gRPC server, without TLS. A path is C(/package.Service/). It is ready when it "
+                        "takes a connection."
+                    ),
+                ),
+                type="bool",
+                default=False,
+            ),
             "read_timeout": Setting(
                 meaning=(
                     (
@@ -84,22 +101,25 @@ def listeners(listen: Listen) -> dict[str, dict[str, Any]]:
     made = {kind: _complete(said) for kind, said in listen.items()}
     taken = [kind for kind, said in made.items() if ROOT in said["paths"]]
     if not taken and not made.get(WEB, {}).get("paths"):
-        made[WEB] = {**made.get(WEB, {}), "paths": [ROOT]}
+        made[WEB] = {**_complete(made.get(WEB)), "paths": [ROOT]}
         taken = [WEB]
     return {kind: made[kind] for kind in [*taken, *made]}
 
 
 def _complete(said: Any) -> dict[str, Any]:
     given = {key: said[key] for key in said if said[key] is not None} if said else {}
-    return {"paths": [], **given}
+    given["grpc"] = is_true(given.get("grpc"))
+    # a gRPC server answers no GET
+    return {"paths": [], **({"health_path": ""} if given["grpc"] else {}), **given}
 
 
 def process_options(options: Mapping[str, Any], listen: Listen) -> dict[str, Any]:
     """What the module release is told of each process type, with what follows from ``listen``."""
     made = {kind: options[kind] for kind in options}
-    for kind, said in listen.items():
-        follows = {} if kind == WEB else {"socket": True}
-        if said and said.get("health_path") is not None:
+    for kind in listen:
+        said = _complete(listen[kind])
+        follows: dict[str, Any] = {} if kind == WEB else {"socket": True}
+        if "health_path" in said:
             follows["health_path"] = said["health_path"]
         if follows:
             made[kind] = {**follows, **(made.get(kind) or {})}
@@ -130,6 +150,7 @@ def site(
         "upstream": {
             "servers": sockets(app, first[0], formation),
             "read_timeout": first[1].get("read_timeout", read_timeout),
+            "scheme": "grpc" if first[1]["grpc"] else "http",
         },
         "upstreams": [],
         "locations": [],
@@ -140,6 +161,7 @@ def site(
                 "name": kind,
                 "servers": sockets(app, kind, formation, least=1),
                 "read_timeout": said.get("read_timeout", read_timeout),
+                "scheme": "grpc" if said["grpc"] else "http",
             }
         )
         if sockets(app, kind, formation):
@@ -150,24 +172,33 @@ def site(
 
 
 def proxy_site(
-    listen: Listen, locations: Sequence[Mapping[str, Any]], read_timeout: str
+    listen: Listen,
+    upstream: Mapping[str, Any],
+    locations: Sequence[Mapping[str, Any]],
+    read_timeout: str,
 ) -> dict[str, Any]:
-    """What the role nginx is told of them on a load balancer, with ``locations`` of the app's site there.
+    """What the role nginx is told of them on a load balancer, where ``upstream`` are the app's hosts.
 
-    It passes everything to nginx on the app's hosts, so that paths matter only where timeouts differ.
+    It passes everything to nginx on the app's hosts, so that paths matter only where protocols or timeouts differ, and
+    where ``locations`` of the app's site there do not have them.
     """
     known = listeners(listen)
-    first, *_others = known.values()
+    first, *_others = known
     own = [{key: each[key] for key in each} for each in locations]
     taken = {str(each["path"]).split()[-1] for each in own if each.get("path")}
-    differs = any("read_timeout" in said for said in known.values())
-    made = [
-        {"path": path, "read_timeout": said.get("read_timeout", read_timeout)}
-        for said in known.values()
-        for path in said["paths"]
-        if differs and path != ROOT and path not in taken
-    ]
-    return {
-        "upstream": {"read_timeout": first.get("read_timeout", read_timeout)},
-        "locations": made + own,
-    }
+    timeouts = any("read_timeout" in said for said in known.values())
+    given = {key: upstream[key] for key in upstream}
+    front: dict[str, Any] = {}
+    upstreams, made = [], []
+    for kind, said in known.items():
+        timeout = {"read_timeout": said.get("read_timeout", read_timeout)}
+        other = {"upstream": kind} if said["grpc"] is not known[first]["grpc"] else {}
+        hosts = {**given, **timeout, "scheme": "grpcs" if said["grpc"] else "https"}
+        if kind == first:
+            front = hosts
+        elif other:
+            upstreams.append({**hosts, "name": kind})
+        if other or timeouts:
+            paths = [path for path in said["paths"] if path != ROOT and path not in taken]
+            made += [{"path": path, **timeout, **other} for path in paths]
+    return {"upstream": front, "upstreams": upstreams, "locations": made + own}

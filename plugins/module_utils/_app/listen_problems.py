@@ -21,6 +21,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values import (
     Unresolved,
     is_false,
+    is_true,
     unknown,
 )
 
@@ -51,6 +52,11 @@ def _type_problems(settings: Mapping[str, Any], prefix: str, kind: str) -> Itera
     if is_false(_part(_part(settings, "process_options"), kind).get("socket")):
         option = f"{prefix}.process_options.{kind}.socket"
         yield Problem(option, f"is false, and {path} says that it listens", "remove one of the two")
+    said = _part(_part(settings, "listen"), kind)
+    if is_true(said.get("grpc")) and said.get("health_path"):
+        yield Problem(
+            f"{path}.health_path", "is a path, which a gRPC server does not answer", "remove it"
+        )
     if "_" in kind and not is_false(settings.get("nginx")):
         yield Problem(
             path,

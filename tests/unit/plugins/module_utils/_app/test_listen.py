@@ -19,6 +19,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.listen im
 API = {"paths": ["/api/"], "health_path": "/api/up"}
 CHAT = {"paths": ["/ws/"], "health_path": "", "read_timeout": "1h"}
 FRONT = {"paths": ["/"]}
+RPC = {"paths": ["/shop.Cart/"], "grpc": True}
+HOSTS = {"servers": ["10.0.0.1:443"], "behind_nginx": True}
 
 
 @pytest.mark.parametrize(
@@ -77,10 +79,21 @@ def test_a_site_has_an_upstream_and_locations_for_each_type() -> None:
         "upstream": {
             "servers": ["unix:/run/shop/web-1.sock", "unix:/run/shop/web-2.sock"],
             "read_timeout": "5m",
+            "scheme": "http",
         },
         "upstreams": [
-            {"name": "api", "servers": ["unix:/run/shop/api-1.sock"], "read_timeout": "60s"},
-            {"name": "ws", "servers": ["unix:/run/shop/ws-1.sock"], "read_timeout": "1h"},
+            {
+                "name": "api",
+                "servers": ["unix:/run/shop/api-1.sock"],
+                "read_timeout": "60s",
+                "scheme": "http",
+            },
+            {
+                "name": "ws",
+                "servers": ["unix:/run/shop/ws-1.sock"],
+                "read_timeout": "1h",
+                "scheme": "http",
+            },
         ],
         "locations": [
             {"path": "/api/", "upstream": "api"},
@@ -129,5 +142,32 @@ def test_a_load_balancer_needs_paths_where_timeouts_differ(
     timeout: str,
     locations: list[dict[str, Any]],
 ) -> None:
-    made = proxy_site(listen, own, "60s")
-    assert made == {"upstream": {"read_timeout": timeout}, "locations": locations}
+    assert proxy_site(listen, HOSTS, own, "60s") == {
+        "upstream": {**HOSTS, "read_timeout": timeout, "scheme": "https"},
+        "upstreams": [],
+        "locations": locations,
+    }
+
+
+def test_grpc_is_asked_for_no_path_and_has_its_protocol_all_the_way() -> None:
+    listen = {"rpc": RPC}
+    assert health_paths(listen, "/up") == {"web": "/up", "rpc": ""}
+    assert process_options({}, listen) == {"rpc": {"socket": True, "health_path": ""}}
+    made = site(listen, {"web": 1, "rpc": 1}, "shop", "60s")
+    assert [made["upstream"]["scheme"], made["upstreams"][0]["scheme"]] == ["http", "grpc"]
+    locations = [{"path": "/shop.Cart/", "upstream": "rpc", "read_timeout": "60s"}]
+    assert proxy_site(listen, HOSTS, [], "60s") == {
+        "upstream": {**HOSTS, "read_timeout": "60s", "scheme": "https"},
+        "upstreams": [{**HOSTS, "read_timeout": "60s", "scheme": "grpcs", "name": "rpc"}],
+        "locations": locations,
+    }
+
+
+def test_grpc_may_have_all_that_nothing_else_has() -> None:
+    listen = {"rpc": {"paths": ["/"], "grpc": "yes"}, "api": API}
+    made = site(listen, {"rpc": 1, "api": 1}, "shop", "60s")
+    assert [made["upstream"]["scheme"], made["upstreams"][0]["scheme"]] == ["grpc", "http"]
+    made = proxy_site(listen, HOSTS, [], "60s")
+    assert made["upstream"]["scheme"] == "grpcs"
+    assert [(each["name"], each["scheme"]) for each in made["upstreams"]] == [("api", "https")]
+    assert made["locations"] == [{"path": "/api/", "read_timeout": "60s", "upstream": "api"}]

@@ -52,6 +52,9 @@ def told(listen: Any, formation: Any = BOTH, **others: Any) -> list[str]:
         ),
         ({"api": API}, {"nginx_site": {"locations": [{"path": "= /api/"}, {"path": "/api/v1/"}]}}),
         ({"api": API}, {"process_options": {"api": {"port": True, "socket": True}}}),
+        ({"api": {**API, "grpc": True}}, {}),
+        ({"api": {**API, "grpc": True, "health_path": ""}}, {}),
+        ({"api": {**API, "grpc": False, "health_path": "/up"}}, {}),
     ],
 )
 def test_what_may_listen(listen: Any, others: dict[str, Any]) -> None:
@@ -141,6 +144,11 @@ def test_a_path_of_another_form(path: str) -> None:
             {"process_options": {"api": {"socket": False}}},
             ("apps.shop.process_options.api.socket is false, and apps.shop.listen.api says that it listens; remove one "
             "of the two."),
+        ),
+        (
+            {"api": {**API, "grpc": True, "health_path": "/up"}},
+            {},
+            "apps.shop.listen.api.health_path is a path, which a gRPC server does not answer; remove it.",
         ),
         (
             {"api_v": API},
