@@ -107,10 +107,14 @@ def listeners(listen: Listen) -> dict[str, dict[str, Any]]:
 
 
 def _complete(said: Any) -> dict[str, Any]:
-    given = {key: said[key] for key in said if said[key] is not None} if said else {}
+    """Preflight asks before it has refused what is no dictionary or no list, or is not known yet."""
+    mapping = said if isinstance(said, Mapping) else {}
+    given = {key: mapping[key] for key in mapping if mapping[key] is not None}
+    paths = given.get("paths")
+    given["paths"] = list(paths) if isinstance(paths, list | tuple) else []
     given["grpc"] = is_true(given.get("grpc"))
     # a gRPC server answers no GET
-    return {"paths": [], **({"health_path": ""} if given["grpc"] else {}), **given}
+    return {"health_path": "", **given} if given["grpc"] else given
 
 
 def process_options(options: Mapping[str, Any], listen: Listen) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.validation import (
     settings_problems,
+    surely_has_site,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values import Unresolved
 
@@ -181,3 +182,12 @@ def test_what_may_not_listen(listen: Any, others: dict[str, Any], problem: str) 
 )  # fmt: skip
 def test_values_of_another_form(listen: Any, words: str) -> None:
     assert words in " ".join(told(listen))
+
+
+@pytest.mark.parametrize(
+    "said", [LATER, None, "/", {"paths": LATER}, {"paths": "/"}, {"paths": [LATER]}]
+)
+def test_whether_nginx_serves_an_app_is_known_before_all_of_it_is(said: Any) -> None:
+    assert surely_has_site({"listen": {"api": said}, "formation": {"api": 1}})
+    assert not surely_has_site({"listen": {"api": said}, "formation": {"worker": 1}})
+    assert not surely_has_site({"listen": LATER, "formation": {"api": 1}})
