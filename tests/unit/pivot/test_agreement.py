@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -139,6 +140,37 @@ def test_the_worker_of_a_broken_web_process_stays(site: Site, after: float) -> N
     status, other = web.moved(), worker.moved()
     assert (status["release"], other["release"], other["child"]) == ("r1", "r1", child)
     assert other["move"]["reason"] == "given up: web-1 did not get through with release r2"
+
+
+def test_types_that_listen_each_switch_together_or_not_at_all(site: Site) -> None:
+    """Each on a socket of its own, with a health check of its own: none but a connection for ws."""
+    plain = {"path": "", "host": "shop.test", "count": 1}
+    bad = {"misbehave": {"HEALTH": "'503 Service Unavailable'"}, "ready_timeout": 2.0}
+
+    def formation(name: str, **api: Any) -> None:
+        ws = {"socket": True, "health": plain, "misbehave": {"HEALTH": "'404 Not Found'"}}
+        site.formation(name, web={}, api={"socket": True, **api}, ws=ws)
+
+    formation("r1")
+    formation("r2", **bad)
+    formation("r3")
+    names = ["web-1", "api-1", "ws-1"]
+    pivots = [site.start("r1", name) for name in names]
+    with contextlib.ExitStack() as stack:
+        loads = [stack.enter_context(site.load(name, keep=1, close=1)) for name in names]
+        site.point("r2")
+        hup(*pivots)
+        refused = [pivot.moved() for pivot in pivots]
+        site.point("r3")
+        hup(*pivots)
+        done = [pivot.moved() for pivot in pivots]
+    assert [status["release"] for status in refused] == ["r1", "r1", "r1"]
+    reasons = [status["move"]["reason"] for status in refused]
+    assert "GET /healthz on its own socket: HTTP/1.1 503" in reasons[1]
+    assert reasons[0] == reasons[2] == "given up: api-1 did not get through with release r2"
+    assert [status["release"] for status in done] == ["r3", "r3", "r3"]
+    assert [load["failed"] for load in loads] == [0, 0, 0]
+    assert [set(load["bodies"]) for load in loads] == [{"r1", "r3"}] * 3
 
 
 def test_a_refusal_counts_for_its_own_attempt_only(site: Site) -> None:
