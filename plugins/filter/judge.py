@@ -14,10 +14,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.hosts i
     serves,
     waits,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.side import Side
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.verdict import (
     BAD,
     UNDECIDED,
-    Side,
     judge,
     look_times,
 )

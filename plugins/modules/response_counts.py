@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: response_counts
-short_description: Count an app's responses and its server errors in a range of time
+short_description: Count an app's responses, its server errors and how long it took, in a range of time
 version_added: "0.1.0"
 description:
   - Reads nginx's access log of an app as the role P(twelvefactor.deploy.nginx#role) writes it, with the files that it
@@ -85,6 +85,14 @@ routes:
   returned: success
   type: dict
   sample: {"GET /orders/{number}": 2, "POST /cart": 1}
+latencies:
+  description:
+    - Number of responses without a server error by the time that the app took until it began to answer, WebSockets
+      left out. The key is that of a bucket. Bucket V(n) has what took more than (1.02/0.98)^(n-1) and at most (1.02/0.98)^n
+      milliseconds, V(-1) what took less than one.
+  returned: success
+  type: dict
+  sample: {"57": 210, "58": 199}
 incomplete:
   description: What was not read, and why, as sentences.
   returned: success

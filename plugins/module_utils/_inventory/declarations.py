@@ -139,7 +139,7 @@ PLAYBOOKS: Variables = {
     "deploy_bake": Setting(
         meaning=(
             "Seconds that these serve before the others follow.",
-            "Meanwhile their server errors are compared with those of the others.",
+            "Meanwhile their server errors and response times are compared with those of the others.",
         ),
         type="int",
         default=0,
@@ -147,7 +147,7 @@ PLAYBOOKS: Variables = {
     ),
     "deploy_watch": Setting(
         meaning=(
-            "Seconds after the last batch in which server errors are compared with those from before the deploy.",
+            "Seconds after the last batch in which the same is compared with that from before the deploy.",
         ),
         type="int",
         default=0,
@@ -155,7 +155,7 @@ PLAYBOOKS: Variables = {
     ),
     "deploy_judge": Setting(
         meaning=(
-            "Whether server errors are compared in these times; if not, only deploy_bake is waited for.",
+            "Whether responses are compared in these times; if not, only deploy_bake is waited for.",
         ),
         type="bool",
         default=True,

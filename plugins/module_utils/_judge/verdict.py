@@ -1,18 +1,21 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a release that serves answers more requests with errors than the one before it. Pure."""
+"""Whether a release that serves answers with more errors, or later, than the one before it. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_test import (
     binomial_at_most,
     fisher_greater,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.rank_test import (
+    rank_sum_greater,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.side import Side
 
 GOOD, BAD, UNDECIDED = "good", "bad", "undecided"
 
@@ -20,9 +23,13 @@ GOOD, BAD, UNDECIDED = "good", "bad", "undecided"
 # looked: what the canaries' time and the watch may spend together.
 FALSE_ALARMS = 0.01
 PARTS = 2
+# … of that, how much each test may spend
+FOR_ERRORS, FOR_LATENCY = 0.5, 0.5
 # Bad needs this much besides: a share of errors that is higher by so much, and so many errors.
 LEAST_EFFECT = 0.005
 LEAST_ERRORS = 5
+# … or a median time that is so many times the other and so many milliseconds more, of so many responses on both sides.
+SLOWER, SLOWER_BY, LEAST_TIMED = 1.5, 20.0, 30
 # Good means: with 95 % confidence there are not five more errors in a hundred requests than before.
 TOLERATED, DOUBT = 0.05, 0.05
 LEAST_BASELINE = 50  # requests
@@ -31,50 +38,9 @@ LEAST_SHARE = 0.1  # of the requests that a side should have answered, below whi
 
 FIRST_LOOK = 5  # seconds
 ROUTES = 3  # that a message names
-LONGEST_ROUTE, LONGEST_SENTENCE = 80, 200  # letters
+LONGEST_ROUTE = 80  # letters
 # A path is chosen by clients: what is none of these does not get into a message.
 FOREIGN = re.compile(r"[^A-Za-z0-9 /{}()._~%+-]")
-
-
-@dataclass(frozen=True)
-class Side:
-    """What one side has answered: requests, those of them with a status of 500 or more, and these by route."""
-
-    requests: int = 0
-    errors: int = 0
-    routes: Mapping[str, int] = field(default_factory=dict)
-    seconds: float = (
-        1.0  # of all hosts together, in which it answered these; 0 where none could be read
-    )
-    unread: tuple[str, ...] = ()  # what could not be counted on which host, a sentence each
-
-    @property
-    def share(self) -> float:
-        return self.errors / self.requests if self.requests else 0.0
-
-    @classmethod
-    def of(cls, counts: Mapping[str, Mapping[str, object]], seconds: float = 1.0) -> Side:
-        """The sum over hosts, of what the module response_counts returns of each about so many seconds."""
-        requests = errors = read = 0
-        routes: dict[str, int] = {}
-        unread = []
-        for host, each in counts.items():
-            if "requests" not in each:
-                unread.append(f"{host}: {_sentence(each.get('msg') or 'no answer')}")
-                continue
-            read += 1
-            requests += _count(each.get("requests"))
-            errors += _count(each.get("server_errors"))
-            found = each.get("routes")
-            for route, number in found.items() if isinstance(found, Mapping) else ():
-                routes[str(route)] = routes.get(str(route), 0) + _count(number)
-            incomplete = each.get("incomplete")
-            if incomplete and isinstance(incomplete, list):
-                unread.append(f"{host}: {_sentence(incomplete[0])}")
-        return cls(requests, min(errors, requests), routes, seconds * read, tuple(unread))
-
-    def text(self) -> str:
-        return f"{self.errors} of {self.requests} ({self.share:.1%})"
 
 
 @dataclass(frozen=True)
@@ -85,15 +51,6 @@ class Verdict:
     p: float
     message: str
     details: tuple[str, ...] = ()
-
-
-def _count(value: object) -> int:
-    return max(0, value) if isinstance(value, int) else 0
-
-
-def _sentence(value: object) -> str:
-    first = (str(value).strip().splitlines() or [""])[0]
-    return first if len(first) <= LONGEST_SENTENCE else first[: LONGEST_SENTENCE - 3] + "..."
 
 
 def look_times(seconds: int) -> list[int]:
@@ -130,23 +87,47 @@ def judge(new: Side, baseline: Side, against: str, look: int = 1, looks: int = 1
         if not side.seconds:
             why = "; ".join(side.unread)
             return Verdict(UNDECIDED, 1.0, f"The responses {name} could not be counted: {why}")
+    details = tuple(f"Not counted on {each}" for each in new.unread + baseline.unread)
+    may_be = level(look, looks)
     p = fisher_greater(new.errors, new.requests, baseline.errors, baseline.requests)
     numbers = f"{new.text()} of the new release, {baseline.text()} {against}; p = {p:.2g}"
-    details = tuple(f"Not counted on {each}" for each in new.unread + baseline.unread)
-    worse = (
-        p <= level(look, looks)
-        and new.errors >= LEAST_ERRORS
-        and new.share - baseline.share >= LEAST_EFFECT
-    )
-    if worse:
+    if p <= may_be * FOR_ERRORS and many_more_errors(new, baseline):
         message = f"Requests answered with 5xx: {numbers}"
         return Verdict(BAD, p, message, most_failed(new) + details)
+    # a process that has just started fills its caches: in the first look there may be nothing else
+    if (look > 1 or looks == 1) and much_slower(new, baseline):
+        p_slow = rank_sum_greater(new.latencies, baseline.latencies)
+        if p_slow <= may_be * FOR_LATENCY:
+            message = (
+                f"Slow responses: a median of {new.milliseconds(50):.0f} ms in {new.timed} of the new release, "
+                f"{baseline.milliseconds(50):.0f} ms in {baseline.timed} {against}; p = {p_slow:.2g}"
+            )
+            return Verdict(BAD, p_slow, message, details)
+    numbers += medians(new, baseline)
     enough = baseline.requests >= LEAST_BASELINE
     no_worse = binomial_at_most(new.errors, new.requests, baseline.share + TOLERATED) <= DOUBT
     if look == looks and enough and no_worse:
         return Verdict(GOOD, p, f"Requests answered with 5xx: {numbers}", details)
     message = f"Too few requests to decide. Answered with 5xx: {numbers}{few(new, baseline)}"
     return Verdict(UNDECIDED, p, message, details)
+
+
+def many_more_errors(new: Side, baseline: Side) -> bool:
+    return new.errors >= LEAST_ERRORS and new.share - baseline.share >= LEAST_EFFECT
+
+
+def much_slower(new: Side, baseline: Side) -> bool:
+    if min(new.timed, baseline.timed) < LEAST_TIMED:
+        return False
+    now, before = new.milliseconds(50), baseline.milliseconds(50)
+    return now >= before * SLOWER and now - before >= SLOWER_BY
+
+
+def medians(new: Side, baseline: Side) -> str:
+    """The end of a sentence, where both sides have any."""
+    if not new.timed or not baseline.timed:
+        return ""
+    return f"; median time {new.milliseconds(50):.0f} and {baseline.milliseconds(50):.0f} ms"
 
 
 def few(new: Side, baseline: Side) -> str:

@@ -38,6 +38,7 @@ PLACEHOLDERS = tuple(
 )
 TIMESTAMP = re.compile(r'[{]"@timestamp":"([^"]+)"')
 LONGEST_SEGMENT = 60  # letters
+SECONDS = re.compile(r"[0-9]{1,9}[.][0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Request:
     id: str
     by_app: bool  # asked of the app, and not answered by nginx itself
     release: str  # as the app says it, "" where it does not
+    header_seconds: str = ""  # until the app began to answer, one for each time that it was asked
 
     @property
     def route(self) -> str:
@@ -63,6 +65,17 @@ class Request:
     def timed(self) -> int | None:
         """What stays open for minutes by its nature says nothing about how fast answers are."""
         return None if self.status == 101 else self.milliseconds
+
+    @property
+    def waited(self) -> int | None:
+        """Milliseconds until the app began to answer, whatever the client and the size of the answer take.
+
+        Of a log that does not say it, those of the whole request. None for a WebSocket.
+        """
+        if self.status == 101:
+            return None
+        asked = SECONDS.findall(self.header_seconds)
+        return round(sum(map(float, asked)) * 1000) if asked else self.milliseconds
 
 
 def clock(line: str) -> float | None:
@@ -91,6 +104,7 @@ def parse_request(line: str) -> Request | None:
             id=str(told.get("http.request.id") or ""),
             by_app=bool(told.get("nginx.upstream.address")),
             release=str(told.get("service.version") or ""),
+            header_seconds=str(told.get("nginx.upstream.header_seconds") or ""),
         )
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None

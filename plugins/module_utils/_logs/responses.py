@@ -14,10 +14,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.access i
     Served,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import Summary
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import OTHER
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import OTHER, bucket
 
 MOST_ROUTES = 500  # that are counted apart
 ROUTES = 20  # that are returned
+LONGEST = 3_600_000  # milliseconds; what took longer counts as that, so that there are few buckets
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Responses:
     requests: int = 0
     server_errors: int = 0
     routes: dict[str, int] = field(default_factory=dict)  # errors of each
+    latencies: dict[int, int] = field(default_factory=dict)  # responses without an error per bucket
 
     def add(self, request: Request) -> None:
         # one that began before was perhaps answered by what served then
@@ -49,6 +51,9 @@ class Responses:
             if route not in self.routes and len(self.routes) >= MOST_ROUTES:
                 route = OTHER
             self.routes[route] = self.routes.get(route, 0) + 1
+        elif request.waited is not None:
+            number = bucket(min(request.waited, LONGEST))
+            self.latencies[number] = self.latencies.get(number, 0) + 1
 
     def told(self) -> dict[str, Any]:
         order = sorted(self.routes.items(), key=lambda item: (item[0] == OTHER, -item[1], item[0]))
@@ -56,6 +61,8 @@ class Responses:
             "requests": self.requests,
             "server_errors": self.server_errors,
             "routes": dict(order[:ROUTES]),
+            # JSON has no keys but strings
+            "latencies": {str(number): count for number, count in sorted(self.latencies.items())},
         }
 
 

@@ -15,6 +15,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs import responses
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import Places
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import bucket
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.time_range import iso
 from ansible_collections.twelvefactor.deploy.plugins.modules import response_counts
 
@@ -123,6 +124,31 @@ def test_a_log_that_was_rotated_within_the_range(call: Any, tmp_path: pathlib.Pa
     (tmp_path / "nginx" / "shop.access.log.2.gz").write_bytes(packed)
     found = call()
     assert (found["requests"], found["server_errors"]) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "milliseconds"),
+    [
+        pytest.param({"nginx.upstream.header_seconds": "0.120"}, 120, id="an-answer"),
+        pytest.param({"nginx.upstream.header_seconds": "0.100, 0.020"}, 120, id="tried-twice"),
+        pytest.param({"nginx.upstream.header_seconds": "-, 0.020"}, 20, id="no-answer-then-one"),
+        pytest.param({"nginx.upstream.header_seconds": "0.000"}, 0, id="less-than-one"),
+        pytest.param({"event.duration": 120_000_000}, 120, id="a-log-that-does-not-say"),
+        pytest.param({"nginx.upstream.header_seconds": "9" * 9 + ".000"}, 3_600_000, id="days"),
+        pytest.param({"http.response.status_code": 101}, None, id="a-websocket"),
+        pytest.param({"http.response.status_code": 504}, None, id="an-error"),
+    ],
+)
+def test_how_long_the_app_took(
+    call: Any, tmp_path: pathlib.Path, fields: dict[str, Any], milliseconds: int | None
+) -> None:
+    """Whatever a client needs to read the answer, which may be a stream."""
+    line = json.dumps(json.loads(entry(30)) | {"event.duration": 900_000_000} | fields)
+    line = line.replace('": ', '":').replace(', "', ',"')
+    (tmp_path / "nginx" / "shop.access.log").write_text(line + "\n")
+    found = call()
+    expected = {} if milliseconds is None else {str(bucket(milliseconds)): 1}
+    assert (found["requests"], found["latencies"]) == (1, expected)
 
 
 def test_routes_have_no_query_and_are_few(

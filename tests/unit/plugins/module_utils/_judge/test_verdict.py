@@ -5,21 +5,26 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.side import Side
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.verdict import (
     BAD,
     FALSE_ALARMS,
     GOOD,
     PARTS,
     UNDECIDED,
-    Side,
+    Verdict,
     judge,
     level,
     look_times,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import bucket
 
 OTHERS = "of the other hosts"
 LOOKS = 16  # of a day
@@ -92,48 +97,147 @@ def test_a_day_has_few_looks() -> None:
     assert len(look_times(86400)) == LOOKS - 1
 
 
-def verdict_of(
-    chance: random.Random, share: float, others_share: float, step: int, others: int
-) -> tuple[str, int]:
-    """A deploy that is looked at as often as can be, and the errors that its users got."""
-    new, baseline = [0, 0], [0, 0]
+def buckets_of_four_kinds(chance: random.Random) -> list[list[int]]:
+    """Response times to choose from: narrow, broad, of two kinds, and mostly one."""
+    narrow = [chance.lognormvariate(4, 0.3) for _each in range(500)]
+    broad = [chance.lognormvariate(5, 1.2) for _each in range(500)]
+    mixed = [*narrow[:250], *(each * 20 for each in narrow[250:])]
+    kinds = [narrow, broad, mixed, [50.0] * 450 + broad[:50]]
+    return [[bucket(round(each)) for each in kind] for kind in kinds]
+
+
+class Half:
+    """One side of a deploy, whose share of errors and response times are known."""
+
+    def __init__(
+        self, chance: random.Random, requests: int, share: float, buckets: Sequence[int]
+    ) -> None:
+        self.chance, self.requests, self.share, self.buckets = chance, requests, share, buckets
+        self.all = self.errors = 0
+        self.latencies: Counter[int] = Counter()
+
+    def look(self) -> Side:
+        """What it has answered by the next look."""
+        errors = sum(self.chance.random() < self.share for _request in range(self.requests))
+        self.all, self.errors = self.all + self.requests, self.errors + errors
+        self.latencies.update(self.chance.choices(self.buckets, k=self.requests - errors))
+        return Side(self.all, self.errors, latencies=self.latencies)
+
+
+def verdict_of(new: Half, baseline: Half) -> Verdict:
+    """A deploy that is looked at as often as can be, until it is found to be bad."""
     for look in range(1, LOOKS + 1):
-        for side, number, rate in ((new, step, share), (baseline, step * others, others_share)):
-            side[0] += number
-            side[1] += sum(chance.random() < rate for _request in range(number))
-        found = judge(Side(*new), Side(*baseline), OTHERS, look, LOOKS).verdict
-        if found == BAD:
+        found = judge(new.look(), baseline.look(), OTHERS, look, LOOKS)
+        if found.verdict == BAD:
             break
-    return found, new[1]
+    return found
 
 
 def test_identical_releases_are_called_bad_in_one_deploy_of_a_hundred_at_most() -> None:
     chance = random.Random(20_260_102)
     shares = [0.0, 0.005, 0.02, 0.1, 0.5]
-    found = []
+    kinds = buckets_of_four_kinds(chance)
+    bad = 0
     for number in range(1000):
-        share = shares[number % len(shares)]
+        share, buckets = shares[number % len(shares)], kinds[number % len(kinds)]
         # a deploy looks over two times, the bake and the watch
-        found.append(
-            {verdict_of(chance, share, share, 10, 1 + number % 3)[0] for _part in range(PARTS)}
-        )
-    assert sum(BAD in verdicts for verdicts in found) <= 1000 * FALSE_ALARMS
+        for _part in range(PARTS):
+            new = Half(chance, 10, share, buckets)
+            baseline = Half(chance, 10 * (1 + number % 3), share, buckets)
+            if verdict_of(new, baseline).verdict == BAD:
+                bad += 1
+                break
+    assert bad <= 1000 * FALSE_ALARMS
 
 
 @pytest.mark.parametrize(("share", "most"), [(1.0, 10), (0.2, 20), (0.05, 25)])
 def test_a_broken_release_is_found_in_time_or_not_called_good(share: float, most: int) -> None:
     chance = random.Random(20_260_103)
-    found = [verdict_of(chance, share, 0.0, 5 if share == 1 else 20, 2) for _deploy in range(200)]
+    step = 5 if share == 1 else 20
+    found = []
+    for _deploy in range(200):
+        new, baseline = Half(chance, step, share, [9]), Half(chance, step * 2, 0.0, [9])
+        found.append((verdict_of(new, baseline).verdict, new.errors))
     # good is wrong in one of twenty at most, by its confidence
     assert sum(verdict == GOOD for verdict, _errors in found) <= 10
     late = [errors for verdict, errors in found if verdict == BAD and errors > most]
     assert late == []
 
 
+@pytest.mark.parametrize("others", [1, 2])
+@pytest.mark.parametrize(("deviation", "looks", "least"), [(0.5, 3, 190), (0.8, 3, 170)])
+def test_doubled_times_are_found_within_sixty_requests(
+    deviation: float, looks: int, least: int, others: int
+) -> None:
+    """Of 200 deploys with a median of 50 ms before, and a standard deviation of the logarithm as given."""
+    chance = random.Random(20_260_104)
+    times = [chance.lognormvariate(math.log(50), deviation) for _each in range(2000)]
+    before, doubled = ([bucket(round(k * each)) for each in times] for k in (1, 2))
+    found = 0
+    for _deploy in range(200):
+        new, baseline = Half(chance, 20, 0.0, doubled), Half(chance, 20 * others, 0.0, before)
+        verdicts = (
+            judge(new.look(), baseline.look(), OTHERS, n, looks) for n in range(1, looks + 1)
+        )
+        found += any(verdict.verdict == BAD for verdict in verdicts)
+    assert found >= least
+
+
+def timed(milliseconds: int, requests: int = 100) -> Side:
+    return Side(requests, latencies={bucket(milliseconds): requests})
+
+
+@pytest.mark.parametrize(
+    ("new", "baseline", "expected"),
+    [
+        pytest.param(timed(200), timed(100), BAD, id="twice"),
+        pytest.param(timed(155), timed(100), BAD, id="half-more"),
+        pytest.param(timed(140), timed(100), GOOD, id="less-than-half-more"),
+        pytest.param(timed(24), timed(2), BAD, id="twenty-milliseconds-more"),
+        pytest.param(timed(20), timed(2), GOOD, id="less-than-twenty"),
+        pytest.param(timed(24), timed(0), BAD, id="before-it-took-no-time"),
+        pytest.param(timed(50), timed(900), GOOD, id="faster"),
+        pytest.param(timed(900, 29), timed(100), UNDECIDED, id="too-few-of-the-new"),
+        pytest.param(timed(900, 30), timed(100), BAD, id="just-enough"),
+        pytest.param(timed(900), timed(100, 29), UNDECIDED, id="too-few-of-the-baseline"),
+        pytest.param(timed(900), Side(100), GOOD, id="no-times-to-compare-with"),
+        pytest.param(
+            Side(100, latencies={130: 45, 180: 55}), Side(100, latencies={130: 55, 180: 45}), GOOD,
+            id="of-two-kinds-a-few-more-of-one",
+        ),
+    ],
+)  # fmt: skip
+def test_slow_responses(new: Side, baseline: Side, expected: str) -> None:
+    found = judge(new, baseline, OTHERS)
+    assert found.verdict == expected
+
+
+def test_the_first_look_does_not_judge_times() -> None:
+    """Caches are being filled."""
+    assert judge(timed(900), timed(100), OTHERS, 1, 2).verdict == UNDECIDED
+    assert judge(timed(900), timed(100), OTHERS, 2, 2).verdict == BAD
+
+
+def test_the_sentence_on_slow_responses() -> None:
+    found = judge(timed(200, 80), timed(100, 160), "of the other hosts in the same time")
+    assert found.message == (
+        "Slow responses: a median of 200 ms in 80 of the new release, 102 ms in 160 of the other hosts in the same "
+        "time; p = 3.3e-54"
+    )
+    good = judge(timed(100), timed(100), OTHERS)
+    assert good.message.endswith("; p = 1; median time 102 and 102 ms")
+
+
 def test_the_sum_over_hosts() -> None:
     counts: dict[str, dict[str, object]] = {
-        "a": {"requests": 10, "server_errors": 2, "routes": {"GET /": 1, "GET /a": 1}},
+        "a": {
+            "requests": 10,
+            "server_errors": 2,
+            "routes": {"GET /": 1, "GET /a": 1},
+            "latencies": {"-1": 3, "57": 5, "x": 4, "58": "y"},
+        },
         "b": {
+            "latencies": {"57": 2},
             "requests": 5,
             "server_errors": 1,
             "routes": {"GET /": 1},
@@ -142,10 +246,18 @@ def test_the_sum_over_hosts() -> None:
         # hosts that could not be read, and one that returns what it should not
         "c": {"failed": False, "msg": "sudo: a password is required\nsudo: x"},
         "d": {},
-        "e": {"requests": "7", "server_errors": -3, "routes": ["x"], "incomplete": "x"},
+        "e": {
+            "requests": "7",
+            "server_errors": -3,
+            "routes": ["x"],
+            "incomplete": "x",
+            "latencies": 3,
+        },
     }
     unread = ("b: cut", "c: sudo: a password is required", "d: no answer")
-    assert Side.of(counts, 20) == Side(15, 3, {"GET /": 2, "GET /a": 1}, 60, unread)
+    assert Side.of(counts, 20) == Side(
+        15, 3, {"GET /": 2, "GET /a": 1}, 60, {-1: 3, 57: 7, 58: 0}, unread
+    )
 
 
 @pytest.mark.parametrize(
