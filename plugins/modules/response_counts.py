@@ -80,11 +80,16 @@ server_errors:
   sample: 3
 routes:
   description:
-    - Number of server errors by route, of the 20 routes with the most. A route is a method and a path in which parts
+    - Number of server errors by route, of the 100 routes with the most. A route is a method and a path in which parts
       that differ from request to request are replaced.
   returned: success
   type: dict
   sample: {"GET /orders/{number}": 2, "POST /cart": 1}
+route_requests:
+  description: Number of requests of these routes, and of the 100 with the most requests.
+  returned: success
+  type: dict
+  sample: {"GET /": 210, "GET /orders/{number}": 120, "POST /cart": 30}
 latencies:
   description:
     - Number of responses without a server error by the time that the app took until it began to answer, WebSockets

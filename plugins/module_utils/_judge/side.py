@@ -23,7 +23,8 @@ BUCKET = re.compile(r"-1|[0-9]{1,4}")
 class Side:
     """What one side has answered: requests, those of them with a status of 500 or more, and these by route.
 
-    ``latencies``: how many of the others the app took how long for, by bucket of the room _logs.
+    ``latencies``: how many of the others the app took how long for, by bucket of the room _logs. ``asked``: requests
+    by route; of hosts where a route is rare, and had no errors, they are missing.
     """
 
     requests: int = 0
@@ -33,6 +34,7 @@ class Side:
         1.0  # of all hosts together, in which it answered these; 0 where none could be read
     )
     latencies: Mapping[int, int] = field(default_factory=dict)
+    asked: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()  # what could not be counted on which host, a sentence each
 
     @property
@@ -44,6 +46,7 @@ class Side:
         """The sum over hosts, of what the module response_counts returns of each about so many seconds."""
         requests = errors = read = 0
         routes: dict[str, int] = {}
+        asked: dict[str, int] = {}
         latencies: dict[int, int] = {}
         unread = []
         for host, each in counts.items():
@@ -54,13 +57,15 @@ class Side:
             requests += _count(each.get("requests"))
             errors += _count(each.get("server_errors"))
             add_counts(routes, _counts(each.get("routes")))
+            add_counts(asked, _counts(each.get("route_requests")))
             timed = _counts(each.get("latencies")).items()
             add_counts(latencies, {int(key): n for key, n in timed if BUCKET.fullmatch(key)})
             incomplete = each.get("incomplete")
             if incomplete and isinstance(incomplete, list):
                 unread.append(f"{host}: {_sentence(incomplete[0])}")
         seconds *= read
-        return cls(requests, min(errors, requests), routes, seconds, latencies, tuple(unread))
+        errors = min(errors, requests)
+        return cls(requests, errors, routes, seconds, latencies, asked, tuple(unread))
 
     @property
     def timed(self) -> int:

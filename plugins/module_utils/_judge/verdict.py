@@ -15,6 +15,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_t
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.rank_test import (
     rank_sum_greater,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.routes import (
+    more_errors,
+    worse_routes,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.side import Side
 
 GOOD, BAD, UNDECIDED = "good", "bad", "undecided"
@@ -24,11 +28,8 @@ GOOD, BAD, UNDECIDED = "good", "bad", "undecided"
 FALSE_ALARMS = 0.01
 PARTS = 2
 # … of that, how much each test may spend
-FOR_ERRORS, FOR_LATENCY = 0.5, 0.5
-# Bad needs this much besides: a share of errors that is higher by so much, and so many errors.
-LEAST_EFFECT = 0.005
-LEAST_ERRORS = 5
-# … or a median time that is so many times the other and so many milliseconds more, of so many responses on both sides.
+FOR_ERRORS, FOR_ROUTES, FOR_LATENCY = 0.5, 0.25, 0.25
+# Bad needs this much beside p: a median time that is so many times the other and so many milliseconds more, of so many responses on both sides.
 SLOWER, SLOWER_BY, LEAST_TIMED = 1.5, 20.0, 30
 # Good means: with 95 % confidence there are not five more errors in a hundred requests than before.
 TOLERATED, DOUBT = 0.05, 0.05
@@ -91,9 +92,18 @@ def judge(new: Side, baseline: Side, against: str, look: int = 1, looks: int = 1
     may_be = level(look, looks)
     p = fisher_greater(new.errors, new.requests, baseline.errors, baseline.requests)
     numbers = f"{new.text()} of the new release, {baseline.text()} {against}; p = {p:.2g}"
-    if p <= may_be * FOR_ERRORS and many_more_errors(new, baseline):
+    if p <= may_be * FOR_ERRORS and more_errors(new, baseline):
         message = f"Requests answered with 5xx: {numbers}"
         return Verdict(BAD, p, message, most_failed(new) + details)
+    routes = worse_routes(new, baseline, may_be * FOR_ROUTES)
+    if routes:
+        worst = routes[0]
+        message = (
+            f"Requests of a route answered with 5xx: {worst.new.text()} of the new release, "
+            f"{worst.baseline.text()} {against}; p = {worst.p:.2g}"
+        )
+        names = [f"{shown(each.name)} ({each.new.text()})" for each in routes[:ROUTES]]
+        return Verdict(BAD, worst.p, message, (f"Worse: {', '.join(names)}", *details))
     # a process that has just started fills its caches: in the first look there may be nothing else
     if (look > 1 or looks == 1) and much_slower(new, baseline):
         p_slow = rank_sum_greater(new.latencies, baseline.latencies)
@@ -110,10 +120,6 @@ def judge(new: Side, baseline: Side, against: str, look: int = 1, looks: int = 1
         return Verdict(GOOD, p, f"Requests answered with 5xx: {numbers}", details)
     message = f"Too few requests to decide. Answered with 5xx: {numbers}{few(new, baseline)}"
     return Verdict(UNDECIDED, p, message, details)
-
-
-def many_more_errors(new: Side, baseline: Side) -> bool:
-    return new.errors >= LEAST_ERRORS and new.share - baseline.share >= LEAST_EFFECT
 
 
 def much_slower(new: Side, baseline: Side) -> bool:

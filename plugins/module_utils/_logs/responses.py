@@ -14,10 +14,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.access i
     Served,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.summary import Summary
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import OTHER, bucket
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import (
+    OTHER,
+    bucket,
+    fold,
+)
 
-MOST_ROUTES = 500  # that are counted apart
-ROUTES = 20  # that are returned
+MOST_ROUTES = 500  # that are counted apart, and for a time up to twice as many
+ROUTES = 100  # that are returned: with the most errors, and with the most requests
 LONGEST = 3_600_000  # milliseconds; what took longer counts as that, so that there are few buckets
 
 
@@ -31,7 +35,7 @@ class Responses:
     served: Served | None = None
     requests: int = 0
     server_errors: int = 0
-    routes: dict[str, int] = field(default_factory=dict)  # errors of each
+    routes: dict[str, list[int]] = field(default_factory=dict)  # requests and errors of each
     latencies: dict[int, int] = field(default_factory=dict)  # responses without an error per bucket
 
     def add(self, request: Request) -> None:
@@ -45,25 +49,42 @@ class Responses:
                 return
         self.requests += 1
         # 4xx is the client's, and an app that did not answer is a 502 or 504 of nginx
-        if request.status >= 500:
-            self.server_errors += 1
-            route = request.route
-            if route not in self.routes and len(self.routes) >= MOST_ROUTES:
-                route = OTHER
-            self.routes[route] = self.routes.get(route, 0) + 1
-        elif request.waited is not None:
+        failed = request.status >= 500
+        self.server_errors += failed
+        counts = self.counts(request.route)
+        counts[0] += 1
+        counts[1] += failed
+        if not failed and request.waited is not None:
             number = bucket(min(request.waited, LONGEST))
             self.latencies[number] = self.latencies.get(number, 0) + 1
 
+    def counts(self, route: str) -> list[int]:
+        """Requests and errors of a route. Clients can invent as many as they like: the smallest are put together."""
+        if route not in self.routes:
+            if len(self.routes) > 2 * MOST_ROUTES:
+                fold(self.routes, MOST_ROUTES, lambda counts: counts[0] + 1000 * counts[1], merge)
+            self.routes[route] = [0, 0]
+        return self.routes[route]
+
     def told(self) -> dict[str, Any]:
-        order = sorted(self.routes.items(), key=lambda item: (item[0] == OTHER, -item[1], item[0]))
+        named = [item for item in self.routes.items() if item[0] != OTHER]
+        failed = sorted(
+            (item for item in named if item[1][1]), key=lambda item: (-item[1][1], item[0])
+        )[:ROUTES]
+        asked = sorted(named, key=lambda item: (-item[1][0], item[0]))[:ROUTES]
         return {
             "requests": self.requests,
             "server_errors": self.server_errors,
-            "routes": dict(order[:ROUTES]),
+            "routes": {route: counts[1] for route, counts in failed},
+            "route_requests": {route: counts[0] for route, counts in failed + asked},
             # JSON has no keys but strings
             "latencies": {str(number): count for number, count in sorted(self.latencies.items())},
         }
+
+
+def merge(counts: list[int], other: list[int]) -> None:
+    counts[0] += other[0]
+    counts[1] += other[1]
 
 
 def count_responses(

@@ -155,6 +155,7 @@ def test_routes_have_no_query_and_are_few(
     call: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(responses, "MOST_ROUTES", 30)
+    monkeypatch.setattr(responses, "ROUTES", 20)
     lines = [entry(30, 500, f"/orders/{number}?token=secret") for number in range(9)]
     lines += [
         entry(30, 500, f"/x{'abcdefghij'[n % 10]}{'abcdefghij'[n // 10]}") for n in range(100)
@@ -162,9 +163,23 @@ def test_routes_have_no_query_and_are_few(
     (tmp_path / "nginx" / "shop.access.log").write_text("".join(lines))
     found = call()
     assert found["server_errors"] == 109
-    assert len(found["routes"]) == responses.ROUTES
+    assert len(found["routes"]) == 20
+    assert len(found["route_requests"]) == 20
     assert next(iter(found["routes"].items())) == ("GET /orders/{number}", 9)
     assert "secret" not in json.dumps(found)
+
+
+def test_how_often_a_route_was_asked(
+    call: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The most frequent, and those with errors, so that both sides of a comparison have them."""
+    monkeypatch.setattr(responses, "ROUTES", 2)
+    lines = [entry(30, 200, path) for path in ["/a"] * 5 + ["/b"] * 4 + ["/c"] * 3 + ["/d"]]
+    lines += [entry(30, 500, path) for path in ["/c", "/d"]]
+    (tmp_path / "nginx" / "shop.access.log").write_text("".join(lines))
+    found = call()
+    assert found["routes"] == {"GET /c": 1, "GET /d": 1}
+    assert found["route_requests"] == {"GET /c": 4, "GET /d": 2, "GET /a": 5, "GET /b": 4}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally im
 
 OTHERS = "of the other hosts"
 LOOKS = 16  # of a day
+# Routes of a site, a few of which get most of the requests.
+NAMES = [f"GET /{name}" for name in "aaaaaaaaaaaabbbbbbccccdddeeffghijkl"]
 
 
 @pytest.mark.parametrize(
@@ -115,13 +117,18 @@ class Half:
         self.chance, self.requests, self.share, self.buckets = chance, requests, share, buckets
         self.all = self.errors = 0
         self.latencies: Counter[int] = Counter()
+        self.asked: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
 
     def look(self) -> Side:
         """What it has answered by the next look."""
         errors = sum(self.chance.random() < self.share for _request in range(self.requests))
         self.all, self.errors = self.all + self.requests, self.errors + errors
         self.latencies.update(self.chance.choices(self.buckets, k=self.requests - errors))
-        return Side(self.all, self.errors, latencies=self.latencies)
+        routes = self.chance.choices(NAMES, k=self.requests)
+        self.asked.update(routes)
+        self.failed.update(routes[:errors])
+        return Side(self.all, self.errors, self.failed, latencies=self.latencies, asked=self.asked)
 
 
 def verdict_of(new: Half, baseline: Half) -> Verdict:
@@ -234,10 +241,12 @@ def test_the_sum_over_hosts() -> None:
             "requests": 10,
             "server_errors": 2,
             "routes": {"GET /": 1, "GET /a": 1},
+            "route_requests": {"GET /": 8, "GET /a": 1},
             "latencies": {"-1": 3, "57": 5, "x": 4, "58": "y"},
         },
         "b": {
             "latencies": {"57": 2},
+            "route_requests": {"GET /": 5},
             "requests": 5,
             "server_errors": 1,
             "routes": {"GET /": 1},
@@ -256,7 +265,13 @@ def test_the_sum_over_hosts() -> None:
     }
     unread = ("b: cut", "c: sudo: a password is required", "d: no answer")
     assert Side.of(counts, 20) == Side(
-        15, 3, {"GET /": 2, "GET /a": 1}, 60, {-1: 3, 57: 7, 58: 0}, unread
+        15,
+        3,
+        {"GET /": 2, "GET /a": 1},
+        60,
+        {-1: 3, 57: 7, 58: 0},
+        {"GET /": 13, "GET /a": 1},
+        unread,
     )
 
 
