@@ -17,9 +17,12 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.hosts i
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.side import Side
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.verdict import (
     BAD,
+    GOOD,
     UNDECIDED,
+    Verdict,
     judge,
     look_times,
+    with_gate,
 )
 
 Variables = Mapping[str, Any]
@@ -42,7 +45,8 @@ def rollout_comparison(
     """Which of the ``hosts`` behind nginx serve the new release, and which are the baseline.
 
     ``against``: ``others``, which still serve what was there before, or ``before``, the same hosts. ``unjudged`` says
-    why nothing can be compared, as in an app's first deploy or where only the formation has changed.
+    why nothing can be compared, as in an app's first deploy or where only the formation has changed. ``hosts``: all
+    that serve the new release, behind nginx or not.
     """
     if against not in BASELINES:
         raise AnsibleFilterError(
@@ -67,6 +71,7 @@ def rollout_comparison(
         "against": against,
         "new": new,
         "baseline": baseline,
+        "hosts": [host for host in hosts if host in still and serves(hostvars[host])],
         "unjudged": "" if new and baseline else f"The release is not judged: {lacks}.",
         "looks": look_times(int(seconds)),
         "before": max(BEFORE, int(seconds)),
@@ -78,33 +83,46 @@ def rollout_verdict(
     hostvars: Mapping[str, Variables],
     look: int | str,
     undecided: str,
+    gate: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The verdict by what the hosts of a comparison have counted until its look number ``look``.
 
-    ``undecided``: ``stop`` to refuse a release of which the last look cannot decide whether it is bad.
+    ``undecided``: ``stop`` to refuse a release of which the last look cannot decide whether it is bad. ``gate``: the
+    result of the module release_gate, or of the task that was skipped where there is no gate.
     """
-    words, register = BASELINES[comparison["against"]]
     looks, number = comparison["looks"], int(look)
-    passed = looks[number - 1]
-    earlier = comparison["before"] if comparison["against"] == "before" else passed
-    found = judge(
-        _side(comparison["new"], hostvars, "__rollout_responses", passed),
-        _side(comparison["baseline"], hostvars, register, earlier),
-        words,
-        number,
-        len(looks),
-    )
-    refused = found.verdict == BAD or (
-        found.verdict == UNDECIDED and undecided == "stop" and number == len(looks)
-    )
+    last = number == len(looks)
+    found = _by_responses(comparison, hostvars, number)
+    if gate and not gate.get("skipped"):
+        reason = str(gate.get("reason") or gate.get("msg") or "no reason")
+        found = with_gate(found, str(gate.get("outcome")), reason, last=last)
+    refused = found.verdict == BAD or (found.verdict == UNDECIDED and undecided == "stop" and last)
     # what is not on the first line is only shown: records and webhooks take that line
     text = "\n".join([found.message, *found.details])
     return {
         "verdict": found.verdict,
         "p": found.p,
         "message": text,
-        "refusal": f"Judge the release by its responses: {text}" if refused else "",
+        "refusal": f"Judge the release by its {found.judge}: {text}" if refused else "",
     }
+
+
+def _by_responses(
+    comparison: Mapping[str, Any], hostvars: Mapping[str, Variables], look: int
+) -> Verdict:
+    if comparison["unjudged"]:
+        return Verdict(GOOD, 1.0, comparison["unjudged"])
+    words, register = BASELINES[comparison["against"]]
+    looks = comparison["looks"]
+    passed = looks[look - 1]
+    earlier = comparison["before"] if comparison["against"] == "before" else passed
+    return judge(
+        _side(comparison["new"], hostvars, "__rollout_responses", passed),
+        _side(comparison["baseline"], hostvars, register, earlier),
+        words,
+        look,
+        len(looks),
+    )
 
 
 def _side(

@@ -160,8 +160,16 @@ PLAYBOOKS: Variables = {
         type="bool",
         default=True,
     ),
+    "deploy_gate": Setting(
+        meaning=("Command on the controller, or URL, that is asked in these times, too.",),
+        default="",
+        secret=True,
+    ),
+    "deploy_gate_timeout": _seconds("Seconds within which it has to answer.", 30, 1),
     "deploy_undecided": Setting(
-        meaning=("Whether a comparison with too few requests stops the deploy.",),
+        meaning=(
+            "Whether a comparison with too few requests, or a gate that does not answer, stops the deploy.",
+        ),
         choices=("go_on", "stop"),
         default="go_on",
     ),

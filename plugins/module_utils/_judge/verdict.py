@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_test import (
     binomial_at_most,
@@ -52,6 +52,7 @@ class Verdict:
     p: float
     message: str
     details: tuple[str, ...] = ()
+    judge: str = "responses"  # or gate: by what it was decided
 
 
 def look_times(seconds: int) -> list[int]:
@@ -120,6 +121,23 @@ def judge(new: Side, baseline: Side, against: str, look: int = 1, looks: int = 1
         return Verdict(GOOD, p, f"Requests answered with 5xx: {numbers}", details)
     message = f"Too few requests to decide. Answered with 5xx: {numbers}{few(new, baseline)}"
     return Verdict(UNDECIDED, p, message, details)
+
+
+def with_gate(found: Verdict, outcome: str, reason: str, *, last: bool) -> Verdict:
+    """The verdict by what the responses say and what a gate does, of which one look is the ``last``.
+
+    ``outcome``: ``good``, ``bad``, or anything else for a gate that does not work.
+    """
+    if found.verdict == BAD:
+        return found
+    if outcome == BAD:
+        return Verdict(BAD, found.p, f"The gate refuses it: {reason}", judge="gate")
+    if outcome == GOOD:
+        return replace(found, details=("The gate agrees", *found.details))
+    message = f"The gate did not answer: {reason}"
+    if not last:
+        return replace(found, details=(message, *found.details))
+    return Verdict(UNDECIDED, found.p, f"{message}. {found.message}", found.details, "gate")
 
 
 def much_slower(new: Side, baseline: Side) -> bool:

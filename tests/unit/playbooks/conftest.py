@@ -64,6 +64,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "releases": [{"id": NEW}],
         "rollback_targets": [NEW],
     },
+    "release_gate": {"outcome": "good", "reason": ""},
     "response_counts": {"requests": 0, "server_errors": 0, "routes": {}},
     "static_files": {"changed": True},
 }

@@ -99,6 +99,28 @@ def test_a_bad_release_is_put_back(
     assert f"a1 serves {OLD} again" in done.stdout
 
 
+def test_a_gate_refuses_a_release_whose_responses_cannot_be_compared(
+    rollout: Callable[..., Any], tmp_path: pathlib.Path
+) -> None:
+    gate = {"outcome": "bad", "reason": "nobody buys"}
+    settings = SETTINGS | {"nginx": False}
+    done = rollout(
+        "deploy", TO_DO | {"release_gate": gate}, settings, "-e", "deploy_bake=1 deploy_gate=check"
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert switches(tmp_path) == [("deploy", NEW), ("rollback", OLD)]
+    reason = calls(tmp_path, "graceful_reload")[-1]["reason"]
+    assert reason == "Judge the release by its gate: The gate refuses it: nobody buys"
+    (asked,) = calls(tmp_path, "release_gate")
+    assert asked["environment"] == {
+        "DEPLOY_APP": "shop",
+        "DEPLOY_VERSION": "2.0",
+        "DEPLOY_RELEASE": NEW,
+        "DEPLOY_HOSTS": "a1",
+        "DEPLOY_PHASE": "bake",
+    }
+
+
 def test_the_first_host_is_lost(rollout: Callable[..., Any], tmp_path: pathlib.Path) -> None:
     done = rollout(
         "deploy",

@@ -100,6 +100,12 @@ def test_how_many_seconds_before_count(seconds: int, before: int) -> None:
     assert rollout_comparison(["a"], {"a": NEW}, ["a"], "before", seconds)["before"] == before
 
 
+def test_which_hosts_a_gate_is_told() -> None:
+    """All that serve the release, behind nginx or not."""
+    hostvars = {"a": NEW | WORKER, "b": SERVED_IT, "c": OLD, "d": NEW}
+    assert rollout_comparison(list("abcd"), hostvars, "abc", "others", 5)["hosts"] == ["a", "b"]
+
+
 def test_a_lost_host_is_on_neither_side() -> None:
     found = rollout_comparison(list("abc"), {"a": NEW, "b": OLD, "c": OLD}, "ac", "others", 5)
     assert (found["new"], found["baseline"]) == (["a"], ["c"])
@@ -143,8 +149,9 @@ def test_verdict(against: str, expected: str, words: str) -> None:
         "baseline": baseline,
         "looks": [5],
         "before": 600,
+        "unjudged": "",
     }
-    found = rollout_verdict(comparison, hostvars, 1, "stop")
+    found = rollout_verdict(comparison, hostvars, 1, "stop", {})
     assert found["verdict"] == expected
     assert words in found["message"]
     assert bool(found["refusal"]) == (expected == "bad")
@@ -164,8 +171,14 @@ def test_refusal(errors: int, look: int, undecided: str, refused: bool) -> None:
         "a": {"__rollout_responses": counted(20, errors)},
         "b": {"__rollout_responses": counted(300, 0)},
     }
-    comparison = {"against": "others", "new": ["a"], "baseline": ["b"], "looks": [5, 10]}
-    found = rollout_verdict(comparison, hostvars, look, undecided)
+    comparison = {
+        "against": "others",
+        "new": ["a"],
+        "baseline": ["b"],
+        "looks": [5, 10],
+        "unjudged": "",
+    }
+    found = rollout_verdict(comparison, hostvars, look, undecided, {})
     words = f"Judge the release by its responses: {found['message']}"
     assert found["refusal"] == (words if refused else "")
     # the rest has paths, and is no part of records
@@ -179,7 +192,68 @@ def test_a_first_host_that_is_lost() -> None:
         "b": {"__rollout_responses": counted(40, 18)},
         "c": {"__rollout_responses": counted(400, 0)},
     }
-    comparison = {"against": "others", "new": ["a", "b"], "baseline": ["c"], "looks": [5, 10]}
-    found = rollout_verdict(comparison, hostvars, 1, "go_on")
+    comparison = {
+        "against": "others",
+        "new": ["a", "b"],
+        "baseline": ["c"],
+        "looks": [5, 10],
+        "unjudged": "",
+    }
+    found = rollout_verdict(comparison, hostvars, 1, "go_on", {})
     assert found["verdict"] == "bad"
     assert "Not counted on a: timed out" in found["refusal"].splitlines()
+
+
+GOOD_GATE = {"outcome": "good", "reason": ""}
+BAD_GATE = {"outcome": "bad", "reason": "nobody buys"}
+FAILED_GATE = {"outcome": "failed", "reason": "exit code 127"}
+REFUSES = "Judge the release by its gate: The gate refuses it: nobody buys"
+
+
+@pytest.mark.parametrize(
+    ("errors", "gate", "look", "verdict", "words"),
+    [
+        pytest.param(0, GOOD_GATE, 2, "good", "", id="both-good"),
+        pytest.param(0, {"skipped": True}, 2, "good", "", id="no-gate"),
+        pytest.param(0, BAD_GATE, 1, "bad", REFUSES, id="the-gate-at-once"),
+        pytest.param(150, GOOD_GATE, 1, "bad", "by its responses: Requests answered", id="responses"),
+        pytest.param(150, BAD_GATE, 2, "bad", "by its responses: Requests answered", id="both-bad"),
+        pytest.param(0, FAILED_GATE, 1, "undecided", "", id="it-may-answer-yet"),
+        pytest.param(
+            0, FAILED_GATE, 2, "undecided",
+            "by its gate: The gate did not answer: exit code 127. Requests answered", id="no-answer",
+        ),
+        pytest.param(
+            0, {"failed": False, "msg": "no Python"}, 2, "undecided",
+            "by its gate: The gate did not answer: no Python. Requests answered", id="the-module-failed",
+        ),
+        pytest.param(9, GOOD_GATE, 2, "undecided", "by its responses: Too few", id="the-gate-alone"),
+    ],
+)  # fmt: skip
+def test_a_gate(errors: int, gate: dict[str, Any], look: int, verdict: str, words: str) -> None:
+    hostvars = {
+        "a": {"__rollout_responses": counted(200, errors)},
+        "b": {"__rollout_responses": counted(300, 1)},
+    }
+    comparison = {
+        "against": "others",
+        "new": ["a"],
+        "baseline": ["b"],
+        "looks": [5, 10],
+        "unjudged": "",
+    }
+    if errors == 9:
+        hostvars["a"] = {"__rollout_responses": counted(9, 1)}
+    found = rollout_verdict(comparison, hostvars, look, "stop", gate)
+    assert (found["verdict"], bool(found["refusal"])) == (verdict, bool(words))
+    assert words in found["refusal"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict"), [(GOOD_GATE, "good"), (BAD_GATE, "bad"), (FAILED_GATE, "undecided")]
+)
+def test_a_gate_where_no_responses_can_be_compared(gate: dict[str, Any], verdict: str) -> None:
+    found = rollout_verdict(
+        rollout_comparison(["a"], {"a": NEW | WORKER}, ["a"], "others", 5), {}, 1, "go_on", gate
+    )
+    assert found["verdict"] == verdict
