@@ -46,7 +46,8 @@ def rollout_comparison(
 
     ``against``: ``others``, which still serve what was there before, or ``before``, the same hosts. ``unjudged`` says
     why nothing can be compared, as in an app's first deploy or where only the formation has changed. ``hosts``: all
-    that serve the new release, behind nginx or not.
+    that serve the new release, behind nginx or not. ``interrupted``: those of them that did so before this deploy,
+    while others still wait.
     """
     if against not in BASELINES:
         raise AnsibleFilterError(
@@ -72,6 +73,13 @@ def rollout_comparison(
         "new": new,
         "baseline": baseline,
         "hosts": [host for host in hosts if host in still and serves(hostvars[host])],
+        "interrupted": [
+            host
+            for host in hosts
+            if host in still and serves(hostvars[host]) and not moved(hostvars[host])
+        ]
+        if against == "others" and any(waits(hostvars[host]) for host in hosts if host in still)
+        else [],
         "unjudged": "" if new and baseline else f"The release is not judged: {lacks}.",
         "looks": look_times(int(seconds)),
         "before": max(BEFORE, int(seconds)),
@@ -101,6 +109,7 @@ def rollout_verdict(
     text = "\n".join([found.message, *found.details])
     return {
         "verdict": found.verdict,
+        "put_back": comparison["interrupted"] if found.verdict == BAD else [],
         "p": found.p,
         "message": text,
         "refusal": f"Judge the release by its {found.judge}: {text}" if refused else "",

@@ -79,6 +79,8 @@ def newer_version(release: str, version: str) -> str:
 
 Variables = Mapping[str, Any]
 
+PREVIOUS = "previous"  # of the module graceful_reload: the good release before the one that serves
+
 
 def rollout_decision(
     hosts: Sequence[str],
@@ -117,11 +119,7 @@ def rollout_decision(
         "previous": (moved or [state.switch for state in states] or [{}])[0].get("previous"),
         "changed": bool(moved),
         "mixed": any(map(serves, known)) and any(map(waits, known)),
-        "put_back": {
-            state.host: state.switch["previous"]
-            for state in states
-            if state.held and state.serves_it and state.switch.get("previous") is not None
-        },
+        "put_back": {state.host: state.goes_back_to for state in states if state.goes_back_to},
     }
 
 
@@ -195,7 +193,10 @@ def rollout_endings(
         elif state.not_put_back:
             found.append(f"{host} was not put back: {state.not_put_back}")
         elif host in decision["put_back"]:
-            found.append(f"{host} serves {decision['put_back'][host]} again")
+            back = decision["put_back"][host]
+            # which one it is, the host has said since
+            release = state.switch.get("release") if back == PREVIOUS else back
+            found.append(f"{host} serves {release} again")
         elif state.refusal and serves(hostvars[host]):
             found.append(f"{host} still serves {state.release}: {left(state.switch)}")
     return found
@@ -228,12 +229,23 @@ class HostState:
         if refused and not self.problem:
             self.problem = f"Acquire the deploy lock: {refused[0].get('msg', 'failed')}"
         # why the release is refused by what all hosts answer
-        self.refusal = variables.get("__rollout_verdict", {}).get("refusal", "")
+        verdict = variables.get("__rollout_verdict", {})
+        self.refusal = verdict.get("refusal", "")
+        self.found_bad = host in verdict.get("put_back", ())
         self.target = own.get("target", "")
         self.release = self.target or variables.get("app_release", {}).get("release") or ""
         self.switch = variables.get("app_switch", {})
         self.serves_it = bool(self.switch.get("changed")) and not self.switch.get("failed")
         self.not_put_back = own.get("not_put_back", "")
+
+    @property
+    def goes_back_to(self) -> str | None:
+        """The release to put back; of a host that served the refused one before this deploy its record knows it."""
+        if not self.held:
+            return None
+        if self.serves_it and self.switch.get("previous") is not None:
+            return str(self.switch["previous"])
+        return PREVIOUS if self.found_bad else None
 
 
 def _held(lock: Mapping[str, Any]) -> bool:

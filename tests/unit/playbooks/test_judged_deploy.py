@@ -188,15 +188,18 @@ def test_a_deploy_that_was_interrupted_while_the_canary_served(
     first = {"env": {"HOST": "a1"}}
     answers = TO_DO | {
         "release": [[first, release | {"current": NEW}], [{}, release | {"current": OLD}]],
-        "graceful_reload": {"changed": False, "previous": NEW},
+        "graceful_reload": [
+            [{"event": "rollback"}, {"changed": True, "release": OLD, "previous": NEW}],
+            [{}, {"changed": False, "release": NEW, "previous": NEW}],
+        ],
         "response_counts": CANARY_BROKEN,
     }
     settings = SETTINGS | {"env": {"HOST": "{{ inventory_hostname }}"}}
     done = rollout("deploy", answers, settings, "-e", "deploy_bake=1")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Requests answered with 5xx: 18 of 40 (45.0%) of the new release" in done.stdout
-    assert switches(tmp_path) == [("deploy", NEW)]
-    assert f"a1 still serves {NEW}: it did so before this deploy" in done.stdout
+    assert switches(tmp_path) == [("deploy", NEW), ("rollback", "previous")]
+    assert f"a1 serves {OLD} again" in done.stdout
 
 
 @pytest.mark.parametrize(

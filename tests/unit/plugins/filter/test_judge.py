@@ -26,6 +26,9 @@ OLD = WEB | {"app_release": RELEASE, "app_switch": {}}
 SERVED_IT = WEB | {"app_release": RELEASE | {"current": "2.0-b"}, "app_switch": {}}
 FIRST_EVER = WEB | {"app_release": RELEASE | {"current": None}, "app_switch": {}}
 WORKER = {"__rollout": {"web": False}}
+GOOD_GATE = {"outcome": "good", "reason": ""}
+BAD_GATE = {"outcome": "bad", "reason": "nobody buys"}
+FAILED_GATE = {"outcome": "failed", "reason": "exit code 127"}
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,32 @@ def test_how_many_seconds_before_count(seconds: int, before: int) -> None:
     assert rollout_comparison(["a"], {"a": NEW}, ["a"], "before", seconds)["before"] == before
 
 
+@pytest.mark.parametrize(
+    ("hosts", "against", "interrupted"),
+    [
+        pytest.param([SERVED_IT, OLD, OLD], "others", "a", id="an-interrupted-canary"),
+        pytest.param([NEW | {"app_switch": AGAIN}, OLD], "others", "a", id="switched-again"),
+        pytest.param([NEW, SERVED_IT, OLD], "others", "b", id="one-of-two-canaries"),
+        pytest.param([SERVED_IT | WORKER, OLD], "others", "a", id="not-behind-nginx"),
+        pytest.param([NEW, NEW, OLD], "others", "", id="all-by-this-deploy"),
+        pytest.param([SERVED_IT, SERVED_IT, SERVED_IT], "others", "", id="nobody-waits"),
+        pytest.param([SERVED_IT, NEW], "before", "", id="after-the-last-batch"),
+    ],
+)
+def test_canaries_of_an_interrupted_deploy_go_back(
+    hosts: list[Any], against: str, interrupted: str
+) -> None:
+    names = list("abc"[: len(hosts)])
+    hostvars = dict(zip(names, hosts, strict=True))
+    found = rollout_comparison(names, hostvars, names, against, 5)
+    assert found["interrupted"] == list(interrupted)
+    for gate, refused in ((BAD_GATE, list(interrupted)), (GOOD_GATE, [])):
+        verdict = rollout_verdict(
+            found | {"unjudged": "It is not judged."}, hostvars, 1, "stop", gate
+        )
+        assert verdict["put_back"] == refused
+
+
 def test_which_hosts_a_gate_is_told() -> None:
     """All that serve the release, behind nginx or not."""
     hostvars = {"a": NEW | WORKER, "b": SERVED_IT, "c": OLD, "d": NEW}
@@ -150,6 +179,7 @@ def test_verdict(against: str, expected: str, words: str) -> None:
         "looks": [5],
         "before": 600,
         "unjudged": "",
+        "interrupted": [],
     }
     found = rollout_verdict(comparison, hostvars, 1, "stop", {})
     assert found["verdict"] == expected
@@ -177,6 +207,7 @@ def test_refusal(errors: int, look: int, undecided: str, refused: bool) -> None:
         "baseline": ["b"],
         "looks": [5, 10],
         "unjudged": "",
+        "interrupted": [],
     }
     found = rollout_verdict(comparison, hostvars, look, undecided, {})
     words = f"Judge the release by its responses: {found['message']}"
@@ -198,15 +229,13 @@ def test_a_first_host_that_is_lost() -> None:
         "baseline": ["c"],
         "looks": [5, 10],
         "unjudged": "",
+        "interrupted": [],
     }
     found = rollout_verdict(comparison, hostvars, 1, "go_on", {})
     assert found["verdict"] == "bad"
     assert "Not counted on a: timed out" in found["refusal"].splitlines()
 
 
-GOOD_GATE = {"outcome": "good", "reason": ""}
-BAD_GATE = {"outcome": "bad", "reason": "nobody buys"}
-FAILED_GATE = {"outcome": "failed", "reason": "exit code 127"}
 REFUSES = "Judge the release by its gate: The gate refuses it: nobody buys"
 
 
@@ -241,6 +270,7 @@ def test_a_gate(errors: int, gate: dict[str, Any], look: int, verdict: str, word
         "baseline": ["b"],
         "looks": [5, 10],
         "unjudged": "",
+        "interrupted": [],
     }
     if errors == 9:
         hostvars["a"] = {"__rollout_responses": counted(9, 1)}

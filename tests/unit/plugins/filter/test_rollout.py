@@ -188,6 +188,9 @@ def test_all_hosts_go_back_to_the_same_release() -> None:
     ]
 
 
+FOUND_BAD = {"refusal": "Judge the release: bad", "put_back": ["a"]}
+
+
 @pytest.mark.parametrize(
     ("known", "put_back"),
     [
@@ -209,8 +212,19 @@ def test_all_hosts_go_back_to_the_same_release() -> None:
             {"a": host(switch=TO_2, lock=REFUSED), "b": host(), "c": host()}, {}, id="without-lock"
         ),
         pytest.param({"reached": "a"}, {"a": "1.0-a"}, id="not-what-is-lost"),
+        pytest.param(
+            {"a": host(switch=SERVED_2, __rollout_verdict=FOUND_BAD), "b": host(), "c": host()},
+            {"a": "previous"}, id="one-that-had-it-and-is-bad",
+        ),
+        pytest.param(
+            {
+                "a": host(switch=SERVED_2, lock=REFUSED, __rollout_verdict=FOUND_BAD),
+                "b": host(), "c": host(),
+            },
+            {}, id="that-without-lock",
+        ),
     ],
-)
+)  # fmt: skip
 def test_who_is_put_back(known: dict[str, Any], put_back: dict[str, str]) -> None:
     assert decide(**known)["put_back"] == put_back
 
@@ -286,6 +300,13 @@ def test_what_became_of_the_hosts(after: dict[str, Any], reached: str, endings: 
     kept = {"__rollout_kept": HELD}
     hostvars = {name: {**kept, **known, **after.get(name, {})} for name, known in before.items()}
     assert rollout_endings(decided, hostvars, list(reached)) == endings
+
+
+def test_a_host_that_goes_back_to_what_its_record_says() -> None:
+    before = {"a": host(switch=SERVED_2, __rollout_verdict=FOUND_BAD)}
+    decided = rollout_decision(["a"], before, ["a"], "stop")
+    after = {"a": before["a"] | {"__rollout_kept": HELD, "app_switch": {"release": "1.0-a"}}}
+    assert rollout_endings(decided, after, ["a"]) == ["a serves 1.0-a again"]
 
 
 def test_a_host_that_was_locked_and_had_nothing_to_put_back_is_not_mentioned() -> None:
