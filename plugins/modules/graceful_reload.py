@@ -87,7 +87,7 @@ options:
         M(twelvefactor.deploy.build) wrote into the wheel.
     type: str
   reason:
-    description: Why a release is put back, for the record. Only its first line is kept, without output of programs.
+    description: Why a release is put back, or goes live unjudged, for the record. Only its first line is kept, without output of programs.
     type: str
     version_added: "0.1.0"
   clean:

@@ -177,6 +177,12 @@ def test_nothing_is_decided(
     assert done.returncode == code, done.stdout + done.stderr
     assert words in done.stdout
     assert len(switches(tmp_path)) == (3 if code == 0 else 2)
+    reasons = [given.get("reason") for given in calls(tmp_path, "graceful_reload")]
+    assert reasons[0] is None
+    if code == 0:
+        # on whose word the others followed
+        words = "Went on by deploy_undecided: go_on. Too few requests to decide"
+        assert [reason.startswith(words) for reason in reasons[1:]] == [True, True]
 
 
 def test_a_deploy_that_was_interrupted_while_the_canary_served(
@@ -246,3 +252,6 @@ def test_nothing_is_counted(
     assert done.stdout.count("Pausing for 1 seconds") == len(waits)
     assert ("The release is not judged" in done.stdout) is (said is not None)
     assert (said or "") in done.stdout
+    if "deploy_judge" in variables:
+        reasons = {given.get("reason") for given in calls(tmp_path, "graceful_reload")}
+        assert reasons == {"Not judged, by deploy_judge: false"}
