@@ -21,11 +21,15 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.dis
     UNREADABLE,
     opened_wheel,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._publish.secret_content import (
+    secrets_in,
+)
 
 BLOCK = 4 << 20  # bytes that are searched at once
 OVERLAP = 16 << 10  # of two blocks: longer than what a pattern needs to see of a secret
 LARGEST_ARCHIVE = 64 << 20  # bytes of an archive in the wheel that is opened
 LARGEST_CONTENT = 512 << 20  # bytes of it that are searched, unpacked
+NEWLINE = b"\n"
 SHOWN = 5  # findings that a sentence names
 
 
@@ -96,60 +100,6 @@ TEMPLATES = (
     *("dist.env", "example.env", "sample.env", "template.env"),
 )
 
-# What a file says that gives a secret away, whatever it is called. Each pattern begins with a literal, which
-# makes the search fast; that it begins a word is looked at behind it.
-SECRETS: tuple[tuple[re.Pattern[bytes], str], ...] = (
-    # with a line of base64 under it: a program that looks for the words is no key
-    (
-        re.compile(
-            # a line ends as in a file, or as in a literal of JSON or Python
-            rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\r?\n|(?:\\+r)?\\+n)"
-            rb"(?:[A-Za-z-]+: [^\n\\]*(?:\n|\\+n))*(?:\s|\\+[nr])*[\"']?\s*[\"']?[A-Za-z0-9+/=]{16}"
-        ),
-        "holds a private key",
-    ),
-    (re.compile(rb"A[KS]IA(?<!\w.{4})[A-Z2-7]{16}\b"), "holds a key of a cloud account"),
-    (re.compile(rb"gh[oprsu]_(?<!\w.{4})[A-Za-z0-9]{36}\b"), "holds a token of a code host"),
-    (re.compile(rb"github_pat_[A-Za-z0-9_]{22,}"), "holds a token of a code host"),
-    (re.compile(rb"glpat-(?<!\w.{6})[A-Za-z0-9_-]{20}"), "holds a token of a code host"),
-    (
-        re.compile(rb"xox[abpr]-(?<!\w.{5})[0-9]{8,}-[A-Za-z0-9-]{10,}"),
-        "holds a token of a chat server",
-    ),
-    (
-        re.compile(rb"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{16,}"),
-        "holds the URL of a chat server's webhook, which is its password",
-    ),
-    (
-        re.compile(rb"k_live_(?<=[rs].{7})(?<!\w.{8})[A-Za-z0-9]{20,}"),
-        "holds a key of a payment service",
-    ),
-    (re.compile(rb"npm_(?<!\w.{4})[A-Za-z0-9]{36}\b"), "holds a token of a package index"),
-    (re.compile(rb"AIza(?<![\w/+].{4})[A-Za-z0-9_-]{35}"), "holds a key of a cloud account"),
-    (re.compile(rb"pypi-AgE[A-Za-z0-9_-]{50,}"), "holds a token of a package index"),
-)
-
-
-# Each begins with a literal, for which a file is searched fast; what stands before it is looked at then.
-AWS_SECRET = re.compile(rb"secret.{0,20}key[\"']?\s*[:=]\s*[\"']?[a-z0-9/+]{40}(?![a-z0-9/+])")
-URL_PASSWORD = re.compile(
-    rb"://(?P<user>[^\s:/@\"'<>{}$%\\`()]{0,64})"
-    rb":(?P<password>[^\s:/@\"'<>{}$\\`()*]{1,128})@(?P<host>[A-Za-z0-9.-]{1,255})"
-)
-SCHEME = re.compile(
-    rb"\b(?:postgres(?:ql)?|mysql|mariadb|mssql|oracle|mongodb|rediss?|amqps?|ldaps?|smtps?|s?ftps?|https?)"
-    rb"(?:\+[a-z0-9]+)?\Z"
-)
-# What stands for a password in documentation, and for a server there.
-NO_PASSWORDS = frozenset(
-    b"changeme example guest hackme pass passwd password passwort postgres pw pwd root secret test".split()
-)
-NO_HOSTS = re.compile(
-    rb"(?:localhost|127\.[0-9.]+|host|hostname|server|proxy|.*\.(?:local|test|invalid|example)"
-    rb"|(?:.*\.)?example\.(?:com|net|org))\.?",
-    re.IGNORECASE,
-)
-
 
 def judge_name(member: str) -> str | None:
     """Why a file of this name may not be in a wheel; None if it may."""
@@ -177,34 +127,22 @@ def secret_by_name(parts: Sequence[str]) -> str | None:
     return None
 
 
-def judge_content(content: bytes) -> str | None:
-    """Which secret is in a file; None if none is known."""
-    if any(map(is_password, URL_PASSWORD.finditer(content))):
-        return "holds a URL with a password"
-    lower = content.lower()
-    for found in AWS_SECRET.finditer(lower):
-        if b"aws" in lower[max(0, found.start() - 23) : found.start()]:
-            return "holds a key of a cloud account"
-    return next((reason for pattern, reason in SECRETS if pattern.search(content)), None)
-
-
-def is_password(url: re.Match[bytes]) -> bool:
-    """Whether a URL with a password is one that something would accept, and no example."""
-    if not SCHEME.search(url.string[max(0, url.start() - 24) : url.start()]):
-        return False
-    password = url["password"].lower()
-    example = password in NO_PASSWORDS or password == url["user"].lower()
-    return not example and not set(password) <= set(b"x.-_") and not NO_HOSTS.fullmatch(url["host"])
+def judge_content(content: bytes, line: int = 1) -> str | None:
+    """Which secret is in a file, and on which line if it begins at ``line``; None if none is known."""
+    first = min(secrets_in(content), default=None)
+    return first and f"{first[1]} (line {line + content.count(NEWLINE, 0, first[0])})"
 
 
 def judge_file(file: Readable) -> str | None:
     """Which secret is in a file of any size."""
-    tail = b""
+    tail, line = b"", 1
     while block := file.read(BLOCK):
-        reason = judge_content(tail + block)
+        content = tail + block
+        reason = judge_content(content, line)
         if reason:
             return reason
-        tail = block[-OVERLAP:]
+        tail = content[-OVERLAP:]
+        line += content.count(NEWLINE, 0, len(content) - len(tail))
     return None
 
 
