@@ -2,9 +2,10 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// statsd's own UDP server, in front of which nobody logs in: any program on the host may send what it
-// likes, and no datagram may end statsd for all the others.
+// statsd's own servers, in front of which nobody logs in: any program on the host may send what it likes. No datagram
+// may end statsd for all the others, and nobody may delete their numbers.
 
+const admin = require('statsd/lib/mgmt_server');
 const udp = require('statsd/servers/udp');
 
 // statsd keeps its numbers in plain objects, which have these from the start: a timer called `constructor`
@@ -22,3 +23,17 @@ exports.start = (config, handle) =>
       console.error(`Ignored the rest of a datagram: ${error.message}`);
     }
   });
+
+// What the port for administration answers: all that only reads. It cannot be switched off, and is started after this
+// file is read.
+const READS = ['config', 'counters', 'gauges', 'health', 'help', 'quit', 'stats', 'timers'];
+const listen = admin.start;
+
+admin.start = (config, answer, failed) =>
+  listen(
+    config,
+    // without parameters, by which `health` would change something
+    (command, _parameters, stream) =>
+      READS.includes(command) ? answer(command, [], stream) : stream.write('ERROR\n'),
+    failed,
+  );
