@@ -62,6 +62,8 @@ OTHER_COMMANDS = (
     r"twelvefactor status -i hosts\.yml --watch",
     # [tests/unit/examples, molecule/operate/tests/test_with_fabric.py]
     r"fab (publish|rollback) --app=shop|fab deploy --app=shop --version=1\.5\.0|fab status",
+    # [tests/unit/plugins/modules/test_release.py]
+    r"ansible app -i hosts\.yml --become -m twelvefactor\.deploy\.release -a app=shop release=[\w.-]+ state=absent",
     # [on a host]
     r"app-exec shop /srv/shop/current/bin/run python",
     r"tail /var/log/nginx/error\.log",
