@@ -16,6 +16,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally im
 )
 
 LONGEST_SENTENCE = 200  # letters
+# More than a host answers in a day. A host may say what it likes: with more digits than a float has, the tails of the
+# distributions cannot be computed, and with some fewer it takes hours.
+MOST_COUNTED = 10**9
 BUCKET = re.compile(r"-1|[0-9]{1,4}")
 
 
@@ -80,7 +83,7 @@ class Side:
 
 
 def _count(value: object) -> int:
-    return max(0, value) if isinstance(value, int) else 0
+    return min(max(0, value), MOST_COUNTED) if isinstance(value, int) else 0
 
 
 def _counts(value: object) -> dict[str, int]:

@@ -235,6 +235,17 @@ def test_the_sentence_on_slow_responses() -> None:
     assert good.message.endswith("; p = 1; median time 102 and 102 ms")
 
 
+@pytest.mark.parametrize("number", [10**13, 10**400], ids=["many", "no-float"])
+def test_no_answer_of_a_host_keeps_the_judge_busy(number: int) -> None:
+    answers: dict[str, dict[str, object]] = {
+        host: {"requests": number, "server_errors": 10**9 // 2} for host in ("a", "b", "c")
+    }
+    side = Side.of(answers)
+    # with some more of them the tails of the distributions take hours
+    assert side.requests == 3 * 10**9
+    assert judge(side, side, "before").verdict == GOOD
+
+
 def test_the_sum_over_hosts() -> None:
     counts: dict[str, dict[str, object]] = {
         "a": {
