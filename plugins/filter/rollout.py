@@ -77,6 +77,19 @@ def newer_version(release: str, version: str) -> str:
     return serving if newer else ""
 
 
+def release_to_join_problems(release: str | None, joined: str) -> list[str]:
+    """Why a host would not come to the release ``joined`` that others serve; empty where that is not known.
+
+    ``release``: the id that settings make there. ``joined``: empty for whichever they make.
+    """
+    if not joined or not release or release == joined:
+        return []
+    found = f"the inventory makes {release}, and the other hosts serve {joined}"
+    return [
+        f"{found}: its config, processes or lock are others by now. Run deploy first, which brings all hosts to one"
+    ]
+
+
 Variables = Mapping[str, Any]
 
 PREVIOUS = "previous"  # of the module graceful_reload: the good release before the one that serves
@@ -118,6 +131,7 @@ def rollout_decision(
         "release": next((state.release for state in states if state.release), ""),
         "previous": (moved or [state.switch for state in states] or [{}])[0].get("previous"),
         "changed": bool(moved),
+        "served": any(map(serves, known)),
         "mixed": any(map(serves, known)) and any(map(waits, known)),
         "put_back": {state.host: state.goes_back_to for state in states if state.goes_back_to},
     }
@@ -258,6 +272,7 @@ class FilterModule:
             "batches": batches,
             "newer_version": newer_version,
             "preflight_problems": preflight_problems,
+            "release_to_join_problems": release_to_join_problems,
             "rollout_decision": rollout_decision,
             "rollout_endings": rollout_endings,
             "rollout_scaled_sites": rollout_scaled_sites,

@@ -63,3 +63,20 @@ def test_whether_two_releases_serve(switches: list[Any], currents: list[Any], mi
         for name, switch, current in zip("ab", switches, currents, strict=True)
     }
     assert rollout_decision(["a", "b"], known, ["a", "b"], "stop")["mixed"] is mixed
+
+
+@pytest.mark.parametrize(
+    ("switches", "currents", "served"),
+    [
+        pytest.param([None, None], ["1.0-a", "1.0-a"], False, id="nobody-yet"),
+        pytest.param([None, None], [None, "2.0-b"], True, id="the-host-beside-a-new-one"),
+        pytest.param([TO_2, None], ["1.0-a", "1.0-a"], True, id="a-canary"),
+        pytest.param([BROKEN, None], ["1.0-a", "1.0-a"], False, id="a-canary-that-failed"),
+    ],
+)
+def test_whether_a_host_serves_it(switches: list[Any], currents: list[Any], served: bool) -> None:
+    known = {
+        name: host(switch, current)
+        for name, switch, current in zip("ab", switches, currents, strict=True)
+    }
+    assert rollout_decision(["a", "b"], known, ["a", "b"], "stop")["served"] is served

@@ -13,6 +13,7 @@ from ansible_collections.twelvefactor.deploy.plugins.filter.rollout import (
     batches,
     newer_version,
     preflight_problems,
+    release_to_join_problems,
     rollout_decision,
     rollout_endings,
     rollout_scaled_sites,
@@ -95,6 +96,24 @@ def test_no_number_of_canaries(canaries: Any) -> None:
 )
 def test_newer_version(release: str, version: str, expected: str) -> None:
     assert newer_version(release, version) == expected
+
+
+@pytest.mark.parametrize(
+    ("release", "joined", "words"),
+    [
+        ("1.5.0-3f2a9c01", "1.5.0-3f2a9c01", []),
+        # whichever the inventory makes
+        ("1.5.0-3f2a9c01", "", []),
+        # in check mode, where the index cannot be asked yet
+        (None, "1.5.0-3f2a9c01", []),
+        ("1.5.0-90b1c2d3", "1.5.0-3f2a9c01", ["the inventory makes 1.5.0-90b1c2d3, and the other"]),
+    ],
+)
+def test_another_release_than_the_others_serve(
+    release: str | None, joined: str, words: list[str]
+) -> None:
+    problems = release_to_join_problems(release, joined)
+    assert [problem[: len(word)] for problem, word in zip(problems, words, strict=True)] == words
 
 
 HELD = {"held": True, "owner": "joe@build1"}
