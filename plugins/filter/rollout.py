@@ -35,6 +35,15 @@ def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -
     return [first, *made] if first else made
 
 
+def new_hosts_last(hosts: Sequence[str], hostvars: Mapping[str, Any]) -> list[str]:
+    """``hosts`` in their order, but first those that serve a release before a deploy.
+
+    Nobody sends requests to a host that has just joined: as a canary it would show nothing. What is read of each
+    host's variables is the answer of deploy_info.
+    """
+    return sorted(hosts, key=lambda host: not hostvars[host].get("app_pending", {}).get("current"))
+
+
 def schedule_host(hosts: Sequence[str], play: Iterable[str], reached: Iterable[str]) -> str:
     """The host of an app that runs the schedules of which one host is enough; empty if there is none.
 
@@ -270,6 +279,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "batches": batches,
+            "new_hosts_last": new_hosts_last,
             "newer_version": newer_version,
             "preflight_problems": preflight_problems,
             "release_to_join_problems": release_to_join_problems,

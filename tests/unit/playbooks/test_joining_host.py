@@ -74,3 +74,18 @@ def test_another_release_than_the_others_serve_is_not_installed(
     assert f"the inventory makes {NEW}, and the other hosts serve {OLD}" in said
     calls = map(json.loads, (tmp_path / "calls.jsonl").read_text().splitlines())
     assert {name for name, _given in calls}.isdisjoint({"release", "graceful_reload"})
+
+
+def test_it_is_no_canary_of_the_next_release(
+    rollout: Callable[..., Any], tmp_path: pathlib.Path
+) -> None:
+    """Nobody sends it requests yet, by which that could be judged."""
+    found = answers(None, OLD, OLD)
+    for _given, answer in found["release"]:
+        answer["processes"] = {"web": "x"}
+    done = rollout("deploy", found, SETTINGS, "--extra-vars=deploy_canaries=2")
+    assert done.returncode == 0, done.stdout
+    calls = map(json.loads, (tmp_path / "calls.jsonl").read_text().splitlines())
+    switched = [given["schedule_host"] for name, given in calls if name == "graceful_reload"]
+    # a1 is the one that runs schedules
+    assert switched == [False, False, True]

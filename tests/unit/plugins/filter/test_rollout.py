@@ -11,6 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.twelvefactor.deploy.plugins.filter.rollout import (
     batches,
+    new_hosts_last,
     newer_version,
     preflight_problems,
     release_to_join_problems,
@@ -96,6 +97,24 @@ def test_no_number_of_canaries(canaries: Any) -> None:
 )
 def test_newer_version(release: str, version: str, expected: str) -> None:
     assert newer_version(release, version) == expected
+
+
+@pytest.mark.parametrize(
+    ("serving", "order"),
+    [
+        ({"a": "1.0-a", "b": "1.0-a", "c": "1.0-a"}, "abc"),
+        ({"a": None, "b": "1.0-a", "c": "1.0-a"}, "bca"),
+        # the first deploy of all, and a rollback, before which nobody was asked
+        ({"a": None, "b": None, "c": None}, "abc"),
+        ({}, "abc"),
+    ],
+)
+def test_hosts_that_have_joined_come_last(serving: dict[str, str | None], order: str) -> None:
+    hostvars = {
+        name: {"app_pending": {"current": serving[name]}} if name in serving else {}
+        for name in "abc"
+    }
+    assert new_hosts_last("abc", hostvars) == list(order)
 
 
 @pytest.mark.parametrize(
