@@ -94,9 +94,7 @@ def release_to_join_problems(release: str | None, joined: str) -> list[str]:
     if not joined or not release or release == joined:
         return []
     found = f"the inventory makes {release}, and the other hosts serve {joined}"
-    return [
-        f"{found}: its config, processes or lock are others by now. Run deploy first, which brings all hosts to one"
-    ]
+    return [f"{found}: its config, processes or lock have changed since. Run deploy first"]
 
 
 Variables = Mapping[str, Any]

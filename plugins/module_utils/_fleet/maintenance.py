@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a host can be taken out of a fleet for a while: decisions of the playbook patch."""
+"""Whether a host can be taken out of a fleet for a while: decisions of patch and replace."""
 
 from __future__ import annotations
 
