@@ -146,6 +146,16 @@ def test_the_playbooks(said: dict[str, Any], is_web: bool, hosts: list[str]) -> 
     assert made("x", said, "__app_hosts") == hosts
 
 
+def test_scale_gives_nginx_the_numbers_of_each_type_that_listens() -> None:
+    info = {"formation": {"web": 2, "api": 1, "worker": 1}}
+    known = {"__rollout_info": info, "rollout_formation": {"web": 1, "api": 3, "worker": 4}}
+    assert made("x", API, "__rollout_scaled_sites", **known) == {
+        "now": {"web": 2, "api": 1},
+        "before": {"web": 1, "api": 1},
+        "after": {"web": 1, "api": 3},
+    }
+
+
 def test_the_playbooks_have_the_defaults_of_the_role_rollout() -> None:
     loader = DataLoader()
     file = "playbooks/vars/rollout.yml"
