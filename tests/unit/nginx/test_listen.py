@@ -1,7 +1,7 @@
 # Copyright (c) 2026, twelvefactor.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The site of an app of which several process types listen. Real requests: molecule/reload."""
+"""The site of an app of which several process types listen."""
 
 from __future__ import annotations
 
