@@ -62,6 +62,14 @@ options:
       - The app's config. Values are strings or numbers and are never shown.
     type: dict
     default: {}
+  config_files:
+    description:
+      - Text of the app's config files, by their names, for an app that reads its config from a file.
+      - Each release has its own, in the directory C(config) of the release, where root owns them and the app can
+        read them. Processes, jobs and commands start in the directory of their release, so V(config/app.ini) is the
+        path of the file C(app.ini) in a command or in O(env). Texts are never shown.
+    type: dict
+    default: {}
   formation:
     description:
       - How many processes of each type are going to run. It is only checked here, before anything

@@ -70,6 +70,8 @@ PROCESS_OPTIONS: Mapping[str, Setting] = {
 WRITABLE_PATH = r"(/(?!\.\.?(/|$))[\w.@+,-]+)+"
 WRITABLE_PATH_FORM = "an absolute path without spaces, without . or .. in it and without / at its end, as in /srv/exports"
 DEBIAN_PACKAGE = r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?"
+# _release/config.py has the same
+CONFIG_FILE = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
 SETTINGS: Mapping[str, Setting] = {
@@ -153,6 +155,22 @@ SETTINGS: Mapping[str, Setting] = {
         type="dict",
         default={},
         values=TEXT,
+        secret=True,
+    ),
+    "config_files": Setting(
+        meaning=(
+            (
+                "Text of config files by their names, for an app that reads its config from files. Each release has its "
+                "own. Commands and C(env) name them as C(config/NAME), see "
+                "O(twelvefactor.deploy.release#module:config_files)."
+            ),
+        ),
+        readers=("app", "rollout"),
+        type="dict",
+        default={},
+        values=TEXT,
+        key_pattern=CONFIG_FILE,
+        key_form="letters, digits, _, - and ., without a directory, as in app.ini",
         secret=True,
     ),
     "formation": Setting(

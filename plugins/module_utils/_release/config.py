@@ -17,6 +17,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._build.procfil
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 
 ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# _app/specification.py has the same.
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
 # What roles/circus/files/pivot/contract.py says, too (tests/unit/test_contracts.py): its chain of stop timeouts
 # begins with this one.
 LONGEST_STOP = 240
@@ -56,6 +58,7 @@ class Config:
     log_format: str = "text"
     log_destination: str = "file"
     schedules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # complete ones
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def env_values(env: Mapping[str, Any]) -> dict[str, str]:
@@ -79,6 +82,20 @@ def env_values(env: Mapping[str, Any]) -> dict[str, str]:
             raise DeployError(f"env {key} holds a NUL character, which no environment can.")
         values[key] = str(value)
     return values
+
+
+def file_texts(files: Mapping[str, Any]) -> dict[str, str]:
+    """Config files by their names. A text alone: what YAML makes of it otherwise has no form that an app knows."""
+    for name, text in files.items():
+        if not FILE_NAME.match(name):
+            raise DeployError(
+                f"Invalid name of a config file: {name!r}. Use letters, digits, '_', '-' and '.', no directory."
+            )
+        if not isinstance(text, str):
+            raise DeployError(
+                f"The config file {name} is a {type(text).__name__}; write its text, as in: {name}: |"
+            )
+    return dict(files)
 
 
 def format_env(env: Mapping[str, str]) -> str:

@@ -28,6 +28,7 @@ class Contents:
     wheel: str | None = None  # sha256
     lock: str | None = None  # sha256
     schedules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def compare(before: Contents | None, after: Contents) -> list[str]:
@@ -42,13 +43,8 @@ def compare(before: Contents | None, after: Contents) -> list[str]:
     if old.interpreter and old.interpreter != after.interpreter:
         lines.append(f"interpreter: {old.interpreter} -> {after.interpreter}")
     lines += _compare_packages(old, after)
-    for key in sorted({*old.env, *after.env}):
-        if key not in after.env:
-            lines.append(f"env {key}: removed")
-        elif key not in old.env:
-            lines.append(f"env {key}: added")
-        elif old.env[key] != after.env[key]:
-            lines.append(f"env {key}: changed")
+    lines += _compare_secrets("env", old.env, after.env)
+    lines += _compare_secrets("config file", old.files, after.files)
     for kind in sorted({*old.processes, *after.processes}):
         command, now_runs = old.processes.get(kind), after.processes.get(kind)
         if command != now_runs:
@@ -60,6 +56,18 @@ def compare(before: Contents | None, after: Contents) -> list[str]:
             if was[name] != now[name]
         ]
     return lines + _compare_schedules(old, after)
+
+
+def _compare_secrets(what: str, old: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    lines = []
+    for key in sorted({*old, *after}):
+        if key not in after:
+            lines.append(f"{what} {key}: removed")
+        elif key not in old:
+            lines.append(f"{what} {key}: added")
+        elif old[key] != after[key]:
+            lines.append(f"{what} {key}: changed")
+    return lines
 
 
 def _compare_schedules(old: Contents, after: Contents) -> list[str]:

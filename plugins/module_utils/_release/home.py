@@ -54,6 +54,9 @@ NOBODY = 65534
 # The system user that releases and caches belong to, of all apps; the role app_user makes it.
 INSTALLER = "twelvefactor-install"
 
+# In a release, the directory of its config files. Processes and commands start in the directory of their release, so
+# that they name one of these as config/NAME.
+CONFIG = "config"
 # In a release, a file that only root can open. Whoever runs something of a release that may go on when another
 # one serves holds a shared flock on it, as roles/circus/files/app_schedule.py does.
 IN_USE = "in-use"
@@ -254,6 +257,7 @@ class AppHome:
             wheel=manifest.get("wheel_sha256"),
             lock=self._lock_digest(release) or manifest.get("lock_sha256"),
             schedules=manifest.get("schedules", {}),
+            files=self.config_files(release),
         )
 
     def env(self, release: str) -> dict[str, str]:
@@ -261,6 +265,17 @@ class AppHome:
         # as bytes: reading text would make "\n" of a carriage return in a value
         text = (self.releases / release / "env").read_bytes().decode()
         return dict(word.split("=", 1) for word in shlex.split(text, comments=True))
+
+    def config_files(self, release: str) -> dict[str, str]:
+        """The config files of a release, which one of an earlier version has not. Raises OSError and ValueError."""
+        directory = self.releases / release / CONFIG
+        if not directory.is_dir():
+            return {}
+        return {path.name: path.read_bytes().decode() for path in sorted(directory.iterdir())}
+
+    def secrets(self, release: str) -> dict[str, str]:
+        """What no message may repeat, by the names that it may. Raises OSError and ValueError."""
+        return {**self.config_files(release), **self.env(release)}
 
     def _lock_digest(self, release: str) -> str | None:
         """Of what the lock says: a release made before there was one way to write it has its own."""

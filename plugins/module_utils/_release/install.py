@@ -217,7 +217,13 @@ def plan_of_first_release(home: AppHome, request: InstallRequest, why: str) -> I
     version, config = request.build.version, request.config
     processes = request.build.procfile or {}
     after = Contents(
-        {}, config.env, processes, "to be found out", config.python, schedules=config.schedules
+        {},
+        config.env,
+        processes,
+        "to be found out",
+        config.python,
+        schedules=config.schedules,
+        files=config.files,
     )
     first = f"release {version}: installed, the first one"
     warning = (

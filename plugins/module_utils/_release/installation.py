@@ -52,6 +52,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.diffe
     Contents,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import (
+    CONFIG,
     IN_USE,
     RUN,
     AppHome,
@@ -113,6 +114,7 @@ class Installation:
             self.build.wheel_sha256,
             self.lock_digest,
             self.config.schedules,
+            self.config.files,
         )
 
     def make(self, home: AppHome, release: str) -> list[str]:
@@ -150,6 +152,10 @@ class Installation:
         write_atomically(path / "Procfile", format_procfile(self.processes), 0o640, home.gid)
         write_atomically(path / "requirements.txt", lock, 0o640, home.gid)
         write_atomically(path / "bin" / "run", RUN, 0o750, home.gid)
+        if self.config.files:
+            make_directory(path / CONFIG, 0o750, os.geteuid(), home.gid)
+        for name, text in self.config.files.items():
+            write_atomically(path / CONFIG / name, text, 0o640, home.gid)
         write_atomically(path / IN_USE, "", 0o600)
 
     def _install_packages(self, home: AppHome, release: str) -> Mapping[str, str]:

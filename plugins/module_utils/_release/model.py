@@ -106,6 +106,8 @@ def release_id(build: Build, config: Config, python: str | None = None) -> str:
     for key, default in (LOG_DEFAULTS | {"liveness": LIVENESS}).items():
         if (chosen := getattr(config, key)) != default:
             inputs[key] = chosen
+    if config.files:
+        inputs["config_files"] = dict(config.files)
     if config.schedules:
         inputs["schedules"] = {name: dict(each) for name, each in config.schedules.items()}
     if python:

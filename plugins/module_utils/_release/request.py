@@ -49,6 +49,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.confi
     check_options,
     complete_liveness,
     env_values,
+    file_texts,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
@@ -71,6 +72,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "requirements": {"type": "str"},
     "processes": {"type": "dict"},
     "env": {"type": "dict", "default": {}, "no_log": True},
+    "config_files": {"type": "dict", "default": {}, "no_log": True},
     "formation": {"type": "dict", "default": {}},
     "health": {
         "type": "dict",
@@ -128,6 +130,7 @@ class InstallRequest:
             log_format=params["log_format"],
             log_destination=params["log_destination"],
             schedules=complete_schedules(params["schedules"]),
+            files=file_texts(params["config_files"]),
         )
         processes = params["processes"]
         index_url = with_login_of_host(params["index_url"], params["netrc"])

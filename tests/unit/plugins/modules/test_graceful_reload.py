@@ -409,10 +409,16 @@ def test_way_back_that_fails(deploy: Any, host: Memory) -> None:
 def test_secrets_of_either_release_are_not_shown(deploy: Any, host: Memory) -> None:
     (host.home.releases / A / "env").write_text("SECRET_KEY='correct horse'\n")
     (host.home.releases / B / "env").write_text("DATABASE_URL='postgres://shop:hunter2@db/shop'\n")
+    (host.home.releases / B / "config").mkdir()
+    (host.home.releases / B / "config/app.ini").write_text("[app]\nkey = battery staple\n")
     deploy(A)
 
     def follow(*_args: Any) -> Failure:
-        lines = ("no 'correct horse'", "cannot connect to postgres://shop:hunter2@db/shop")
+        lines = (
+            "no 'correct horse'",
+            "cannot connect to postgres://shop:hunter2@db/shop",
+            "line 2: key = battery staple",
+        )
         return Failure("web-1 says redis://:hunter2@db", lines)
 
     host.follow = follow  # type: ignore[method-assign]
@@ -420,6 +426,7 @@ def test_secrets_of_either_release_are_not_shown(deploy: Any, host: Memory) -> N
     assert "web-1 says redis://:***@db; it wrote:" in done.result["msg"]
     assert "    cannot connect to <DATABASE_URL>\n" in done.result["msg"]
     assert "no '<SECRET_KEY>'" in done.result["msg"]
+    assert "line 2: <app.ini>\n" in done.result["msg"]
     assert "hunter2" not in done.printed
     assert done.result["reason"] == host.home.records()[-1].reason == "web-1 says redis://:***@db"
 

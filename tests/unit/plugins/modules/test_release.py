@@ -880,6 +880,24 @@ def test_schedules_are_a_part_of_the_release(
     }  # fmt: skip
 
 
+def test_config_files_are_a_part_of_the_release(
+    call: Any, home: AppHome, params: dict[str, Any]
+) -> None:
+    without = call(release.main, **params).result["release"]
+    done = call(release.main, **params, config_files={"app.ini": "key = battery staple\r\n"})
+    made = done.result["release"]
+    assert made != without
+    path = home.releases / made / "config" / "app.ini"
+    assert path.read_bytes() == b"key = battery staple\r\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
+    assert "config file app.ini: added\n" in done.result["diff"]["after"]
+    assert "battery staple" not in json.dumps(done.result)
+    assert home.config_files(without) == {}
+    again = call(release.main, **params, config_files={"app.ini": "key = battery staple\r\n"})
+    assert not again.result["changed"]
+
+
 def test_a_time_that_the_host_does_not_know_installs_nothing(
     call: Any, home: AppHome, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.schedule 
     SCHEDULE,
     SCHEDULE_NAME,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.specification import (
+    CONFIG_FILE,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.validation import (
     key_problems,
     placement_problem,
@@ -476,11 +479,27 @@ def test_names_and_options_of_commands(said: dict[str, Any], expected: str) -> N
     assert expected in found
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"app.ini": "[app]"}, ""),
+        ({"etc/app.ini": "[app]"}, "without a directory, as in app.ini"),
+        ({"app.json": {"password": "hunter2"}}, "apps.shop.config_files.app.json is a dictionary"),
+    ],
+)
+def test_config_files(files: dict[str, Any], expected: str) -> None:
+    found = " ".join(told({"config_files": files}))
+    assert bool(found) is bool(expected)
+    assert expected in found
+    assert "hunter2" not in found
+
+
 def test_names_and_defaults_are_those_of_the_modules() -> None:
     """A plugin of the controller does not import what runs on hosts."""
     assert f"{SCHEDULE_NAME}\\Z" == schedules.NAME.pattern
     assert network.NAMES_PORT == config.NAMES_PORT
     assert PROCESS_TYPE.replace("$", "\\Z") + "\\Z" == procfile.PROCESS_TYPE.pattern
+    assert f"{CONFIG_FILE}\\Z" == config.FILE_NAME.pattern
     defaults = {name: known.default for name, known in SCHEDULE.items() if not known.required}
     assert defaults == schedules.DEFAULTS
     assert SCHEDULE["timeout"].maximum == schedules.LONGEST

@@ -51,6 +51,25 @@ def test_env_is_refused(env: dict[str, Any], words: str) -> None:
     assert "SECRET" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        pytest.param({"a/b": "SECRET"}, "config file: 'a/b'. Use letters", id="directory"),
+        pytest.param({"..": "SECRET"}, "config file: '..'", id="parent"),
+        pytest.param({".env": "SECRET"}, "config file: '.env'", id="hidden"),
+        pytest.param({"": "SECRET"}, "config file: ''", id="empty"),
+        pytest.param({"a\n": "SECRET"}, "config file: 'a\\n'", id="newline"),
+        pytest.param({"a.json": {"SECRET": 1}}, "a.json is a dict; write its text", id="dict"),
+        pytest.param({"a.ini": None}, "a.ini is a NoneType; write its text", id="none"),
+    ],
+)
+def test_config_files_are_refused(files: dict[str, Any], words: str) -> None:
+    with pytest.raises(DeployError) as caught:
+        release_config.file_texts(files)
+    assert words in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
 VALUES = {
     "plain": "value",
     "empty": "",

@@ -54,6 +54,16 @@ OLD = Contents(
             OLD, {"env": {"K": "SECRET-1", "L": ""}}, ["env L: changed"], id="env-emptied"
         ),
         pytest.param(
+            dataclasses.replace(OLD, files={"a.ini": "SECRET-1", "b.ini": "SECRET-2"}),
+            {"files": {"b.ini": "SECRET-3", "c.ini": "SECRET-4"}},
+            [
+                "config file a.ini: removed",
+                "config file b.ini: changed",
+                "config file c.ini: added",
+            ],
+            id="config-files",
+        ),
+        pytest.param(
             dataclasses.replace(OLD, schedules={"a": JOB, "b": JOB}),
             {"schedules": {"b": JOB | {"at": "04:00", "timeout": 60}, "c": JOB}},
             [

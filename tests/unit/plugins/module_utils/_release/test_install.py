@@ -114,6 +114,7 @@ PARAMS: dict[str, Any] = {
     "log_format": "text",
     "log_destination": "file",
     "schedules": {},
+    "config_files": {},
     "python": "/usr/bin/python3",
     "uv": None,
     "keep": 5,

@@ -208,6 +208,7 @@ def test_id_does_not_depend_on(build: Build, config: Config) -> None:
         pytest.param(
             LOCKED, dataclasses.replace(CONFIG, schedules={"a": {"at": "03:00"}}), id="schedules"
         ),
+        pytest.param(LOCKED, dataclasses.replace(CONFIG, files={"a.ini": "x"}), id="config-files"),
     ],
 )
 def test_id_depends_on(build: Build, config: Config) -> None:
