@@ -87,6 +87,11 @@ _UNFIT = (
     "has no wheel for this host's platform or Python, or only its source; nothing is built here"
 )
 _SOURCE = "has no wheel at all, only its source, and nothing is built here"
+# docs/how-to/packages.md says the same, and what to mind.
+_BUILD = (
+    " Build a wheel once, where what it runs can do no harm, upload it to your index, and lock again: "
+    "pip wheel --no-deps --no-binary {0} --wheel-dir wheels {0}=={1} && twine upload --repository company wheels/*"
+)
 
 
 def what_there_is(files: Sequence[File], name: str, version: str) -> str:
@@ -151,5 +156,10 @@ def explain(
         if re.search(pattern, output):
             if named and pattern == _PIP_SAYS_NOTHING:
                 reason = ask(named["name"], named["version"]) or reason
-            return f"Could not {what}: {reason.format(package)}. The installer said:\n{words}"
+            remedy = ""
+            if named and reason.endswith((_UNFIT, _OTHER, _SOURCE)):
+                remedy = _BUILD.format(named["name"], named["version"])
+            return (
+                f"Could not {what}: {reason.format(package)}.{remedy} The installer said:\n{words}"
+            )
     return f"Could not {what}: the installer ended with {code}. It said:\n{words}"

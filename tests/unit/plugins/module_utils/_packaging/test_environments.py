@@ -117,3 +117,29 @@ def test_installed_packages(tmp_path: pathlib.Path) -> None:
         ("zope-interface", "7.0"),
     ]
     assert installed_packages(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize(
+    ("output", "asked", "expected"),
+    [
+        pytest.param("x==1.0 has no usable wheels", "", True, id="uv"),
+        pytest.param(
+            "x==1.0 has no wheels with a matching platform tag", "", True, id="uv-platform"
+        ),
+        pytest.param(
+            "No matching distribution found for x==1.0",
+            "{} has no wheel at all, only its source, and nothing is built here",
+            True,
+            id="pip-and-the-index-knows",
+        ),
+        pytest.param("No matching distribution found for x==1.0", "", False, id="pip-alone"),
+        pytest.param("x==1.0: hash mismatch", "", False, id="hash"),
+        pytest.param("has no usable wheels", "", False, id="no-name"),
+    ],
+)
+def test_a_missing_wheel_comes_with_the_commands_that_make_it(
+    output: str, asked: str, expected: bool
+) -> None:
+    text = explain(output, "install shop", 1, lambda *_: asked)
+    command = "pip wheel --no-deps --no-binary x --wheel-dir wheels x==1.0 && twine upload"
+    assert (command in text) is expected

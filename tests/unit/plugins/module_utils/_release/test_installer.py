@@ -39,11 +39,11 @@ SECRET = "correct-horse"
 
 HASH = "does not have the hash that the lock file names"
 MISSING = ", which the lock file names. The"
-PLATFORM = "has no wheel for this host's platform or Python. The"
+PLATFORM = "has no wheel for this host's platform or Python. Build a wheel"
 UNFIT = (
     "has no wheel for this host's platform or Python, or only its source; nothing is built here."
 )
-SOURCE = "has no wheel at all, only its source, and nothing is built here. The"
+SOURCE = "has no wheel at all, only its source, and nothing is built here. Build a wheel"
 SILENT = "the index does not answer as it should"
 REFUSES = "the index refuses who asks"
 UNSAID = "which the lock file names, or it has no wheel for this host's platform"
