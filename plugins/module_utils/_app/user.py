@@ -179,7 +179,8 @@ def name_problem(name: str) -> str:
     if name in RESERVED or name.startswith("circus-"):
         return (
             f"Invalid app name {name!r}: the operating system, or a role of this collection, has "
-            "accounts, directories or files of that name. Use another name."
+            "accounts, directories or files of that name. Use another name; if the package is called so, "
+            f"say package: {name}."
         )
     return ""
 

@@ -67,7 +67,9 @@ def test_whose_it_is(found: list[str], said: str) -> None:
 
 @pytest.mark.parametrize("name", ["root", "www-data", "backup", "news", "systemd", "tmp", "apt"])
 def test_names_that_a_host_has_already_are_refused_without_a_look(name: str) -> None:
-    assert f"Invalid app name '{name}'" in conflict(name, [])
+    said = conflict(name, [])
+    assert f"Invalid app name '{name}'" in said
+    assert f"say package: {name}." in said
 
 
 @pytest.mark.parametrize(
