@@ -330,4 +330,4 @@ def probe_target(
     runs = any(name.rpartition("-")[0] == request.probe_type for name in names)
     if not request.probe_url or not runs or not spec.get("socket"):
         return None
-    return urllib.parse.urljoin(request.probe_url, spec.get("health", {}).get("path") or "")
+    return urllib.parse.urljoin(request.probe_url, str(spec.get("health", {}).get("path") or ""))
