@@ -264,7 +264,7 @@ def test_status_lists_an_app_that_names_its_host(judge: Judge) -> None:
 
 def test_an_app_without_a_web_part_is_nothing_to_the_proxies(judge: Judge) -> None:
     """Where there is one with a web part, its hosts are asked for their certificates."""
-    last = "--start-at-task=Balance each app over its hosts"
+    last = "--start-at-task=Read the CA certificate of each app host"
     apps = {"bot": BOT, "cron": {"version": "1.0", "formation": {"beat": 1}}}
     done = judge("proxy", inventory(apps), last)
     assert done.returncode == 0, done.stdout + done.stderr
