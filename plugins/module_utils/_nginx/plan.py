@@ -29,16 +29,14 @@ class File:
     content: bytes | None
     mode: int
     owner: tuple[int, int]
+    # Whether nginx's workers read it at each request, and not its master as it loads. Known of what
+    # a set was given as such, and never guessed: any file may have the mode that these have.
+    workers: bool = dataclasses.field(default=False, compare=False)
 
     @property
     def secret(self) -> bool:
         """What not everybody on the host may read must not be shown in a diff either."""
-        return not self.mode & stat.S_IROTH
-
-    @property
-    def read_by_workers(self) -> bool:
-        """Whether nginx's workers read it at each request, and not its master as it loads."""
-        return self.secret and bool(self.mode & stat.S_IRGRP)
+        return self.workers or not self.mode & stat.S_IROTH
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +78,7 @@ class Change:
     def loaded(self) -> bool:
         """Whether nginx has to load its configuration again for it."""
         return not all(
-            side is None or (isinstance(side, File) and side.read_by_workers)
+            side is None or (isinstance(side, File) and side.workers)
             for side in (self.before, self.after)
         )
 

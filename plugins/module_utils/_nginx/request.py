@@ -49,7 +49,7 @@ def read_request(params: Mapping[str, Any], place: Directories, *, check: bool) 
         for path, content in params[option].items():
             if not isinstance(content, str):
                 raise NginxError(f"The content of {path} in {option!r} is not a text.")
-            wanted[path] = File(content.encode(), mode, owned)
+            wanted[path] = File(content.encode(), mode, owned, option == "worker_files")
     for path, source in params["copies"].items():
         wanted[path] = _copy(path, Path(source), owner, check=check)
     signed = _signed(params["self_signed"], place, owner, check=check)

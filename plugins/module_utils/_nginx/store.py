@@ -36,7 +36,7 @@ LOCK_SECONDS = 120.0
 class Store:
     """One configuration directory `root`, with the record of who owns what in `state`.
 
-    state/sets/<name>.json   the paths that a set owns
+    state/sets/<name>.json   the paths that a set owns, and which of them nginx's workers read
     state/undo/              while a switch is under way: how to go back. Found at the start of a
                              run, it means that an earlier one was cut off.
     """
@@ -55,6 +55,7 @@ class Store:
         return self._undo.exists()
 
     def managed(self) -> dict[str, frozenset[str]]:
+        """The paths of each set."""
         if not self._sets.is_dir():
             return {}
         return {
@@ -62,7 +63,15 @@ class Store:
             for manifest in self._sets.glob("*.json")
         }
 
-    def find(self, path: str) -> Found:
+    def read_by_workers(self, name: str) -> frozenset[str]:
+        """Those of a set's paths. Earlier versions have written none, and did not note that."""
+        try:
+            given = json.loads((self._sets / f"{name}.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return frozenset()
+        return frozenset(given.get("workers", ()))
+
+    def find(self, path: str, *, workers: bool = False) -> Found:
         parent = self.root
         for part in PurePosixPath(path).parts[:-1]:
             parent /= part
@@ -78,7 +87,7 @@ class Store:
         if not stat.S_ISREG(status.st_mode):
             raise NginxError(f"{live} is neither a file nor a link: it cannot be replaced.")
         mode = stat.S_IMODE(status.st_mode)
-        return File(live.read_bytes(), mode, (status.st_uid, status.st_gid))
+        return File(live.read_bytes(), mode, (status.st_uid, status.st_gid), workers)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -110,7 +119,7 @@ class Store:
                 live = self.root / change.path
                 parents = _make_parents(live.parent)
                 created.extend(parents)
-                if change.after.read_by_workers:
+                if change.after.workers:
                     _restrict(parents, change.after.owner)
                 write_candidate(
                     live, change.after.content or b"", change.after.mode, *change.after.owner
@@ -180,7 +189,11 @@ class Store:
 
     def write_manifest(self, request: Request) -> None:
         manifest = self._sets / f"{request.name}.json"
-        text = json.dumps({"paths": sorted(request.wanted)}, indent=1) + "\n"
+        given = {
+            "paths": sorted(request.wanted),
+            "workers": sorted(path for path, file in request.wanted.items() if file.workers),
+        }
+        text = json.dumps(given, indent=1) + "\n"
         if not request.wanted:
             manifest.unlink(missing_ok=True)
         elif not manifest.exists() or manifest.read_text("utf-8") != text:

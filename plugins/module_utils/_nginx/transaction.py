@@ -98,7 +98,9 @@ class Transaction:
         managed = self._store.managed()
         paths = {*request.wanted, *request.absent, *managed.get(request.name, ())}
         try:
-            changes = decide(request, {path: self._store.find(path) for path in paths}, managed)
+            read = self._store.read_by_workers(request.name)
+            found = {path: self._store.find(path, workers=path in read) for path in paths}
+            changes = decide(request, found, managed)
             # What was put back after a power cut is not loaded untested either.
             loaded = any(change.loaded for change in changes)
             untested = loaded or started or (recovered and not check)

@@ -52,6 +52,7 @@ def test_files_secrets_and_copies_with_their_modes(tmp_path: Path) -> None:
         "c": (b"made", 0o640),
     }
     assert made.wanted["w"].owner == (os.geteuid(), grp.getgrnam("www-data").gr_gid)
+    assert [path for path, file in made.wanted.items() if file.workers] == ["w"]
     assert (made.absent, made.replace) == ({"d"}, {"a"})
 
 

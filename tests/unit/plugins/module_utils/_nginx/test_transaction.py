@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -21,6 +22,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan im
     File,
     NginxError,
     Request,
+    diff,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.service import Answer
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.store import Store
@@ -281,7 +283,7 @@ def passwords(tree: Tree, content: str, check: bool = False, **files: str) -> Ou
     """A set of sites, with a file that workers read if it has content."""
     wanted: dict[str, File] = dict(tree.files(dict(files)))
     if content:
-        wanted["htpasswd/a"] = text(content, 0o640)
+        wanted["htpasswd/a"] = File(content.encode(), 0o640, ME, workers=True)
     return tree.request(Request("s", wanted), check=check)
 
 
@@ -323,6 +325,44 @@ def test_what_workers_read_is_removed_after_they_are_gone(tree: Tree) -> None:
     assert seen == [True, True, True]
     assert not (tree.root / "htpasswd/a").exists()
     assert tree.leftovers == []
+
+
+def test_a_mode_says_nothing_of_who_reads_a_file(tree: Tree) -> None:
+    """A copy keeps its source's mode, and a host may be hardened."""
+    with pytest.raises(NginxError, match="BROKEN"):
+        tree.apply(a=text("BROKEN\n", 0o640))
+    assert tree.apply(a=text("a\n", 0o640), b="b\n").reloaded
+    assert tree.apply(a=text("changed\n", 0o640), b="b\n").reloaded
+    (tree.root / "sites-enabled/b.conf").chmod(0o640)
+    seen: list[bool] = []
+    load = tree.nginx.reload
+
+    def reload(served: Iterable[Vhost]) -> None:
+        seen.append((tree.root / "sites-enabled/b.conf").exists())
+        load(served)
+
+    tree.nginx.reload = reload  # type: ignore[method-assign]
+    outcome = tree.apply(a=text("changed\n", 0o640))
+    assert (outcome.tested, outcome.reloaded, seen) == (True, True, [False])
+    (tree.root / "sites-enabled/default").unlink()
+    (tree.root / "sites-enabled/default").write_text("default\n")
+    (tree.root / "sites-enabled/default").chmod(0o640)
+    absent = Request("main", {}, absent=frozenset({"sites-enabled/default"}))
+    assert tree.request(absent).reloaded
+
+
+def test_what_workers_read_is_known_whatever_its_mode_is(tree: Tree) -> None:
+    passwords(tree, "joe:1\n", a="a\n")
+    (tree.root / "htpasswd/a").chmod(0o644)
+    outcome = passwords(tree, "joe:2\n", a="a\n")
+    assert (outcome.changed, outcome.reloaded) == (True, False)
+    (tree.root / "htpasswd/a").chmod(0o644)
+    removed = passwords(tree, "", check=True, a="a\n")
+    assert "joe" not in str(diff(removed.changes, "/etc/nginx"))
+    # of a version that has not noted it, it counts as all others
+    manifest = tree.state / "sets/s.json"
+    manifest.write_text(json.dumps({"paths": json.loads(manifest.read_text())["paths"]}))
+    assert passwords(tree, "joe:3\n", a="a\n").reloaded
 
 
 def test_check_mode_tests_and_changes_nothing(tree: Tree) -> None:
