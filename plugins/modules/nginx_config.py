@@ -42,7 +42,7 @@ attributes:
     description:
       - The test of the whole configuration is made in check mode too. Where it cannot be made,
         because nginx is not installed yet, or a file of O(copies) or O(self_signed) does not exist
-        yet, a warning says so.
+        yet, a warning says so. A certificate that is to be renewed is tested as it is.
   diff_mode:
     support: full
     description:
@@ -291,7 +291,6 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan im
     diff,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.request import (
-    Directories,
     read_request,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.service import SystemdNginx
@@ -299,7 +298,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.transac
     Transaction,
 )
 
-PLACE = Directories(root=Path("/etc/nginx"), state=Path("/var/lib/twelvefactor/nginx"))
+ROOT, STATE = Path("/etc/nginx"), Path("/var/lib/twelvefactor/nginx")
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -342,10 +341,10 @@ def fenced(params: dict[str, Any], *, check: bool) -> AbstractContextManager[Non
 def main() -> None:
     # not into the host's journal, either: a snippet of a site may hold a login for an upstream
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, no_log=True)
-    transaction = Transaction(PLACE.root, PLACE.state, SystemdNginx())
+    transaction = Transaction(ROOT, STATE, SystemdNginx())
     try:
         with fenced(module.params, check=module.check_mode):
-            request = read_request(module.params, PLACE, check=module.check_mode)
+            request = read_request(module.params, check=module.check_mode)
             outcome = transaction.apply(
                 request, check=module.check_mode, reload=module.params["reload"]
             )
@@ -364,7 +363,7 @@ def main() -> None:
         "recovered": outcome.recovered,
     }
     if module._diff:  # the documented flag of AnsibleModule, in spite of its name
-        result["diff"] = diff(outcome.changes, str(PLACE.root))
+        result["diff"] = diff(outcome.changes, str(ROOT))
     module.exit_json(**result)
 
 

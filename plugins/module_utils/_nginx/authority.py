@@ -8,8 +8,6 @@ What a client trusts is the CA, so that another domain or a renewal changes noth
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import re
 import secrets
 import tempfile
@@ -27,6 +25,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan im
     SET_NAME,
     File,
     NginxError,
+    SelfSigned,
+    Signing,
 )
 
 OPENSSL_SECONDS = 60.0
@@ -49,22 +49,17 @@ authorityKeyIdentifier = keyid
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class SelfSigned:
-    """A certificate that a site is to have: `names` as ``DNS:shop.test`` or ``IP:192.0.2.1``."""
-
-    name: str
-    names: tuple[str, ...]
-    trust: bool = True
-
-    @property
-    def stem(self) -> str:
-        """It says what the certificate is for: another domain is another certificate."""
-        return f"{self.name}-{hashlib.sha256(','.join(self.names).encode()).hexdigest()[:12]}"
+def read_signing(given: Mapping[str, Any], owner: tuple[int, int]) -> Signing:
+    """The module's parameter `self_signed`. Raises NginxError for what could not be signed."""
+    if not 1 <= given["days"] <= AUTHORITY_DAYS:
+        raise NginxError(f"'days' of 'self_signed' must be between 1 and {AUTHORITY_DAYS}.")
+    if not len(escaped(given["authority"])) >= 1 or len(given["authority"]) > NAME_LENGTH:
+        raise NginxError(f"'authority' of 'self_signed' must have 1 to {NAME_LENGTH} characters.")
+    return Signing(given["authority"], given["days"], read_wanted(given["certificates"]), owner)
 
 
 def read_wanted(given: Iterable[Mapping[str, Any]]) -> tuple[SelfSigned, ...]:
-    """The module's parameter. Raises NginxError for what no certificate could have."""
+    """The certificates. Raises NginxError for what no certificate could have."""
     wanted = []
     for each in given:
         if not SET_NAME.fullmatch(each["name"]):
@@ -72,7 +67,7 @@ def read_wanted(given: Iterable[Mapping[str, Any]]) -> tuple[SelfSigned, ...]:
         if not each["alternative_names"]:
             raise NginxError(f"The certificate {each['name']} needs at least one name.")
         wanted.append(SelfSigned(each["name"], tuple(each["alternative_names"]), each["trust"]))
-        configuration(Path(), "", wanted[-1].names)
+        list(_alternatives(wanted[-1].names))
     return tuple(wanted)
 
 
@@ -98,16 +93,23 @@ class Authority:
         return key.exists() and certificate.exists() and certificate.stat().st_mtime > oldest
 
     def files(self, wanted: Iterable[SelfSigned], owner: tuple[int, int]) -> dict[str, File]:
-        """The files of nginx's configuration. The content of what is not signed yet is unknown."""
+        """The files of nginx's configuration, as they are before `sign` or after it.
+
+        The content of what is not there yet is unknown, and a certificate that is due is so marked.
+        """
+        wanted = list(wanted)
+        due = self.due(wanted)
         found: dict[str, File] = {}
         for each in wanted:
-            known = not self.due([each])
-            certificate, key = (path.read_bytes() if known else None for path in self._paths(each))
-            found[f"certificates/{each.name}.pem"] = File(certificate, 0o644, owner)
-            found[f"certificates/{each.name}.key"] = File(key, 0o600, owner)
-            if each.trust:
-                trusted = self._certificate.read_bytes() if self._certificate.exists() else None
-                found[f"certificates/{each.name}.trust.pem"] = File(trusted, 0o644, owner)
+            certificate, key = map(_content, self._paths(each))
+            if key is None:
+                certificate = None  # it would be one of another key
+            modes = (
+                File(certificate, 0o644, owner, due=each in due and certificate is not None),
+                File(key, 0o600, owner),
+                File(_content(self._certificate), 0o644, owner),
+            )
+            found |= zip(each.paths, modes, strict=False)
         return found
 
     def sign(self, wanted: Sequence[SelfSigned]) -> None:
@@ -207,6 +209,10 @@ def openssl(*arguments: str, what: str) -> str:
     if status:
         raise NginxError(f"Could not {what}: openssl failed: {' '.join(output.split())[-500:]}")
     return output
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 def _pem(text: str, kind: str) -> str:

@@ -24,7 +24,10 @@ class NginxError(ReadableError):
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """A regular file, wanted or found. `content` None: not known yet (check mode only)."""
+    """A regular file, wanted or found. `content` None: not known yet (check mode only).
+
+    `due`: the content is the present one, and a run outside check mode makes another.
+    """
 
     content: bytes | None
     mode: int
@@ -32,6 +35,7 @@ class File:
     # Whether nginx's workers read it at each request, and not its master as it loads. Known of what
     # a set was given as such, and never guessed: any file may have the mode that these have.
     workers: bool = dataclasses.field(default=False, compare=False)
+    due: bool = False
 
     @property
     def secret(self) -> bool:
@@ -50,6 +54,36 @@ Found: TypeAlias = "File | Link | None"
 
 
 @dataclasses.dataclass(frozen=True)
+class SelfSigned:
+    """A certificate that a site is to have: `names` as ``DNS:shop.test`` or ``IP:192.0.2.1``."""
+
+    name: str
+    names: tuple[str, ...]
+    trust: bool = True
+
+    @property
+    def stem(self) -> str:
+        """It says what the certificate is for: another domain is another certificate."""
+        return f"{self.name}-{hashlib.sha256(','.join(self.names).encode()).hexdigest()[:12]}"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files of nginx's configuration: certificate, key, and the CA's certificate if wanted."""
+        endings = (".pem", ".key", ".trust.pem") if self.trust else (".pem", ".key")
+        return tuple(f"certificates/{self.name}{ending}" for ending in endings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Signing:
+    """The certificates of a set that the CA of the host is to sign, and the owner of their files."""
+
+    authority: str
+    days: int
+    certificates: tuple[SelfSigned, ...]
+    owner: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
 class Request:
     """One call of the module. Paths are relative to the configuration directory."""
 
@@ -57,6 +91,7 @@ class Request:
     wanted: Mapping[str, File]
     absent: frozenset[str] = frozenset()
     replace: frozenset[str] = frozenset()
+    signing: Signing | None = None
     started: bool = False  # whether nginx has to run, now and after each boot
 
 
@@ -140,7 +175,9 @@ def decide(
             before is not None
             and path not in mine
             and path not in request.replace
-            and not (isinstance(before, File) and before.content == wanted.content)
+            and not (
+                isinstance(before, File) and not wanted.due and before.content == wanted.content
+            )
         ):
             foreign.append(f"{path} exists and was not written by this module")
         else:
@@ -165,7 +202,7 @@ def _text(side: File | Link | None, *, secret: bool) -> str:
         return ""
     if isinstance(side, Link):
         return f"symbolic link to {side.target}\n"
-    if side.content is None:
+    if side.content is None or side.due:
         return "(not made yet)\n"
     if secret:
         return f"(secret, sha256 {hashlib.sha256(side.content).hexdigest()[:16]})\n"

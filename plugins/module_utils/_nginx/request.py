@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import grp
 import os
 import stat
@@ -14,29 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.authority import (
-    Authority,
-    read_wanted,
+    read_signing,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     File,
     NginxError,
     Request,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.store import Store
 
 WORKERS = "www-data"  # Debian's user and group of nginx's workers
 
 
-@dataclasses.dataclass(frozen=True)
-class Directories:
-    """Where nginx's configuration is, and what is kept of it for root only."""
-
-    root: Path
-    state: Path
-
-
-def read_request(params: Mapping[str, Any], place: Directories, *, check: bool) -> Request:
-    """The module's parameters as a request. Reads the files of `copies`, makes those of `self_signed`."""
+def read_request(params: Mapping[str, Any], *, check: bool) -> Request:
+    """The module's parameters as a request. Reads the files of `copies`, and changes nothing."""
     owner = (os.geteuid(), os.getegid())
     workers = (owner[0], _worker_group() if params["worker_files"] else 0)
     wanted: dict[str, File] = {}
@@ -52,20 +41,21 @@ def read_request(params: Mapping[str, Any], place: Directories, *, check: bool) 
             wanted[path] = File(content.encode(), mode, owned, option == "worker_files")
     for path, source in params["copies"].items():
         wanted[path] = _copy(path, Path(source), owner, check=check)
-    signed = _signed(params["self_signed"], place, owner, check=check)
-    wanted |= signed
+    signing = read_signing(params["self_signed"], owner) if params["self_signed"] else None
+    signed = [path for each in signing.certificates for path in each.paths] if signing else []
     given = [path for option in (*texts, "copies") for path in params[option]]
     given += signed
     twice = sorted({path for path in given if given.count(path) > 1})
     if twice:
         raise NginxError(f"{', '.join(twice)}: given more than once.")
-    if params["state"] == "absent" and (wanted or params["absent"]):
+    if params["state"] == "absent" and (given or params["absent"]):
         raise NginxError("A set that is to be absent takes no files: drop them, or the state.")
     return Request(
         name=params["name"],
         wanted=wanted,
         absent=frozenset(params["absent"]),
         replace=frozenset(params["replace"]),
+        signing=signing,
         started=params["started"],
     )
 
@@ -75,29 +65,6 @@ def _worker_group() -> int:
         return grp.getgrnam(WORKERS).gr_gid
     except KeyError:
         raise NginxError(f"The group {WORKERS} of nginx's workers is not on this host.") from None
-
-
-def _signed(
-    given: Mapping[str, Any] | None, place: Directories, owner: tuple[int, int], *, check: bool
-) -> dict[str, File]:
-    """The files of `self_signed`. In check mode those that are due have no content."""
-    if given is None:
-        return {}
-    if given["days"] < 1:
-        raise NginxError("'days' of 'self_signed' must be at least 1.")
-    wanted = read_wanted(given["certificates"])
-    authority = Authority(place.state, given["authority"], given["days"])
-    try:
-        due = authority.due(wanted)
-        if due and not check:
-            with Store(place.root, place.state).locked():
-                authority.sign(due)
-        return authority.files(wanted, owner)
-    except OSError as error:
-        raise NginxError(
-            f"Could not sign certificates in {place.state}: {error.strerror}. The configuration is "
-            "as it was."
-        ) from error
 
 
 def _copy(path: str, source: Path, owner: tuple[int, int], *, check: bool) -> File:

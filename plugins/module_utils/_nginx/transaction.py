@@ -13,14 +13,16 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import unchanged
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.authority import Authority
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     Change,
     NginxError,
     Request,
+    Signing,
     check_request,
     decide,
 )
@@ -58,6 +60,7 @@ class Transaction:
         self._nginx = nginx
         self._store = Store(root, state)
         self._touched = False  # whether the configuration may be another than was found
+        self._signed = False  # whether the CA of the host has made something
 
     # -- entry point
 
@@ -96,17 +99,17 @@ class Transaction:
         started = request.started and self._nginx.installed() and not self._nginx.active()
         enabled = request.started and self._nginx.installed() and not self._nginx.enabled()
         managed = self._store.managed()
-        paths = {*request.wanted, *request.absent, *managed.get(request.name, ())}
+        given = request
         try:
-            read = self._store.read_by_workers(request.name)
-            found = {path: self._store.find(path, workers=path in read) for path in paths}
-            changes = decide(request, found, managed)
+            request, changes = self._decide(given, managed)
+            if not check and self._sign(given.signing):
+                request, changes = self._decide(given, managed)
             # What was put back after a power cut is not loaded untested either.
             loaded = any(change.loaded for change in changes)
             untested = loaded or started or (recovered and not check)
             served = self._test(request.name, changes, check, warnings) if untested else None
         except NginxError as error:
-            raise error if recovered else NginxError(unchanged(error)) from None
+            raise error if recovered or self._signed else NginxError(unchanged(error)) from None
         reloaded = False
         if not check:
             if changes:
@@ -135,6 +138,30 @@ class Transaction:
         )
 
     # -- reading
+
+    def _decide(
+        self, request: Request, managed: Mapping[str, frozenset[str]]
+    ) -> tuple[Request, tuple[Change, ...]]:
+        """The request with the certificates as they are now, and what has to change for it."""
+        if signing := request.signing:
+            authority = Authority(self._state, signing.authority, signing.days)
+            signed = authority.files(signing.certificates, signing.owner)
+            request = dataclasses.replace(request, wanted={**request.wanted, **signed})
+        paths = {*request.wanted, *request.absent, *managed.get(request.name, ())}
+        read = self._store.read_by_workers(request.name)
+        found = {path: self._store.find(path, workers=path in read) for path in paths}
+        return request, decide(request, found, managed)
+
+    def _sign(self, signing: Signing | None) -> bool:
+        """Sign what is due; whether anything was."""
+        if signing is None:
+            return False
+        authority = Authority(self._state, signing.authority, signing.days)
+        due = authority.due(signing.certificates)
+        if due:
+            self._signed = True
+            authority.sign(due)
+        return bool(due)
 
     def _require_nginx(self) -> None:
         if not (self._nginx.installed() and self._root.is_dir()):

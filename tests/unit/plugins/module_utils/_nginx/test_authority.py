@@ -17,10 +17,12 @@ import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import authority
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.authority import (
     Authority,
-    SelfSigned,
     read_wanted,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import NginxError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
+    NginxError,
+    SelfSigned,
+)
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 

@@ -15,6 +15,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     NginxError,
     Request,
+    SelfSigned,
+    Signing,
 )
 from ansible_collections.twelvefactor.deploy.plugins.modules import nginx_config
 
@@ -24,9 +26,8 @@ def parameters(**given: Any) -> dict[str, Any]:
     return {**defaults, "name": "s", **given}
 
 
-def read(given: dict[str, Any], *, check: bool = False, state: Path = Path("/none")) -> Request:
-    place = request.Directories(root=Path("/etc/nginx"), state=state)
-    return request.read_request(given, place, check=check)
+def read(given: dict[str, Any], *, check: bool = False) -> Request:
+    return request.read_request(given, check=check)
 
 
 def test_files_secrets_and_copies_with_their_modes(tmp_path: Path) -> None:
@@ -63,50 +64,15 @@ def test_a_copy_of_what_is_not_there_yet(tmp_path: Path) -> None:
         read(given, check=False)
 
 
-def test_certificates_are_signed_where_they_are_due(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    certificate = {"name": "shop", "alternative_names": ["DNS:shop.test"], "trust": True}
-    given = parameters(
-        self_signed={"authority": "CA of app1", "days": 90, "certificates": [certificate]}
-    )
-    predicted = read(given, check=True, state=state).wanted
-    assert {file.content for file in predicted.values()} == {None}
-    assert not state.exists()
-    wanted = read(given, check=False, state=state).wanted
-    assert wanted.keys() == predicted.keys()
-    assert {content[:11] for file in wanted.values() if (content := file.content)} == {
-        b"-----BEGIN "
-    }
-    assert read(given, check=False, state=state).wanted == wanted
-    for more, words in (
-        (
-            {"files": {"certificates/shop.pem": "x"}},
-            r"certificates/shop\.pem: given more than once",
-        ),
-        ({"state": "absent"}, "takes no files"),
-    ):
-        with pytest.raises(NginxError, match=words):
-            read({**given, **more}, check=False, state=state)
-    given["self_signed"]["days"] = 0
-    with pytest.raises(NginxError, match="'days' of 'self_signed' must be at least 1"):
-        read(given, check=False, state=state)
+CERTIFICATE = {"name": "shop", "alternative_names": ["DNS:shop.test"], "trust": True}
+SIGNED = {"authority": "CA of app1", "days": 90, "certificates": [CERTIFICATE]}
 
 
-def test_a_full_disk_leaves_no_certificate_half_signed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    certificate = {"name": "shop", "alternative_names": ["DNS:shop.test"], "trust": True}
-    signed = {"authority": "CA of app1", "days": 90, "certificates": [certificate]}
-    state = tmp_path / "state"
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(NginxError, match=r"No space left on device\. The config.* as it was"):
-            read(parameters(self_signed=signed), state=state)
-    assert list(state.iterdir()) == []
-    assert read(parameters(self_signed=signed), state=state).wanted
+def test_certificates_are_left_to_be_signed() -> None:
+    made = read(parameters(self_signed=SIGNED))
+    shop = SelfSigned("shop", ("DNS:shop.test",))
+    assert made.signing == Signing("CA of app1", 90, (shop,), (os.geteuid(), os.getegid()))
+    assert made.wanted == {}
 
 
 @pytest.mark.parametrize(
@@ -116,6 +82,26 @@ def test_a_full_disk_leaves_no_certificate_half_signed(
         ({"files": {"a": "x"}, "secret_files": {"a": "y"}}, "a: given more than once"),
         ({"files": {"a": "x"}, "state": "absent"}, "takes no files"),
         ({"absent": ["a"], "state": "absent"}, "takes no files"),
+        ({"self_signed": SIGNED, "state": "absent"}, "takes no files"),
+        (
+            {"self_signed": SIGNED, "files": {"certificates/shop.trust.pem": "x"}},
+            r"certificates/shop\.trust\.pem: given more than once",
+        ),
+        (
+            {"self_signed": SIGNED | {"certificates": [CERTIFICATE, CERTIFICATE]}},
+            r"certificates/shop\.key, certificates/shop\.pem, .*: given more than once",
+        ),
+        (
+            {
+                "self_signed": SIGNED
+                | {"certificates": [CERTIFICATE, CERTIFICATE | {"name": "shop.trust"}]}
+            },
+            r"certificates/shop\.trust\.pem: given more than once",
+        ),
+        ({"self_signed": SIGNED | {"days": 0}}, "'days' of .* between 1 and 10950"),
+        ({"self_signed": SIGNED | {"days": 3000000}}, "'days' of .* between 1 and 10950"),
+        ({"self_signed": SIGNED | {"authority": "C" * 65}}, "'authority' of .* 1 to 64 characters"),
+        ({"self_signed": SIGNED | {"authority": ""}}, "'authority' of .* 1 to 64 characters"),
     ],
 )
 def test_contradictions_are_refused(given: dict[str, Any], words: str) -> None:

@@ -18,10 +18,13 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import undo
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import store
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.authority import Authority
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     File,
     NginxError,
     Request,
+    SelfSigned,
+    Signing,
     diff,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.service import Answer
@@ -363,6 +366,83 @@ def test_what_workers_read_is_known_whatever_its_mode_is(tree: Tree) -> None:
     manifest = tree.state / "sets/s.json"
     manifest.write_text(json.dumps({"paths": json.loads(manifest.read_text())["paths"]}))
     assert passwords(tree, "joe:3\n", a="a\n").reloaded
+
+
+SHOP = SelfSigned("shop", ("DNS:shop.test",))
+SHOPS_FILES = {f"certificates/shop.{ending}" for ending in ("pem", "key", "trust.pem")}
+
+
+def signed(tree: Tree, name: str = "s", check: bool = False, **files: File | str) -> Outcome:
+    signing = Signing("CA of app1", 90, (SHOP,), ME)
+    return tree.request(Request(name, tree.files(files), signing=signing), check=check)
+
+
+def made(tree: Tree) -> list[str]:
+    """What the CA of the host has made."""
+    found = (tree.state.rglob("*.pem"), tree.state.rglob("*.key"))
+    return sorted(path.name for paths in found for path in paths)
+
+
+def test_certificates_are_signed_where_they_are_due(tree: Tree) -> None:
+    predicted = signed(tree, check=True)
+    assert not tree.state.exists()
+    assert "certificates/shop.pem" in predicted.warnings[0]
+    outcome = signed(tree)
+    assert {change.path for change in outcome.changes} == SHOPS_FILES
+    assert {change.path for change in predicted.changes} == SHOPS_FILES
+    assert {contents(tree.root)[path][:11] for path in SHOPS_FILES} == {"-----BEGIN "}
+    assert len(made(tree)) == 4
+    assert not signed(tree).changed
+    # a set without it owns them no more
+    assert {change.path for change in tree.apply().changes} == SHOPS_FILES
+
+
+@pytest.mark.parametrize("refused", ["name", "foreign", "nginx"])
+def test_nothing_is_signed_for_what_is_refused(tree: Tree, refused: str) -> None:
+    tree.state.mkdir(mode=0o700)
+    tree.nginx.is_installed = refused != "nginx"
+    files: dict[str, File | str] = {}
+    if refused == "foreign":
+        (tree.root / "sites-enabled/a.conf").write_text("somebody's\n")
+        files = {"a": "ours\n"}
+    with pytest.raises(NginxError):
+        signed(tree, "NO GOOD" if refused == "name" else "s", **files)
+    assert made(tree) == []
+
+
+def test_what_was_signed_is_not_said_to_be_nothing(tree: Tree) -> None:
+    with pytest.raises(NginxError, match="BROKEN") as error:
+        signed(tree, a="BROKEN\n")
+    assert "Nothing was changed" not in str(error.value)
+    assert contents(tree.root).keys().isdisjoint(SHOPS_FILES)
+
+
+def test_a_full_disk_leaves_no_certificate_half_signed(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full_disk)
+        with pytest.raises(NginxError, match=r"No space left on device\. The config.* as it was"):
+            signed(tree)
+    assert tree.leftovers == []
+    assert signed(tree).changed
+
+
+def test_check_mode_of_a_renewal(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the run after it does: another certificate, the same key, and the whole is tested."""
+    signed(tree)
+    with monkeypatch.context() as patch:
+        patch.setattr(Authority, "due", lambda _self, wanted: list(wanted))
+        outcome = signed(tree, check=True)
+        assert [change.path for change in outcome.changes] == ["certificates/shop.pem"]
+        assert (outcome.tested, outcome.warnings) == (True, ())
+        assert tree.nginx.seen[-1].keys() >= SHOPS_FILES
+        [shown] = diff(outcome.changes, "/etc/nginx")
+        assert shown["after"] == "(not made yet)\n"
+        with pytest.raises(NginxError, match="BROKEN"):
+            signed(tree, check=True, a="BROKEN\n")
+        outcome = signed(tree)
+    assert [change.path for change in outcome.changes] == ["certificates/shop.pem"]
 
 
 def test_check_mode_tests_and_changes_nothing(tree: Tree) -> None:
