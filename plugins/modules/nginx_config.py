@@ -70,8 +70,8 @@ options:
     default: {}
   worker_files:
     description:
-      - As O(secret_files), with group C(www-data) and mode 0640, in directories of mode 0750 where
-        these are new.
+      - As O(secret_files), with group C(www-data) and mode 0640. Directories of theirs get mode 0750
+        where they are new, or where workers cannot enter them.
       - For password files. Workers of nginx read them at each request, so that their change alone
         reloads nothing. One that is no longer listed is removed after nginx was reloaded.
     type: dict
@@ -224,7 +224,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed, or would be in check mode, one entry per file.
+  description:
+    - What was changed, or would be in check mode, one entry per file, and per directory of
+      O(worker_files) that workers could not enter.
   returned: success
   type: list
   elements: dict
@@ -354,7 +356,10 @@ def main() -> None:
         module.warn(warning)
     result: dict[str, Any] = {
         "changed": outcome.changed,
-        "changes": [{"path": c.path, "action": c.action} for c in outcome.changes],
+        "changes": [
+            *({"path": change.path, "action": change.action} for change in outcome.changes),
+            *({"path": path, "action": "updated"} for path in outcome.opened),
+        ],
         "tested": outcome.tested,
         "reloaded": outcome.reloaded,
         "started": outcome.started,
@@ -363,7 +368,7 @@ def main() -> None:
         "recovered": outcome.recovered,
     }
     if module._diff:  # the documented flag of AnsibleModule, in spite of its name
-        result["diff"] = diff(outcome.changes, str(ROOT))
+        result["diff"] = diff(outcome.changes, str(ROOT), outcome.opened)
     module.exit_json(**result)
 
 

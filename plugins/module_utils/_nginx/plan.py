@@ -215,8 +215,11 @@ def _header(path: str, side: File | Link | None) -> str:
     return path if isinstance(side, Link) else f"{path} (mode {side.mode:04o})"
 
 
-def diff(changes: Iterable[Change], root: str) -> list[dict[str, str]]:
-    """Per file what Ansible shows in diff mode; of a secret only a fingerprint."""
+def diff(changes: Iterable[Change], root: str, opened: Iterable[str] = ()) -> list[dict[str, str]]:
+    """Per file what Ansible shows in diff mode; of a secret only a fingerprint.
+
+    `opened`: directories that workers cannot enter before.
+    """
     shown = []
     for change in changes:
         sides = (change.before, change.after)
@@ -229,5 +232,11 @@ def diff(changes: Iterable[Change], root: str) -> list[dict[str, str]]:
                 "before": _text(change.before, secret=secret),
                 "after": _text(change.after, secret=secret),
             }
+        )
+    for path in opened:
+        header = f"{root}/{path}"
+        before, after = (f"directory that workers {can} enter\n" for can in ("cannot", "can"))
+        shown.append(
+            {"before_header": header, "after_header": header, "before": before, "after": after}
         )
     return shown

@@ -9,8 +9,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
@@ -102,6 +102,22 @@ class Store:
                 f"Another change of {self.root} has been under way for {LOCK_SECONDS:.0f} s; "
                 f"`fuser {self.state}` on the host says whose. Try again later."
             ) from None
+
+    def closed(self, wanted: Mapping[str, File]) -> dict[str, tuple[int, int]]:
+        """Directories that workers cannot enter to read their files, and who is to own them."""
+        found: dict[str, tuple[int, int]] = {}
+        for path, file in sorted(wanted.items()):
+            for parent in PurePosixPath(path).parents[:-1] if file.workers else ():
+                with suppress(FileNotFoundError):
+                    status = (self.root / parent).lstat()
+                    theirs = status.st_gid == file.owner[1]
+                    if not status.st_mode & (stat.S_IXGRP if theirs else stat.S_IXOTH):
+                        found[str(parent)] = file.owner
+        return found
+
+    def open(self, closed: Mapping[str, tuple[int, int]]) -> None:
+        for path, owner in closed.items():
+            _restrict([self.root / path], owner)
 
     # -- switching
 

@@ -47,10 +47,11 @@ class Outcome:
     started: bool = False
     enabled: bool = False
     sets: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()  # directories that workers could not enter
 
     @property
     def changed(self) -> bool:
-        return bool(self.changes) or self.recovered or self.started or self.enabled
+        return bool(self.changes or self.opened or self.recovered or self.started or self.enabled)
 
 
 class Transaction:
@@ -110,6 +111,7 @@ class Transaction:
             served = self._test(request.name, changes, check, warnings) if untested else None
         except NginxError as error:
             raise error if recovered or self._signed else NginxError(unchanged(error)) from None
+        closed = self._store.closed(request.wanted)
         reloaded = False
         if not check:
             if changes:
@@ -119,6 +121,7 @@ class Transaction:
             elif (loaded or recovered) and reload and self._nginx.active():
                 self._load(request.name, served or (), start=False)
                 reloaded = True
+            self._store.open(closed)
             self._store.sweep(changes)
             self._store.forget_undo()
             self._store.write_manifest(request)
@@ -135,6 +138,7 @@ class Transaction:
             started,
             enabled,
             tuple(sorted(sets)),
+            tuple(closed),
         )
 
     # -- reading

@@ -298,6 +298,34 @@ def test_what_workers_read_is_for_their_group_only(tree: Tree) -> None:
     assert stat.S_IMODE((tree.root / "sites-enabled").stat().st_mode) == 0o755
 
 
+@pytest.mark.parametrize("mode", [0o700, 0o640])
+def test_directories_that_workers_cannot_enter_are_opened(tree: Tree, mode: int) -> None:
+    passwords(tree, "joe:1\n", a="a\n")
+    directory = tree.root / "htpasswd"
+    directory.chmod(mode)
+    outcome = passwords(tree, "joe:1\n", check=True, a="a\n")
+    assert (outcome.changed, outcome.opened) == (True, ("htpasswd",))
+    assert stat.S_IMODE(directory.stat().st_mode) == mode
+    [shown] = diff(outcome.changes, "/etc/nginx", outcome.opened)
+    assert shown["before"] == "directory that workers cannot enter\n"
+    outcome = passwords(tree, "joe:1\n", a="a\n")
+    assert (outcome.opened, outcome.reloaded) == (("htpasswd",), False)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o750
+    assert not passwords(tree, "joe:1\n", a="a\n").changed
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_directories_of_another_group_are_opened(tree: Tree) -> None:
+    passwords(tree, "joe:1\n", a="a\n")
+    directory = tree.root / "htpasswd"
+    os.chown(directory, 0, 12345)
+    assert passwords(tree, "joe:1\n", a="a\n").opened == ("htpasswd",)
+    assert directory.stat().st_gid == ME[1]
+    directory.chmod(0o755)
+    os.chown(directory, 0, 12345)
+    assert not passwords(tree, "joe:1\n", a="a\n").changed
+
+
 def test_what_workers_read_is_not_loaded(tree: Tree) -> None:
     passwords(tree, "joe:1\n", a="a\n")
     for check in (True, False):
