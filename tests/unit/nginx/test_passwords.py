@@ -25,6 +25,15 @@ def test_a_line_for_each_user_of_a_protected_site() -> None:
     ]
     files = evaluate("nginx", "{{ __nginx_password_files }}", nginx_sites=sites)
     assert files == {"htpasswd/shop": f"joe:{HASH}\nann:$2b$12$another\n"}
+    # which an earlier version of the role may have written, and no set knows of
+    unwanted = evaluate("nginx", "{{ __nginx_unwanted_password_files }}", nginx_sites=sites)
+    assert unwanted == ["htpasswd/open"]
+
+
+def test_a_site_that_loses_its_users_loses_their_hashes() -> None:
+    [write] = yaml.safe_load((ROOT / "roles/nginx/tasks/put.yml").read_text("utf-8"))
+    absent = write["twelvefactor.deploy.nginx_config"]["absent"]
+    assert absent == "{{ __nginx_unwanted_password_files }}"
 
 
 def test_hashes_are_not_printed(tmp_path: pathlib.Path) -> None:
