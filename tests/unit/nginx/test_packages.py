@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import pathlib
+from typing import Any
+
 import pytest
+import yaml
 from unit.nginx.configuration import evaluate
 
 PACKAGES = ["ca-certificates", "libnginx-mod-http-brotli-static", "logrotate", "nginx"]
@@ -28,3 +32,26 @@ def test_installed(lines: list[str], installed: bool) -> None:
     assert evaluate("nginx", "{{ __nginx_packages }}") == PACKAGES
     build = {"rc": 0, "stderr": "", "stdout_lines": lines}
     assert evaluate("nginx", "{{ __nginx_is_installed }}", __nginx_build=build) is installed
+
+
+INSTALLED = [f"installed {name}" for name in PACKAGES]
+BUILD = pathlib.Path(__file__).resolve().parents[3] / "roles/nginx/tasks/build.yml"
+
+
+@pytest.mark.parametrize(
+    ("build", "failed"),
+    [
+        pytest.param({"rc": 0, "stdout_lines": INSTALLED}, False, id="installed"),
+        pytest.param({"rc": 127, "stdout_lines": []}, False, id="a virgin host"),
+        pytest.param({"rc": 0, "stdout_lines": []}, False, id="not all packages"),
+        pytest.param({"rc": 127, "stdout_lines": INSTALLED}, True, id="it does not run"),
+        pytest.param({"msg": "no python"}, True, id="the module did not run"),
+    ],
+)
+def test_build_options_that_nobody_could_read(build: dict[str, Any], failed: bool) -> None:
+    """They would count as none, and HTTP/3 and the post-quantum key exchange go."""
+    [task] = yaml.safe_load(BUILD.read_text("utf-8"))
+    condition = "{{ " + str(task["failed_when"]) + " }}"
+    assert evaluate("nginx", condition, __nginx_build=build) is failed
+    # whatever the PATH of who logs in is
+    assert "\n/usr/sbin/nginx -V" in task["ansible.builtin.shell"]
