@@ -33,6 +33,7 @@ description:
   - An interrupted run is undone by the next one.
 requirements:
   - nginx 1.19.5 or newer, run by systemd as C(nginx.service), on the host.
+  - The program C(openssl) on the host, for O(self_signed).
   - The module has to run as root.
 extends_documentation_fragment:
   - twelvefactor.deploy._attributes
@@ -73,7 +74,8 @@ options:
       - As O(secret_files), with group C(www-data) and mode 0640. Directories of theirs get mode 0750
         where they are new, or where workers cannot enter them.
       - For password files. Workers of nginx read them at each request, so that their change alone
-        reloads nothing. One that is no longer listed is removed after nginx was reloaded.
+        reloads nothing. One that is no longer listed is removed after nginx was reloaded, and with
+        O(reload=false) at once.
     type: dict
     default: {}
     version_added: "0.1.0"
@@ -93,11 +95,11 @@ options:
     version_added: "0.1.0"
     suboptions:
       authority:
-        description: Common name of the CA, if it has to be made.
+        description: Common name of the CA, if it has to be made, of at most 64 characters.
         type: str
         required: true
       days:
-        description: Lifetime of the certificates.
+        description: Lifetime of the certificates, at most V(10950). None ends after the CA.
         type: int
         default: 3650
       certificates:
@@ -114,7 +116,7 @@ options:
           alternative_names:
             description:
               - What the certificate is for, as V(DNS:shop.example.org) or V(IP:192.0.2.1). The first
-                is its common name, too.
+                is its common name, too. Domains with other letters than those of ASCII are converted.
             type: list
             elements: str
             required: true
@@ -215,6 +217,21 @@ EXAMPLES = r"""
       certificates:
         - name: wiki
           alternative_names: [DNS:wiki.example.org]
+
+- name: Require a password for a site
+  twelvefactor.deploy.nginx_config:
+    name: reports
+    files:
+      sites-enabled/reports.conf: |
+        server {
+            listen 80;
+            server_name reports.example.org;
+            auth_basic reports;
+            auth_basic_user_file htpasswd/reports;
+            root /srv/reports;
+        }
+    worker_files:
+      htpasswd/reports: "joe:{{ reports_password_hash }}\n"
 
 - name: Remove the static site
   twelvefactor.deploy.nginx_config:

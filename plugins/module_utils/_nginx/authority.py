@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import secrets
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.command 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     write_atomically,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.lifetime import lifetime
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan import (
     SET_NAME,
     File,
@@ -30,8 +30,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan im
 )
 
 OPENSSL_SECONDS = 60.0
-DAY = 86400.0
-# Must outlive every certificate that it signs, whatever their lifetime is.
+# No certificate that it signs outlives it.
 AUTHORITY_DAYS = 10950
 NAME_LENGTH = 64  # of a common name, RFC 5280
 KINDS = {"DNS", "IP"}
@@ -67,7 +66,7 @@ def read_wanted(given: Iterable[Mapping[str, Any]]) -> tuple[SelfSigned, ...]:
         if not each["alternative_names"]:
             raise NginxError(f"The certificate {each['name']} needs at least one name.")
         wanted.append(SelfSigned(each["name"], tuple(each["alternative_names"]), each["trust"]))
-        list(_alternatives(wanted[-1].names))
+        _ = [escaped(value) for _kind, value in _values(wanted[-1].names)]
     return tuple(wanted)
 
 
@@ -84,13 +83,14 @@ class Authority:
         return self._directory / "ca.pem"
 
     def due(self, wanted: Iterable[SelfSigned]) -> list[SelfSigned]:
-        """What is missing, or in the last third of its lifetime."""
-        oldest = time.time() - self._days * DAY * 2 / 3
-        return [each for each in wanted if not self._is_fresh(each, oldest)]
+        """What is missing, or in the last third of its lifetime; everything where there is no CA."""
+        signed = self._certificate.exists()
+        return [each for each in wanted if not (signed and self._is_fresh(each))]
 
-    def _is_fresh(self, wanted: SelfSigned, oldest: float) -> bool:
+    def _is_fresh(self, wanted: SelfSigned) -> bool:
         certificate, key = self._paths(wanted)
-        return key.exists() and certificate.exists() and certificate.stat().st_mtime > oldest
+        found = lifetime(_content(certificate) or b"")
+        return key.exists() and found is not None and not found.is_due(datetime.now(UTC))
 
     def files(self, wanted: Iterable[SelfSigned], owner: tuple[int, int]) -> dict[str, File]:
         """The files of nginx's configuration, as they are before `sign` or after it.
@@ -117,46 +117,78 @@ class Authority:
         with tempfile.TemporaryDirectory(prefix="staged-", dir=self._directory) as staged:
             # It is never replaced: it has signed what is served, and clients trust it.
             if not self._certificate.exists():
-                self._issue(Path(staged), self._certificate, self._name, "authority", ())
+                self._make_authority(Path(staged))
             for each in wanted:
-                subject = each.names[0].partition(":")[2][:NAME_LENGTH]
-                certificate, _key = self._paths(each)
-                self._issue(Path(staged), certificate, subject, "site", each.names)
+                self._issue(Path(staged), each)
+
+    def _make_authority(self, staged: Path) -> None:
+        key = _key(self._directory / "ca.key")
+        what = f"sign the certificate {self._certificate}"
+        prepared = _prepare(staged, self._name, (), key, what)
+        signer = ["-extensions", "authority", "-selfsign", "-keyfile", str(key)]
+        end = datetime.now(UTC) + timedelta(days=AUTHORITY_DAYS)
+        _sign(prepared, self._certificate, signer, end, what)
+
+    def _issue(self, staged: Path, wanted: SelfSigned) -> None:
+        certificate, path = self._paths(wanted)
+        key = _key(path)
+        what = f"sign the certificate {certificate}"
+        subject = next(_values(wanted.names))[1][:NAME_LENGTH]
+        prepared = _prepare(staged, subject, wanted.names, key, what)
+        issuer = ["-cert", str(self._certificate), "-keyfile", str(self._directory / "ca.key")]
+        _sign(prepared, certificate, ["-extensions", "site", *issuer], self._end(), what)
+
+    def _end(self) -> datetime:
+        """When a certificate that is signed now ends: not after the CA."""
+        now = datetime.now(UTC)
+        own = lifetime(_content(self._certificate) or b"")
+        if own is None or own.end <= now:
+            raise NginxError(
+                f"The CA {self._certificate} of this host "
+                + (f"ended on {own.end:%Y-%m-%d}" if own else "is not a certificate")
+                + ". Remove it for a new one to be made, and give that to all clients."
+            )
+        return min(now + timedelta(days=self._days), own.end)
 
     def _paths(self, wanted: SelfSigned) -> tuple[Path, Path]:
         stem = self._directory / wanted.stem
         return stem.with_name(f"{stem.name}.pem"), stem.with_name(f"{stem.name}.key")
 
-    def _issue(
-        self, staged: Path, certificate: Path, subject: str, kind: str, names: Sequence[str]
-    ) -> None:
-        key = certificate.with_suffix(".key")
-        if not key.exists():
-            options = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
-            output = openssl("genpkey", *options, what=f"make the key {key}")
-            write_atomically(key, _pem(output, "PRIVATE KEY"), 0o600)
-        settings, request = staged / "openssl.cnf", staged / "request.pem"
-        signed = staged / "signed.pem"
-        settings.write_text(configuration(staged, subject, names), "utf-8")
-        (staged / "index.txt").write_text("", "utf-8")
-        # at most 20 bytes, and positive: RFC 5280
-        (staged / "serial").write_text(f"{secrets.randbits(158) | 1:040X}\n", "utf-8")
-        what = f"sign the certificate {certificate}"
-        by_file = ["-config", str(settings)]
-        openssl("req", "-new", *by_file, "-key", str(key), "-out", str(request), what=what)
-        days = AUTHORITY_DAYS if kind == "authority" else self._days
-        signer = (
-            ["-selfsign", "-keyfile", str(key)]
-            if kind == "authority"
-            else ["-cert", str(self._certificate), "-keyfile", str(self._directory / "ca.key")]
-        )
-        openssl(
-            *("ca", "-batch", "-notext", *by_file, "-extensions", kind, *signer),
-            *("-startdate", _date(-1), "-enddate", _date(days)),
-            *("-in", str(request), "-out", str(signed)),
-            what=what,
-        )
-        write_atomically(certificate, _pem(signed.read_text("ascii"), "CERTIFICATE"), 0o644)
+
+def _key(path: Path) -> Path:
+    """Make a private key where there is none."""
+    if not path.exists():
+        options = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        output = openssl("genpkey", *options, what=f"make the key {path}")
+        write_atomically(path, _pem(output, "PRIVATE KEY"), 0o600)
+    return path
+
+
+def _prepare(staged: Path, subject: str, names: Sequence[str], key: Path, what: str) -> Path:
+    """The directory with all that `openssl ca` reads."""
+    settings = staged / "openssl.cnf"
+    settings.write_text(configuration(staged, subject, names), "utf-8")
+    (staged / "index.txt").write_text("", "utf-8")
+    # at most 20 bytes, and positive: RFC 5280
+    (staged / "serial").write_text(f"{secrets.randbits(158) | 1:040X}\n", "utf-8")
+    output = ["-out", str(staged / "request.pem")]
+    openssl("req", "-new", "-config", str(settings), "-key", str(key), *output, what=what)
+    return staged
+
+
+def _sign(
+    prepared: Path, certificate: Path, signer: Sequence[str], end: datetime, what: str
+) -> None:
+    signed = prepared / "signed.pem"
+    # a clock that is behind must not refuse it
+    begin = datetime.now(UTC) - timedelta(days=1)
+    openssl(
+        *("ca", "-batch", "-notext", "-config", str(prepared / "openssl.cnf"), *signer),
+        *("-startdate", _date(begin), "-enddate", _date(end)),
+        *("-in", str(prepared / "request.pem"), "-out", str(signed)),
+        what=what,
+    )
+    write_atomically(certificate, _pem(signed.read_text("ascii"), "CERTIFICATE"), 0o644)
 
 
 def configuration(directory: Path, subject: str, names: Sequence[str]) -> str:
@@ -165,6 +197,7 @@ def configuration(directory: Path, subject: str, names: Sequence[str]) -> str:
         "[req]",
         "prompt = no",
         "distinguished_name = subject",
+        "utf8 = yes",
         "string_mask = utf8only",
         *(["req_extensions = names"] if names else []),
         "[subject]",
@@ -188,20 +221,37 @@ def configuration(directory: Path, subject: str, names: Sequence[str]) -> str:
 
 
 def _alternatives(names: Sequence[str]) -> Iterator[str]:
-    for number, name in enumerate(names):
+    for number, (kind, value) in enumerate(_values(names)):
+        yield f"{kind}.{number} = {escaped(value)}"
+
+
+def _values(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Kind and value of each name; a domain with other letters is written as DNS has it."""
+    for name in names:
         kind, colon, value = name.partition(":")
         if kind not in KINDS or not (colon and value):
             raise NginxError(
                 f"{name!r} is not a name for a certificate: write DNS:name or IP:address."
             )
-        yield f"{kind}.{number} = {escaped(value)}"
+        if not value.isascii():
+            value = _ascii(value)
+        yield kind, value
+
+
+def _ascii(domain: str) -> str:
+    try:
+        return ".".join(
+            part if part.isascii() else part.encode("idna").decode() for part in domain.split(".")
+        )
+    except UnicodeError as error:
+        raise NginxError(f"{domain!r} cannot be in a certificate: {error}.") from None
 
 
 def escaped(value: str) -> str:
     """A value as openssl's configuration files have it, see config(5ssl)."""
-    if not (value.isascii() and value.isprintable()):
-        raise NginxError(f"{value!r} cannot be in a certificate: use printable ASCII characters.")
-    return re.sub(r"([^A-Za-z0-9])", r"\\\1", value)
+    if not value.isprintable():
+        raise NginxError(f"{value!r} cannot be in a certificate: use printable characters.")
+    return re.sub(r"([^A-Za-z0-9\x80-\U0010ffff])", r"\\\1", value)
 
 
 def openssl(*arguments: str, what: str) -> str:
@@ -223,5 +273,5 @@ def _pem(text: str, kind: str) -> str:
     return found[0]
 
 
-def _date(days: int) -> str:
-    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")
+def _date(moment: datetime) -> str:
+    return moment.strftime("%Y%m%d%H%M%SZ")

@@ -9,7 +9,6 @@ import datetime
 import os
 import ssl
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
@@ -108,16 +107,78 @@ def test_a_renewal_keeps_the_ca_and_the_key(ours: Authority, tmp_path: Path) -> 
     assert changed == {f"{SHOP.stem}.pem"}
 
 
+def at(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
+    """The clock is so many days ahead."""
+
+    class Ahead(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:  # type: ignore[override]
+            return datetime.datetime.now(tz) + datetime.timedelta(days=days)
+
+    monkeypatch.setattr(authority, "datetime", Ahead)
+
+
 @pytest.mark.parametrize(
     ("age", "missing", "due"),
-    [(0, "", False), (59, "", False), (61, "", True), (0, ".pem", True), (0, ".key", True)],
+    [
+        (0, "", False),
+        (59, "", False),
+        (61, "", True),
+        (100, "", True),
+        (-2, "", True),
+        (0, f"{SHOP.stem}.pem", True),
+        (0, f"{SHOP.stem}.key", True),
+        (0, "ca.pem", True),
+    ],
 )
-def test_due(ours: Authority, tmp_path: Path, age: int, missing: str, due: bool) -> None:
-    for ending in {".pem", ".key"} - {missing}:
-        path = tmp_path / f"{SHOP.stem}{ending}"
-        path.touch()
-        os.utime(path, (time.time() - age * 86400,) * 2)
-    assert (ours.due([SHOP]) == [SHOP]) is due
+def test_due(
+    ours: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    age: float,
+    missing: str,
+    due: bool,
+) -> None:
+    ours.sign([SHOP])
+    # what counts is the certificate, not its file, nor what new ones are to have
+    os.utime(tmp_path / f"{SHOP.stem}.pem", (1, 1))
+    if missing:
+        (tmp_path / missing).unlink()
+    at(monkeypatch, age)
+    assert (Authority(tmp_path, "CA", 3650).due([SHOP]) == [SHOP]) is due
+
+
+def test_what_is_no_certificate_is_due(ours: Authority, tmp_path: Path) -> None:
+    ours.sign([SHOP])
+    (tmp_path / f"{SHOP.stem}.pem").write_text("")
+    assert ours.due([SHOP]) == [SHOP]
+
+
+def test_no_certificate_outlives_the_ca(
+    ours: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours.sign([SHOP])
+    at(monkeypatch, 10950 - 30)
+    ours.sign([SHOP])
+    signed, ca = read(tmp_path / f"{SHOP.stem}.pem"), read(tmp_path / "ca.pem")
+    assert signed.not_valid_after_utc == ca.not_valid_after_utc
+    at(monkeypatch, 10951)
+    with pytest.raises(
+        NginxError, match=r"The CA .*/ca\.pem of this host ended on 20\d\d-.*Remove"
+    ):
+        ours.sign([SHOP])
+
+
+def test_names_that_are_not_ascii(tmp_path: Path) -> None:
+    """As earlier versions of the role nginx have written them."""
+    shop = SelfSigned("shop", ("DNS:*.bücher.test",))
+    Authority(tmp_path, "CA of büro (1)", 90).sign([shop])
+    signed, ca = read(tmp_path / f"{shop.stem}.pem"), read(tmp_path / "ca.pem")
+    names, _critical = extension(signed, ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
+    assert names.get_values_for_type(x509.DNSName) == ["*.xn--bcher-kva.test"]
+    [subject] = ca.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    assert subject.value == "CA of büro (1)"
+    signed.verify_directly_issued_by(ca)
 
 
 def test_files_before_and_after_they_are_signed(ours: Authority, tmp_path: Path) -> None:
@@ -148,7 +209,7 @@ def test_the_name_says_what_a_certificate_is_for() -> None:
         ({"alternative_names": ["shop.test"]}, "'shop.test' is not a name for a certificate"),
         ({"alternative_names": ["email:x"]}, "'email:x' is not a name for a certificate"),
         ({"alternative_names": ["DNS:"]}, "'DNS:' is not a name for a certificate"),
-        ({"alternative_names": ["DNS:bücher.test"]}, "'bücher.test' cannot be in a certificate"),
+        ({"alternative_names": ["DNS:" + "ü" * 70]}, "cannot be in a certificate: .*too long"),
         ({"alternative_names": ["DNS:a\n[x]"]}, "cannot be in a certificate"),
     ],
 )
