@@ -25,6 +25,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon.plan i
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host.files import (
     candidate,
+    sync_filesystem,
     write_atomically,
     write_candidate,
     write_synced,
@@ -200,6 +201,12 @@ class Store:
         self._write_manifest(record["manifest"])
 
     def forget_undo(self) -> None:
+        if self.interrupted():
+            # What it would undo, or has undone, is as it is to stay, before the way back goes.
+            for directory in _one_of_each_disk(
+                entry["path"] for entry in self._record()["entries"]
+            ):
+                sync_filesystem(directory)
         self._undo.forget()
 
     def _record(self) -> dict[str, Any]:
@@ -218,6 +225,15 @@ class Store:
         return File(
             (self._undo.path / entry["content"]).read_bytes(), entry["mode"], *entry["owner"]
         )
+
+
+def _one_of_each_disk(paths: Iterable[str]) -> Iterable[Path]:
+    """Directories of all file systems that the paths are on."""
+    found: dict[int, Path] = {}
+    for path in paths:
+        directory = next(each for each in Path(path).parents if each.is_dir())
+        found.setdefault(directory.stat().st_dev, directory)
+    return found.values()
 
 
 def _entry(change: Change, content: str) -> dict[str, Any]:

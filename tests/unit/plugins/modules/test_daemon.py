@@ -19,7 +19,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon import request, unit
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._daemon import (
+    request,
+    store,
+    unit,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import command
 from ansible_collections.twelvefactor.deploy.plugins.modules import daemon
 from unit.plugins.killed import ended, start
@@ -519,6 +523,23 @@ def test_killed_at_any_step(host: Host) -> None:
     else:
         pytest.fail("it never came to its end")
     assert recovered > 2
+
+
+def test_what_is_switched_is_on_the_disk_before_the_way_back_goes(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rename of the record is durable: a power cut must not keep that and lose the files'."""
+    host.keep()
+    moments: list[tuple[pathlib.Path, str, bool]] = []
+
+    def sync(path: pathlib.Path) -> None:
+        moments.append((path, host.config.read_text(), (host.state / "d/undo").exists()))
+
+    monkeypatch.setattr(store, "sync_filesystem", sync)
+    assert host.keep(content="two\n")["changed"]
+    assert moments == [(host.root, "two\n", True)]
+    host.keep(content="two\n")
+    assert len(moments) == 1
 
 
 def test_documentation_and_arguments_agree() -> None:
