@@ -40,7 +40,8 @@ class File:
     @property
     def secret(self) -> bool:
         """What not everybody on the host may read must not be shown in a diff either."""
-        return self.workers or not self.mode & stat.S_IROTH
+        content = self.content or b""
+        return self.workers or not self.mode & stat.S_IROTH or b"PRIVATE KEY-----" in content
 
 
 @dataclasses.dataclass(frozen=True)

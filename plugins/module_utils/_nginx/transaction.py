@@ -77,7 +77,8 @@ class Transaction:
             self._require_nginx()
             with self._store.locked():
                 for leftover in self._state.glob("staged-*"):
-                    shutil.rmtree(leftover)
+                    if leftover.is_dir():  # and not the key of a certificate called so
+                        shutil.rmtree(leftover)
                 return self._apply(request, check=False, reload=reload)
         except OSError as error:
             raise NginxError(
@@ -126,7 +127,7 @@ class Transaction:
             self._store.forget_undo()
             self._store.write_manifest(request)
             if enabled:
-                self._nginx.enable()
+                self._enable()
         sets = {name for name in managed if name != request.name}
         sets |= {request.name} if request.wanted else set()
         return Outcome(
@@ -259,6 +260,14 @@ class Transaction:
             # It has undone what it did, unless the record for that is still there.
             self._touched = recovered or self._store.switching
             raise
+
+    def _enable(self) -> None:
+        try:
+            self._nginx.enable()
+        except NginxError as error:
+            raise NginxError(
+                f"{error} nginx runs with the files of this run, but is not started at boot."
+            ) from error
 
     def _load(self, name: str, served: Sequence[Vhost], *, start: bool) -> None:
         try:

@@ -172,3 +172,8 @@ def test_diff_shows_files_and_hides_secrets() -> None:
         assert "key\n" not in str(secret)
     assert shown[3]["before"] == "symbolic link to /elsewhere\n"
     assert shown[4]["after"] == "(not made yet)\n"
+
+
+def test_diff_hides_a_key_that_everybody_may_read() -> None:
+    key = text("-----BEGIN EC PRIVATE KEY-----\nhush\n")
+    assert "hush" not in str(plan.diff([Change("a.key", key, None)], "/etc/nginx"))

@@ -425,6 +425,15 @@ def test_certificates_are_signed_where_they_are_due(tree: Tree) -> None:
     assert {change.path for change in tree.apply().changes} == SHOPS_FILES
 
 
+def test_a_site_may_have_the_name_of_what_an_interrupted_run_leaves(tree: Tree) -> None:
+    signing = Signing("CA", 90, (SelfSigned("staged-shop", ("DNS:shop.test",)),), ME)
+    request = Request("s", {}, signing=signing)
+    tree.request(request)
+    (tree.state / "staged-1234" / "nginx").mkdir(parents=True)
+    assert not tree.request(request).changed
+    assert not (tree.state / "staged-1234").exists()
+
+
 @pytest.mark.parametrize("refused", ["name", "foreign", "nginx"])
 def test_nothing_is_signed_for_what_is_refused(tree: Tree, refused: str) -> None:
     tree.state.mkdir(mode=0o700)
@@ -553,6 +562,19 @@ def test_one_that_does_not_start_gets_the_previous_files_back(tree: Tree) -> Non
     assert fingerprint(tree.root) == before
     assert tree.nginx.is_enabled is False
     assert tree.leftovers == []
+
+
+def test_one_that_cannot_be_enabled_runs_with_the_new_files(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def masked() -> None:
+        raise NginxError("`systemctl enable nginx` failed: masked.")
+
+    tree.nginx.is_active, tree.nginx.is_enabled = False, False
+    monkeypatch.setattr(tree.nginx, "enable", masked)
+    with pytest.raises(NginxError, match=r"masked\. nginx runs with the files of this run, but"):
+        started(tree)
+    assert contents(tree.root)["sites-enabled/a.conf"] == "a\n"
 
 
 def test_one_that_started_and_does_not_answer_is_reloaded_with_the_previous_files(
