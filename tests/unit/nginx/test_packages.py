@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import pathlib
+import subprocess
 from typing import Any
 
 import pytest
 import yaml
 from unit.nginx.configuration import evaluate
 
+BUILD = pathlib.Path(__file__).resolve().parents[3] / "roles/nginx/tasks/build.yml"
 PACKAGES = ["ca-certificates", "libnginx-mod-http-brotli-static", "logrotate", "nginx"]
 
 
@@ -25,6 +27,14 @@ PACKAGES = ["ca-certificates", "libnginx-mod-http-brotli-static", "logrotate", "
             False,
             id="one removed",
         ),
+        pytest.param(
+            [*(f"installed {name}" for name in PACKAGES), "automatic nginx"],
+            False,
+            id="one that another package brought",
+        ),
+        pytest.param(
+            [*(f"installed {name}" for name in PACKAGES), "automatic other"], True, id="another"
+        ),
         pytest.param([], False, id="a virgin host"),
     ],
 )
@@ -34,8 +44,26 @@ def test_installed(lines: list[str], installed: bool) -> None:
     assert evaluate("nginx", "{{ __nginx_is_installed }}", __nginx_build=build) is installed
 
 
+STATES = """\
+Package: nginx
+Architecture: amd64
+Auto-Installed: 1
+
+Package: other
+Auto-Installed: 0
+"""
+
+
+def test_what_apt_may_remove_again(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "states").write_text(STATES)
+    [task] = yaml.safe_load(BUILD.read_text("utf-8"))
+    [command] = [each for each in task["ansible.builtin.shell"].splitlines() if "awk" in each]
+    assert "/var/lib/apt/extended_states" in command
+    command = command.replace("/var/lib/apt/extended_states", str(tmp_path / "states"))
+    assert subprocess.check_output(["/bin/sh", "-c", command], text=True) == "automatic nginx\n"
+
+
 INSTALLED = [f"installed {name}" for name in PACKAGES]
-BUILD = pathlib.Path(__file__).resolve().parents[3] / "roles/nginx/tasks/build.yml"
 
 
 @pytest.mark.parametrize(
