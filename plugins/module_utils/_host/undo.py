@@ -41,7 +41,8 @@ class Undo:
     def written(self, record: Mapping[str, Any]) -> Iterator[pathlib.Path]:
         """Fill the directory that this gives, and the record: at the end it is all there at once.
 
-        The files in it have to be on the disk by then.
+        The files in it have to be on the disk by then. The record is read at the end: what it holds
+        may be added to meanwhile.
         """
         unready = self._directory / "undo.unready"
         _remove(unready)

@@ -30,6 +30,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.plan im
 )
 
 OPENSSL_SECONDS = 60.0
+WORDS_LENGTH = 500  # of an error, the last of which says most
 # No certificate that it signs outlives it.
 AUTHORITY_DAYS = 10950
 NAME_LENGTH = 64  # of a common name, RFC 5280
@@ -255,9 +256,13 @@ def escaped(value: str) -> str:
 
 
 def openssl(*arguments: str, what: str) -> str:
-    status, output = run(["openssl", *arguments], what, OPENSSL_SECONDS, umask=0o077)
+    command, remedy = ["openssl", *arguments], "install the package openssl"
+    status, output = run(command, what, OPENSSL_SECONDS, remedy=remedy, umask=0o077)
     if status:
-        raise NginxError(f"Could not {what}: openssl failed: {' '.join(output.split())[-500:]}")
+        words = " ".join(output.split())
+        if len(words) > WORDS_LENGTH:
+            words = "… " + words[-WORDS_LENGTH:].partition(" ")[2]
+        raise NginxError(f"Could not {what}: openssl failed: {words}")
     return output
 
 

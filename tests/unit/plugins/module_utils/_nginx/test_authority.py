@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._host import command
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx import authority
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.authority import (
     Authority,
@@ -224,7 +226,21 @@ def test_what_openssl_says_is_passed_on(ours: Authority) -> None:
         ours.sign([SelfSigned("shop", ("IP:no address",))])
 
 
-def test_without_openssl(ours: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_long_story_the_last_whole_words_are_passed_on(
+    ours: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authority, "run", lambda *_, **_how: (1, "/a/long/path " * 100))
+    with pytest.raises(NginxError, match=r"openssl failed: … (/a/long/path ?){30,38}$"):
+        ours.sign([SHOP])
+
+
+def test_without_openssl(ours: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(command.BASE, "PATH", str(tmp_path))
+    with pytest.raises(DeployError, match=r"openssl is missing .*; install the package openssl\."):
+        ours.sign([SHOP])
+
+
+def test_an_openssl_that_makes_nothing(ours: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(authority, "run", lambda *_, **_how: (0, "nothing"))
     with pytest.raises(NginxError, match="openssl made no private key"):
         ours.sign([SHOP])
