@@ -26,8 +26,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.vhosts 
 
 TEST_SECONDS = 30.0
 SYSTEMCTL_SECONDS = 30.0
-# nginx itself tries five times, half a second apart, to bind a port that is in use.
-PROOF_SECONDS = 15.0
+# Without a word from nginx: what it cannot do is in its log at once, a port in use after five attempts, half a second
+# apart. A host that is very busy takes long to start workers, and the old ones serve meanwhile.
+PROOF_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_GROUP = "adm"  # Debian's group for reading logs
 
