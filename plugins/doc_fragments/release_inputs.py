@@ -67,7 +67,10 @@ options:
       - Text of the app's config files, by their names, for an app that reads its config from a file.
       - Each release has its own, in the directory C(config) of the release, where root owns them and the app can
         read them. Processes, jobs and commands start in the directory of their release, so V(config/app.ini) is the
-        path of the file C(app.ini) in a command or in O(env). Texts are never shown.
+        path of the file C(app.ini) in a command or in O(env).
+      - Texts are never shown. In what failed processes have written, C(<config/app.ini>) takes the place of its
+        values of six characters and more. These are what stands in quotes or after V(=) or V(:), and each line that is
+        not only code.
     type: dict
     default: {}
   formation:

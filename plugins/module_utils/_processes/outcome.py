@@ -54,7 +54,7 @@ def showable(failure: Failure, home: AppHome, *releases: str) -> Failure:
     """Without secrets of these releases; where their config cannot be read, without any output."""
     for release in releases:
         try:
-            failure = failure.masked(home.secrets(release))
+            failure = failure.masked(home.mask(release))
         except (OSError, ValueError):
             failure = dataclasses.replace(failure, output=())
     return failure

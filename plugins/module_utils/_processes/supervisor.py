@@ -52,10 +52,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sta
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.timers import Timers
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import watched
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import (
-    WROTE,
-    masked,
-)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import WROTE
 
 CIRCUSCTL = "/opt/circus/bin/circusctl"
 COMMAND_TIMEOUT = 30.0  # seconds for one systemctl or circusctl
@@ -83,12 +80,12 @@ class Failure:
         wrote = "".join(f"\n    {line}" for line in self.output)
         return f"{self.reason}{WROTE}{wrote}" if wrote else self.reason
 
-    def masked(self, env: Mapping[str, object]) -> Failure:
+    def masked(self, mask: Callable[[str], str]) -> Failure:
         """Without the values of an app's config, which a traceback may show.
 
         The reason is our own text, in which a value like "worker" names a process.
         """
-        return Failure(self.reason, tuple(masked(line, env) for line in self.output))
+        return Failure(self.reason, tuple(map(mask, self.output)))
 
 
 @dataclass(frozen=True)

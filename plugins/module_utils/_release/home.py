@@ -12,7 +12,7 @@ import os
 import pathlib
 import pwd
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._packaging.req
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.difference import (
     Contents,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import mask_of
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
     python_problem,
 )
@@ -273,9 +274,9 @@ class AppHome:
             return {}
         return {path.name: path.read_bytes().decode() for path in sorted(directory.iterdir())}
 
-    def secrets(self, release: str) -> dict[str, str]:
-        """What no message may repeat, by the names that it may. Raises OSError and ValueError."""
-        return {**self.config_files(release), **self.env(release)}
+    def mask(self, release: str) -> Callable[[str], str]:
+        """What takes a release's config out of messages. Raises OSError and ValueError."""
+        return mask_of(self.env(release), self.config_files(release))
 
     def _lock_digest(self, release: str) -> str | None:
         """Of what the lock says: a release made before there was one way to write it has its own."""

@@ -418,6 +418,7 @@ def test_secrets_of_either_release_are_not_shown(deploy: Any, host: Memory) -> N
             "no 'correct horse'",
             "cannot connect to postgres://shop:hunter2@db/shop",
             "line 2: key = battery staple",
+            "  File config/app.ini: 'battery staple' is not a key",
         )
         return Failure("web-1 says redis://:hunter2@db", lines)
 
@@ -426,7 +427,8 @@ def test_secrets_of_either_release_are_not_shown(deploy: Any, host: Memory) -> N
     assert "web-1 says redis://:***@db; it wrote:" in done.result["msg"]
     assert "    cannot connect to <DATABASE_URL>\n" in done.result["msg"]
     assert "no '<SECRET_KEY>'" in done.result["msg"]
-    assert "line 2: <app.ini>\n" in done.result["msg"]
+    assert "line 2: <config/app.ini>\n" in done.result["msg"]
+    assert "File config/app.ini: '<config/app.ini>' is not a key\n" in done.result["msg"]
     assert "hunter2" not in done.printed
     assert done.result["reason"] == host.home.records()[-1].reason == "web-1 says redis://:***@db"
 
