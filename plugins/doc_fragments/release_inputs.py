@@ -64,7 +64,8 @@ options:
     default: {}
   config_files:
     description:
-      - Text of the app's config files, by their names, for an app that reads its config from a file.
+      - Text of the app's config files, by their names, for an app that reads its config from a file. A name has at most
+        200 characters, a text at most 256 KiB.
       - Each release has its own, in the directory C(config) of the release, where root owns them and the app can
         read them. Processes, jobs and commands start in the directory of their release, so V(config/app.ini) is the
         path of the file C(app.ini) in a command or in O(env).

@@ -20,6 +20,7 @@ class Setting:
 
     meaning: tuple[str, ...]
     readers: tuple[str, ...] = ()
+    # as in argument specs; "text" for that of a file, in a dictionary
     type: str = "str"
     elements: str = ""
     choices: tuple[str, ...] = ()
@@ -47,6 +48,9 @@ class Setting:
 
 
 TEXT = Setting(meaning=("Any text.",), default="")
+# bytes; _release/config.py has the same
+LONGEST_FILE = 256 * 1024
+FILE_TEXT = Setting(meaning=("Text of a file.",), type="text", default="")
 
 SIZE = r"\d+[kKmMgG]?"
 SIZE_FORM = "a size as nginx reads it, as in 10m"

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import (
     BYTES,
     BYTES_FORM,
+    FILE_TEXT,
     LONGEST_STOP,
     MEMORY,
     MEMORY_FORM,
@@ -71,7 +72,7 @@ WRITABLE_PATH = r"(/(?!\.\.?(/|$))[\w.@+,-]+)+"
 WRITABLE_PATH_FORM = "an absolute path without spaces, without . or .. in it and without / at its end, as in /srv/exports"
 DEBIAN_PACKAGE = r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?"
 # _release/config.py has the same
-CONFIG_FILE = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+CONFIG_FILE = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}"
 
 
 SETTINGS: Mapping[str, Setting] = {
@@ -161,16 +162,16 @@ SETTINGS: Mapping[str, Setting] = {
         meaning=(
             (
                 "Text of config files by their names, for an app that reads its config from files. Each release has its "
-                "own. Commands and C(env) name them as C(config/NAME), see "
+                "own, of at most 256 KiB. Commands and C(env) name them as C(config/NAME), see "
                 "O(twelvefactor.deploy.release#module:config_files)."
             ),
         ),
         readers=("app", "rollout"),
         type="dict",
         default={},
-        values=TEXT,
+        values=FILE_TEXT,
         key_pattern=CONFIG_FILE,
-        key_form="letters, digits, _, - and ., without a directory, as in app.ini",
+        key_form="at most 200 letters, digits, _, - and ., without a directory, as in app.ini",
         secret=True,
     ),
     "formation": Setting(

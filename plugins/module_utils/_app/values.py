@@ -16,7 +16,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import (
+    LONGEST_FILE,
+    Setting,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.problem import (
     Problem,
     nearest,
@@ -120,6 +123,15 @@ def _text(known: Setting, path: str, value: Any, secret: bool) -> Found:
         yield Problem(path, what, f"write {known.form}")
 
 
+def _file_text(known: Setting, path: str, value: Any, secret: bool) -> Found:
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield Problem(path, "is a number", "write the text of the file in quotes or after |")
+    elif isinstance(value, str) and len(value.encode("utf-8", "replace")) > LONGEST_FILE:
+        yield Problem(path, f"has more than {LONGEST_FILE} bytes", "write a smaller file")
+    else:
+        yield from _text(known, path, value, secret)
+
+
 def _number(known: Setting, path: str, value: Any, secret: bool) -> Found:
     whole = known.type == "int"
     number = _as_number(value, whole)
@@ -190,7 +202,7 @@ def _dictionary(known: Setting, path: str, value: Any, secret: bool) -> Found:
                 yield Problem(
                     where, "has another name than one may have", f"write {known.key_form}"
                 )
-            if each is None and known.values.type == "str":
+            if each is None and known.values.type in ("str", "text"):
                 yield Problem(where, "is without a value", f'write {key}: "" for an empty one')
             yield from problems(known.values, where, each, secret=secret)
     else:
@@ -207,6 +219,7 @@ def _anything(_known: Setting, _path: str, _value: Any, _secret: bool) -> Found:
 _KINDS: Mapping[str, Callable[[Setting, str, Any, bool], Found]] = {
     "str": _text,
     "path": _text,
+    "text": _file_text,
     "int": _number,
     "float": _number,
     "bool": _boolean,

@@ -13,7 +13,10 @@ import dataclasses
 import re
 from typing import Any
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import Setting
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import (
+    LONGEST_FILE,
+    Setting,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values import BOOLEANS
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._inventory.declarations import (
     Declarations,
@@ -72,6 +75,11 @@ def _text(known: Setting) -> Schema:
     return schema
 
 
+def _file_text(_known: Setting) -> Schema:
+    # in characters; in bytes it is not longer
+    return {"type": ["string", "null"], "maxLength": LONGEST_FILE}
+
+
 def _template() -> Schema:
     return {"type": "string", "pattern": TEMPLATE}
 
@@ -125,6 +133,7 @@ def _dictionary(known: Setting) -> Schema:
 _KINDS = {
     "str": _text,
     "path": _text,
+    "text": _file_text,
     "int": _number,
     "float": _number,
     "bool": _boolean,

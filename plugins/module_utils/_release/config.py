@@ -18,7 +18,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 
 ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # _app/specification.py has the same.
-FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
+# bytes; _app/definition.py has the same
+LONGEST_FILE = 256 * 1024
 # What roles/circus/files/pivot/contract.py says, too (tests/unit/test_contracts.py): its chain of stop timeouts
 # begins with this one.
 LONGEST_STOP = 240
@@ -89,11 +91,15 @@ def file_texts(files: Mapping[str, Any]) -> dict[str, str]:
     for name, text in files.items():
         if not FILE_NAME.match(name):
             raise DeployError(
-                f"Invalid name of a config file: {name!r}. Use letters, digits, '_', '-' and '.', no directory."
+                f"Invalid name of a config file: {name!r}. Use at most 200 letters, digits, '_', '-' and '.', no directory."
             )
         if not isinstance(text, str):
             raise DeployError(
-                f"The config file {name} is a {type(text).__name__}; write its text, as in: {name}: |"
+                f"The config file {name} is of type {type(text).__name__}; write its text, as in: {name}: |"
+            )
+        if len(text.encode("utf-8", "replace")) > LONGEST_FILE:
+            raise DeployError(
+                f"The config file {name} has more than {LONGEST_FILE} bytes; write a smaller one."
             )
     return dict(files)
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app import network
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.definition import (
+    LONGEST_FILE,
     PROCESS_TYPE,
     Setting,
 )
@@ -485,6 +486,11 @@ def test_names_and_options_of_commands(said: dict[str, Any], expected: str) -> N
         ({"app.ini": "[app]"}, ""),
         ({"etc/app.ini": "[app]"}, "without a directory, as in app.ini"),
         ({"app.json": {"password": "hunter2"}}, "apps.shop.config_files.app.json is a dictionary"),
+        ({"app.ini": 5}, "app.ini is a number; write the text of the file in quotes or after |"),
+        ({"app.ini": None}, "app.ini is without a value"),
+        ({"a" * 200: "ä" * 131_072}, ""),
+        ({"a" * 201: "x"}, "write at most 200 letters, digits"),
+        ({"app.ini": "hunter2" + "ä" * 131_070}, "app.ini has more than 262144 bytes"),
     ],
 )
 def test_config_files(files: dict[str, Any], expected: str) -> None:
@@ -500,6 +506,7 @@ def test_names_and_defaults_are_those_of_the_modules() -> None:
     assert network.NAMES_PORT == config.NAMES_PORT
     assert PROCESS_TYPE.replace("$", "\\Z") + "\\Z" == procfile.PROCESS_TYPE.pattern
     assert f"{CONFIG_FILE}\\Z" == config.FILE_NAME.pattern
+    assert LONGEST_FILE == config.LONGEST_FILE
     defaults = {name: known.default for name, known in SCHEDULE.items() if not known.required}
     assert defaults == schedules.DEFAULTS
     assert SCHEDULE["timeout"].maximum == schedules.LONGEST

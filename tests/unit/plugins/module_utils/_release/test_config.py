@@ -54,13 +54,20 @@ def test_env_is_refused(env: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        pytest.param({"a/b": "SECRET"}, "config file: 'a/b'. Use letters", id="directory"),
+        pytest.param(
+            {"a/b": "SECRET"}, "config file: 'a/b'. Use at most 200 letters", id="directory"
+        ),
         pytest.param({"..": "SECRET"}, "config file: '..'", id="parent"),
         pytest.param({".env": "SECRET"}, "config file: '.env'", id="hidden"),
         pytest.param({"": "SECRET"}, "config file: ''", id="empty"),
         pytest.param({"a\n": "SECRET"}, "config file: 'a\\n'", id="newline"),
-        pytest.param({"a.json": {"SECRET": 1}}, "a.json is a dict; write its text", id="dict"),
-        pytest.param({"a.ini": None}, "a.ini is a NoneType; write its text", id="none"),
+        pytest.param(
+            {"a.json": {"SECRET": 1}}, "a.json is of type dict; write its text", id="dict"
+        ),
+        pytest.param({"a.ini": None}, "a.ini is of type NoneType; write its text", id="none"),
+        pytest.param({"a.ini": 5}, "a.ini is of type int; write its text", id="number"),
+        pytest.param({"a" * 201: "SECRET"}, "at most 200 letters", id="long-name"),
+        pytest.param({"a.ini": "SECRET" + "ä" * 131_070}, "a.ini has more than 262144", id="large"),
     ],
 )
 def test_config_files_are_refused(files: dict[str, Any], words: str) -> None:
@@ -68,6 +75,11 @@ def test_config_files_are_refused(files: dict[str, Any], words: str) -> None:
         release_config.file_texts(files)
     assert words in str(caught.value)
     assert "SECRET" not in str(caught.value)
+
+
+def test_the_largest_config_file() -> None:
+    files = {"a" * 200: "ä" * 131_072}
+    assert release_config.file_texts(files) == files
 
 
 VALUES = {
