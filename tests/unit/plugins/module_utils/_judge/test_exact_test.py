@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_test import (
     binomial_at_most,
+    falling_sum,
     fisher_greater,
 )
 
@@ -30,6 +31,9 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_t
         # far below the others, and just below: from there the first term is no float any more
         (10_000, 1_000_000, 1_000_000, 3_000_000, 1.0),
         (900, 1000, 1000, 1000, 1.0),
+        # far above: not even the greatest term is a float
+        (5_000_000, 10_000_000, 4_000_000, 10_000_000, 0.0),
+        (9_000, 10_000, 1_000, 10_000_000, 0.0),
         # nothing to compare
         (0, 50, 10, 50, 1.0),
         (0, 10, 0, 10, 1.0),
@@ -63,3 +67,11 @@ def test_fisher(a: int, n: int, b: int, m: int, expected: float) -> None:
 )
 def test_binomial(x: int, n: int, q: float, expected: float) -> None:
     assert binomial_at_most(x, n, q) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("first", [0.0, 1e-320, 1.0])
+def test_a_sum_ends_where_its_terms_do(first: float) -> None:
+    """Also where the first one is 0 already, and nothing is less than a part of it."""
+    ratios = iter([1e-6] * 100)
+    falling_sum(first, ratios)
+    assert len(list(ratios)) > 90

@@ -238,11 +238,11 @@ def test_the_sentence_on_slow_responses() -> None:
 @pytest.mark.parametrize("number", [10**13, 10**400], ids=["many", "no-float"])
 def test_no_answer_of_a_host_keeps_the_judge_busy(number: int) -> None:
     answers: dict[str, dict[str, object]] = {
-        host: {"requests": number, "server_errors": 10**9 // 2} for host in ("a", "b", "c")
+        host: {"requests": number, "server_errors": 10**7 // 2} for host in ("a", "b", "c")
     }
     side = Side.of(answers)
-    # with some more of them the tails of the distributions take hours
-    assert side.requests == 3 * 10**9
+    # with many more of them the tails of the distributions take hours
+    assert side.requests == 3 * 10**7
     assert judge(side, side, "before").verdict == GOOD
 
 
