@@ -79,6 +79,8 @@ def falling_sum(term: float, ratios: Iterable[float]) -> float:
     for ratio in ratios:
         term *= ratio
         total += term
-        if term <= total * 1e-17:  # also where a term is too small for a float, and with it all others
+        if (
+            term <= total * 1e-17
+        ):  # also where a term is too small for a float, and with it all others
             break
     return total

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import bisect
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_test import (
@@ -43,15 +44,15 @@ def on_route(side: Side, route: str) -> Side:
     return Side(side.asked[route], min(side.routes.get(route, 0), side.asked[route]))
 
 
-def number_of_tests(least: Sequence[float], allowed: float) -> int:
+def number_of_tests(least: Iterable[float], allowed: float) -> int:
     """By how many ``allowed`` has to be divided, for tests whose p can be no less than ``least``.
 
     Bonferroni's correction, without the tests that could not find anything at that level whatever had happened:
     of a route with few requests or errors. Their number does not depend on which side has the errors (R. E. Tarone,
     A modified Bonferroni method for discrete data, Biometrics 46 (1990), p. 515).
     """
-    number = 1
-    while sum(each <= allowed / number for each in least) > number:
+    ordered, number = sorted(least), 1
+    while bisect.bisect_right(ordered, allowed / number) > number:
         number += 1
     return number
 
@@ -64,7 +65,7 @@ def worse_routes(new: Side, baseline: Side, allowed: float) -> list[Route]:
     if max(new.routes.values(), default=0) < LEAST_ERRORS:
         return []
     both = compared(new, baseline)
-    tests = number_of_tests([least_p(mine, theirs) for _name, mine, theirs in both], allowed)
+    tests = number_of_tests((least_p(mine, theirs) for _name, mine, theirs in both), allowed)
     found = [
         Route(name, mine, theirs, min(1.0, p_of(mine, theirs) * tests))
         for name, mine, theirs in both

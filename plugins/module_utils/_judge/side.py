@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.rank_test import quantile
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import (
     add_counts,
+    bucket,
+    largest,
     middle,
 )
 
@@ -19,6 +21,8 @@ LONGEST_SENTENCE = 200  # letters
 # A host may say what it likes. It reads for 20 seconds, in which it does not come to so many requests; of more, the
 # tails of the distributions take long to compute.
 MOST_COUNTED = 10**7
+MOST_ROUTES = 200  # of a host, as many as response_counts returns at most
+LAST_BUCKET = bucket(3_600_000)  # to which it counts what took an hour or longer
 BUCKET = re.compile(r"-1|[0-9]{1,4}")
 
 
@@ -59,10 +63,11 @@ class Side:
             read += 1
             requests += _count(each.get("requests"))
             errors += _count(each.get("server_errors"))
-            add_counts(routes, _counts(each.get("routes")))
-            add_counts(asked, _counts(each.get("route_requests")))
-            timed = _counts(each.get("latencies")).items()
-            add_counts(latencies, {int(key): n for key, n in timed if BUCKET.fullmatch(key)})
+            add_counts(routes, _routes(each.get("routes")))
+            add_counts(asked, _routes(each.get("route_requests")))
+            for key, number in _counts(each.get("latencies")).items():
+                if BUCKET.fullmatch(key):
+                    add_counts(latencies, {min(int(key), LAST_BUCKET): number})
             incomplete = each.get("incomplete")
             if incomplete and isinstance(incomplete, list):
                 unread.append(f"{host}: {_sentence(incomplete[0])}")
@@ -92,6 +97,10 @@ def _counts(value: object) -> dict[str, int]:
         if isinstance(value, Mapping)
         else {}
     )
+
+
+def _routes(value: object) -> dict[str, int]:
+    return dict(largest(_counts(value).items(), MOST_ROUTES, lambda item: item[1]))
 
 
 def _sentence(value: object) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_test import (
@@ -93,3 +93,25 @@ def test_routes_that_cannot_be_found_do_not_count() -> None:
 )
 def test_number_of_tests(least: list[float], number: int) -> None:
     assert number_of_tests(least, 0.005) == number
+
+
+def test_the_least_p_of_each_route_is_read_once() -> None:
+    """However many there are: a host may say what it likes."""
+    read = []
+
+    def least() -> Iterator[float]:
+        for number in range(5000):
+            read.append(number)
+            yield 1e-9
+
+    assert number_of_tests(least(), 0.005) == 5000
+    assert len(read) == 5000
+
+
+def test_of_each_host_no_more_routes_count_than_it_is_asked_for() -> None:
+    """Those with the largest numbers."""
+    many = {f"GET /{number}": number for number in range(9000)}
+    answer = {"requests": 1, "routes": many, "route_requests": many}
+    side = Side.of({"a": answer, "b": answer | {"routes": {}, "route_requests": {"GET /x": 1}}})
+    assert (len(side.routes), min(side.routes.values())) == (200, 8800)
+    assert (len(side.asked), side.asked["GET /x"]) == (201, 1)

@@ -24,6 +24,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.verdict
     level,
     look_times,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.responses import LONGEST
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import bucket
 
 OTHERS = "of the other hosts"
@@ -244,6 +245,14 @@ def test_no_answer_of_a_host_keeps_the_judge_busy(number: int) -> None:
     # with many more of them the tails of the distributions take hours
     assert side.requests == 3 * 10**7
     assert judge(side, side, "before").verdict == GOOD
+
+
+def test_a_time_is_an_hour_at_most() -> None:
+    """As a host counts it. Of the bucket 9999 the milliseconds have 174 digits."""
+    last = bucket(LONGEST)
+    side = Side.of({"a": {"requests": 90, "latencies": {"9999": 50, str(last): 40}}})
+    assert side.latencies == {last: 90}
+    assert side.milliseconds(50) == pytest.approx(LONGEST, rel=0.02)
 
 
 def test_the_sum_over_hosts() -> None:
