@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -14,12 +15,14 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_t
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.rank_test import (
     rank_sum_greater,
+    share_apart,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.routes import (
     more_errors,
     worse_routes,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.side import Side
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._logs.tally import GAMMA
 
 GOOD, BAD, UNDECIDED = "good", "bad", "undecided"
 
@@ -29,8 +32,10 @@ FALSE_ALARMS = 0.01
 PARTS = 2
 # … of that, how much each test may spend
 FOR_ERRORS, FOR_ROUTES, FOR_LATENCY = 0.5, 0.25, 0.25
-# Bad needs this much beside p: a median time that is so many times the other and so many milliseconds more, of so many responses on both sides.
+# Bad needs this much beside p: a median time that is so many times the other and so many milliseconds more, of so many
+# responses on both sides; and that the half of all pairs of responses are so many times apart, or so many buckets.
 SLOWER, SLOWER_BY, LEAST_TIMED = 1.5, 20.0, 30
+APART, LEAST_APART = math.floor(math.log(SLOWER, GAMMA)), 0.5
 # Good means: with 95 % confidence there are not five more errors in a hundred requests than before.
 TOLERATED, DOUBT = 0.05, 0.05
 LEAST_BASELINE = 50  # requests
@@ -141,10 +146,17 @@ def with_gate(found: Verdict, outcome: str, reason: str, *, last: bool) -> Verdi
 
 
 def much_slower(new: Side, baseline: Side) -> bool:
+    """Whether times differ by enough to matter, and not only how many requests are of a slow kind.
+
+    Requests come in clusters, of a user or of a page with all that it asks for. So the shares of fast and slow ones
+    differ by more than chance between hosts that are alike, and with them the medians.
+    """
     if min(new.timed, baseline.timed) < LEAST_TIMED:
         return False
     now, before = new.milliseconds(50), baseline.milliseconds(50)
-    return now >= before * SLOWER and now - before >= SLOWER_BY
+    if now < before * SLOWER or now - before < SLOWER_BY:
+        return False
+    return share_apart(new.latencies, baseline.latencies, APART) >= LEAST_APART
 
 
 def medians(new: Side, baseline: Side) -> str:

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.rank_test import (
     quantile,
     rank_sum_greater,
+    share_apart,
 )
 
 
@@ -57,6 +58,25 @@ def test_it_is_near_the_exact_p(new: list[int], others: list[int]) -> None:
     found = [u(chosen) >= least for chosen in itertools.combinations(every, n)]
     exact = sum(found) / len(found)
     assert rank_sum_greater(Counter(new), Counter(others)) == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize("by", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("new", "others"),
+    [
+        ({1: 2, 3: 1, 5: 4}, {-1: 1, 2: 3, 4: 2, 5: 1}),
+        ({9: 2}, {1: 1, 6: 5, 8: 2}),
+        ({1: 1, 2: 2}, {7: 3}),
+    ],
+)
+def test_how_many_pairs_are_apart(new: dict[int, int], others: dict[int, int], by: int) -> None:
+    pairs = list(itertools.product(Counter(new).elements(), Counter(others).elements()))
+    expected = sum(mine - theirs >= by for mine, theirs in pairs) / len(pairs)
+    assert share_apart(new, others, by) == pytest.approx(expected)
+
+
+def test_of_no_values_nothing_is_apart() -> None:
+    assert share_apart({}, {1: 1}, 0) == share_apart({1: 1}, {}, 0) == 0
 
 
 @pytest.mark.parametrize(

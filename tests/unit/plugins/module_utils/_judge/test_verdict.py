@@ -213,6 +213,18 @@ def timed(milliseconds: int, requests: int = 100) -> Side:
             Side(100, latencies={130: 45, 180: 55}), Side(100, latencies={130: 55, 180: 45}), GOOD,
             id="of-two-kinds-a-few-more-of-one",
         ),
+        pytest.param(
+            Side(600, latencies={80: 270, 130: 330}), Side(1800, latencies={80: 1000, 130: 800}), GOOD,
+            id="more-than-by-chance",
+        ),
+        pytest.param(
+            Side(600, latencies={80: 100, 130: 500}), Side(1800, latencies={80: 1200, 130: 600}), BAD,
+            id="half-of-all-are-of-the-other-kind",
+        ),
+        pytest.param(
+            Side(600, latencies={98: 300, 148: 300}), Side(1800, latencies={80: 1000, 130: 800}), BAD,
+            id="both-kinds-twice",
+        ),
     ],
 )  # fmt: skip
 def test_slow_responses(new: Side, baseline: Side, expected: str) -> None:
