@@ -41,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
         *("_errors", "_host", "_packaging", "_build", "_release", "_processes"),
         *("_publish.screening", "_fleet"),
     },
-    "_judge": {"_logs.tally"},
+    "_judge": {"_errors", "_http", "_logs.tally"},
     "_live": {"_errors"},
     "_console": {"_errors", "_logs"},
 }

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,13 +61,32 @@ class Api:
 
         ``what`` completes "Cannot …". Raises DeployError when there is no response.
         """
+        with self._says_why(what, timeout), self._open(request, timeout) as response:
+            return Response(response.status, response.reason, read_body(response, largest))
+
+    def exchange_begin(
+        self, what: str, request: urllib.request.Request, timeout: float, size: int
+    ) -> Response:
+        """The same with what has come of the body at first, of ``size`` bytes at most.
+
+        It is empty where nothing has come when the time is over.
+        """
+        with self._says_why(what, timeout), self._open(request, timeout) as response:
+            body = b""
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                body = response.read1(size)
+            return Response(response.status, response.reason, body)
+
+    def _open(self, request: urllib.request.Request, timeout: float) -> Any:
         try:
-            try:
-                response = self._opener.open(request, timeout=timeout)
-            except urllib.error.HTTPError as error:
-                response = error
-            with response:
-                return Response(response.status, response.reason, read_body(response, largest))
+            return self._opener.open(request, timeout=timeout)
+        except urllib.error.HTTPError as error:
+            return error
+
+    @contextlib.contextmanager
+    def _says_why(self, what: str, timeout: float) -> Iterator[None]:
+        try:
+            yield
         except (OSError, http.client.HTTPException) as error:
             raise DeployError(f"Cannot {what}: {why_not(self._shown, error, timeout)}") from error
 

@@ -5,23 +5,28 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import re
 import signal
 import subprocess
-import tempfile
+import threading
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from typing import IO
+from urllib.request import Request
+
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._http.api import Api
 
 GOOD, BAD, FAILED = "good", "bad", "failed"
-LONGEST = 4096  # bytes of an answer that are read
+LONGEST = 4096  # bytes of an answer that are kept
 LONGEST_REASON = 200  # letters
-NOT_FOUND = (126, 127)  # how a shell says that it cannot run a command
-FROM_SIGNAL = 128  # above: that a signal ended it
+# The exit code from which on a shell says that it cannot run a command (126, 127) or that a signal has ended it.
+NO_ANSWER = 126
+LAST_OUTPUT = 1.0  # seconds in which what a command has written is read after its end
 
 
 @dataclass(frozen=True)
@@ -32,58 +37,88 @@ class Answer:
     reason: str = ""
 
 
-def ask(gate: str, environment: Mapping[str, str], timeout: float) -> Answer:
+def ask(
+    gate: str, environment: Mapping[str, str], timeout: float, directory: str | None = None
+) -> Answer:
     """The answer of a URL, or of a command of the shell, within so many seconds.
 
     No reason contains the gate: a URL or a command line may hold a secret.
     """
     if re.match(r"https?://", gate, re.IGNORECASE):
         return ask_url(gate, timeout)
-    return ask_command(gate, environment, timeout)
+    return ask_command(gate, environment, timeout, directory)
 
 
-def ask_command(command: str, environment: Mapping[str, str], timeout: float) -> Answer:
-    with tempfile.TemporaryFile() as output:
+def ask_command(
+    command: str, environment: Mapping[str, str], timeout: float, directory: str | None
+) -> Answer:
+    try:
         # a session of its own, so that what it has started ends with it
         process = subprocess.Popen(
             ["/bin/sh", "-c", command],
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **environment},
+            cwd=directory,
             start_new_session=True,
         )
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return Answer(FAILED, f"it has not ended within {timeout:g} s")
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        output.seek(0)
-        said = first_line(output.read(LONGEST))
+    except OSError as error:
+        return Answer(FAILED, f"it cannot be started: {error.strerror}")
+    output = bytearray()
+    assert process.stdout is not None
+    reader = threading.Thread(target=keep_begin, args=(process.stdout, output), daemon=True)
+    reader.start()
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return Answer(FAILED, f"it has not ended within {timeout:g} s")
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        # a process that made a session of its own can hold the pipe still
+        reader.join(LAST_OUTPUT)
     if code == 0:
         return Answer(GOOD)
-    if code < 0 or code in NOT_FOUND or code > FROM_SIGNAL:
+    if code < 0 or code >= NO_ANSWER:
         return Answer(FAILED, f"exit code {code}")
-    return Answer(BAD, said or f"exit code {code}")
+    return Answer(BAD, first_line(bytes(output)) or f"exit code {code}")
+
+
+def keep_begin(stream: IO[bytes], kept: bytearray) -> None:
+    """Read to the end, so that nobody waits for room in the pipe."""
+    with stream:
+        while data := os.read(stream.fileno(), 1 << 16):
+            kept += data[: max(0, LONGEST - len(kept))]
 
 
 def ask_url(url: str, timeout: float) -> Answer:
     try:
-        request = Request(url, headers={"User-Agent": "twelvefactor.deploy"})
-        with urlopen(request, timeout=timeout):
-            return Answer(GOOD)
-    except HTTPError as error:
-        with contextlib.suppress(OSError, HTTPException):
-            said = first_line(error.read(LONGEST))
-            return Answer(BAD, said or f"status {error.code}")
-        return Answer(BAD, f"status {error.code}")
-    except URLError as error:
-        return Answer(FAILED, f"no answer: {type(error.reason).__name__}")
-    except (OSError, HTTPException, ValueError) as error:
+        request = request_for(url)
+        response = Api(request.full_url).exchange_begin("ask", request, timeout, LONGEST)
+    except DeployError as error:
+        reason = getattr(error.__cause__, "reason", error.__cause__)
+        return Answer(FAILED, f"no answer: {type(reason).__name__}")
+    except ValueError as error:  # of what is no URL
         return Answer(FAILED, f"no answer: {type(error).__name__}")
+    if 200 <= response.status < 300:
+        return Answer(GOOD)
+    if response.status < 400:
+        return Answer(FAILED, f"it redirects: status {response.status}")
+    return Answer(BAD, first_line(response.body) or f"status {response.status}")
+
+
+def request_for(url: str) -> Request:
+    """A GET, with the user and the password of the URL as a header. Raises ValueError."""
+    parts = urllib.parse.urlsplit(url)
+    user, at, server = parts.netloc.rpartition("@")
+    headers = {"User-Agent": "twelvefactor.deploy"}
+    if at:
+        pair = user if ":" in user else f"{user}:"
+        encoded = base64.b64encode(urllib.parse.unquote_to_bytes(pair)).decode()
+        headers["Authorization"] = f"Basic {encoded}"
+    return Request(urllib.parse.urlunsplit(parts._replace(netloc=server)), headers=headers)
 
 
 def first_line(output: bytes) -> str:

@@ -112,6 +112,7 @@ def test_a_gate_refuses_a_release_whose_responses_cannot_be_compared(
     reason = calls(tmp_path, "graceful_reload")[-1]["reason"]
     assert reason == "Judge the release by its gate: The gate refuses it: nobody buys"
     (asked,) = calls(tmp_path, "release_gate")
+    assert pathlib.Path(asked["chdir"]) == tmp_path
     assert asked["environment"] == {
         "DEPLOY_APP": "shop",
         "DEPLOY_VERSION": "2.0",

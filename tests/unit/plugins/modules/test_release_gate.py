@@ -43,10 +43,14 @@ def call(capsys: pytest.CaptureFixture[str]) -> Any:
         ("yes x | head -c 9000 | tr -d '\\n'; exit 1", "bad", "x" * 197 + "..."),
         ("/nowhere/check", "failed", "exit code 127"),
         ("/etc/passwd", "failed", "exit code 126"),
+        ("exit 125", "bad", "exit code 125"),
+        ("exit 128", "failed", "exit code 128"),
         ("kill -9 $$", "failed", "exit code -9"),
         ("sh -c 'kill -9 $$'; exit $?", "failed", "exit code 137"),
         ('test "$DEPLOY_APP $HOME" = "shop $KEPT"', "good", ""),
         ("test -t 0 || cat", "good", ""),
+        # as much as it likes to write, of which nothing is stored
+        ("echo no; head -c 999999 /dev/zero && test ! -p /dev/stdout", "bad", "no"),
     ],
 )
 def test_a_command(
@@ -69,15 +73,38 @@ def test_a_command_that_hangs_ends_with_what_it_has_started(
     assert not process.exists() or process.read_text().split()[2] == "Z"
 
 
+def test_where_a_command_runs(call: Any, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "check").write_text("#!/bin/sh\necho nobody buys\nexit 1\n")
+    (tmp_path / "check").chmod(0o755)
+    assert call(gate="./check", chdir=str(tmp_path))["reason"] == "nobody buys"
+    found = call(gate="./check", chdir=str(tmp_path / "none"))
+    assert (found["outcome"], found["reason"]) == (
+        "failed",
+        "it cannot be started: No such file or directory",
+    )
+
+
+def test_what_a_process_in_a_session_of_its_own_holds_open(call: Any) -> None:
+    assert call(gate="echo no; setsid sleep 3 & sleep 0.2; exit 1")["reason"] == "no"
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/slow":
             time.sleep(3)
         status = int(self.path[1:4]) if self.path[1:4].isdigit() else 200
+        if self.path == "/secret":
+            status = 200 if self.headers["Authorization"] == "Basic bWU6YS9i" else 401
         self.send_response(status)
-        self.end_headers()
+        if self.path.startswith("/3"):
+            self.send_header("Location", "/200")
         # who has waited too long does not read it
         with contextlib.suppress(ConnectionError):
+            for _byte in range(30 if self.path == "/trickles" else 0):
+                self.flush_headers()
+                self.wfile.write(b"X")
+                time.sleep(0.1)
+            self.end_headers()
             self.wfile.write(b"" if status == 503 else b"nobody buys\nmore")
 
     def log_message(self, *_arguments: object) -> None:
@@ -102,6 +129,11 @@ def url() -> Iterator[str]:
         ("/500?token=secret", "bad", "nobody buys"),
         ("/503", "bad", "status 503"),
         ("/slow", "failed", "no answer: "),
+        # each byte in time, all of them not
+        ("/trickles", "failed", "no answer: TimeoutError"),
+        # to a login page, mostly
+        ("/302", "failed", "it redirects: status 302"),
+        ("/304", "failed", "it redirects: status 304"),
     ],
 )
 def test_a_url(call: Any, url: str, path: str, outcome: str, reason: str) -> None:
@@ -109,6 +141,19 @@ def test_a_url(call: Any, url: str, path: str, outcome: str, reason: str) -> Non
     assert found["outcome"] == outcome
     assert found["reason"].startswith(reason)
     assert "secret" not in json.dumps(found)
+
+
+def test_a_url_with_a_password(call: Any, url: str) -> None:
+    assert call(gate=f"{url}/secret")["outcome"] == "bad"
+    gate = f"{url}/secret".replace("://", "://me:a%2Fb@")
+    assert call(gate=gate)["outcome"] == "good"
+
+
+@pytest.mark.parametrize(
+    "gate", ["http://", "http://[", "http://a:b/", "https://a b/", "http://\xad/", "http://x@/"]
+)
+def test_what_is_no_url(call: Any, gate: str) -> None:
+    assert call(gate=gate)["outcome"] == "failed"
 
 
 def test_no_server(call: Any) -> None:
