@@ -11,7 +11,11 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.plugins.test.core import version_compare
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.hosts import serves, waits
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.hosts import (
+    served_by_most,
+    serves,
+    waits,
+)
 
 
 def batches(hosts: Sequence[str], size: int | str = "100%", canaries: int = 1) -> list[list[str]]:
@@ -129,6 +133,9 @@ def rollout_decision(
     if unreachable != "go_on":
         problems += [f"{host}: cannot be reached any more" for host in lost]
     known = [hostvars[state.host] for state in states]
+    usual = served_by_most(known)
+    put_back = {state.host: back for state in states if (back := state.goes_back_to(usual))}
+    waiting = {str(each["app_release"]["current"]) for each in known if waits(each)}
     moved = [state.switch for state in states if state.switch.get("changed")]
     return {
         "go_on": not problems,
@@ -140,7 +147,8 @@ def rollout_decision(
         "changed": bool(moved),
         "served": any(map(serves, known)),
         "mixed": any(map(serves, known)) and any(map(waits, known)),
-        "put_back": {state.host: state.goes_back_to for state in states if state.goes_back_to},
+        "put_back": put_back,
+        "others": sorted((waiting | {*put_back.values()}) - {PREVIOUS}),
     }
 
 
@@ -217,7 +225,9 @@ def rollout_endings(
             back = decision["put_back"][host]
             # which one it is, the host has said since
             release = state.switch.get("release") if back == PREVIOUS else back
-            found.append(f"{host} serves {release} again")
+            others = ", ".join(each for each in decision["others"] if each != release)
+            unlike = f", while other hosts serve {others}" if others else ""
+            found.append(f"{host} serves {release} again{unlike}")
         elif state.refusal and serves(hostvars[host]):
             found.append(f"{host} still serves {state.release}: {left(state.switch)}")
     return found
@@ -255,15 +265,21 @@ class HostState:
         self.found_bad = host in verdict.get("put_back", ())
         self.target = own.get("target", "")
         self.release = self.target or variables.get("app_release", {}).get("release") or ""
+        self.rollback_targets = variables.get("app_release", {}).get("rollback_targets", [])
         self.switch = variables.get("app_switch", {})
         self.serves_it = bool(self.switch.get("changed")) and not self.switch.get("failed")
         self.not_put_back = own.get("not_put_back", "")
 
-    @property
-    def goes_back_to(self) -> str | None:
-        """The release to put back; of a host that served the refused one before this deploy its record knows it."""
-        if not self.held:
+    def goes_back_to(self, usual: str) -> str | None:
+        """The release to put back; of a host that served the refused one before this deploy its record knows it.
+
+        ``usual``: what most hosts served when the deploy began. It is that one where it was good here, too: what
+        another deploy left that was interrupted here, nobody has judged.
+        """
+        if not self.held or not (self.serves_it or self.found_bad):
             return None
+        if usual in self.rollback_targets and usual != self.release:
+            return usual
         if self.serves_it and self.switch.get("previous") is not None:
             return str(self.switch["previous"])
         return PREVIOUS if self.found_bad else None

@@ -134,6 +134,14 @@ pruned:
   type: list
   elements: str
   sample: ["1.2.0-11aa22bb"]
+rollback_targets:
+  description:
+    - Ids of the releases that rollbacks of RV(current) would go to one after the other. Those that were made with
+      another Python than the host has now are left out.
+  returned: O(state=present)
+  type: list
+  elements: str
+  sample: ["1.3.1-22e9ab41"]
 """
 
 from typing import Any

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Variables = Mapping[str, Any]
@@ -36,3 +37,22 @@ def moved(variables: Variables) -> bool:
         and not switch.get("failed")
         and switch.get("previous") not in (None, switch.get("release"))
     )
+
+
+def served_by_most(hosts: Iterable[Variables]) -> str:
+    """The release that more than half of the hosts served when the deploy began; empty where there is none.
+
+    Hosts that had no release yet do not count.
+    """
+    before = Counter(filter(None, map(_served_before, hosts)))
+    ((release, number),) = before.most_common(1) or [("", 0)]
+    return release if 2 * number > before.total() else ""
+
+
+def _served_before(variables: Variables) -> str | None:
+    found = (
+        variables["app_switch"]["previous"]
+        if moved(variables)
+        else variables.get("app_release", {}).get("current")
+    )
+    return None if found is None else str(found)

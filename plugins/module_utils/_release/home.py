@@ -46,6 +46,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.recor
     Record,
     read_records,
     rollback_target,
+    rollback_targets,
 )
 
 # Seconds; a pivot that starts holds the lock for a moment, to see whether somebody else does.
@@ -326,6 +327,9 @@ class AppHome:
 
     def rollback_target(self, current: str | None) -> str | None:
         return rollback_target(self.records(), current, self.usable())
+
+    def rollback_targets(self, current: str | None) -> list[str]:
+        return rollback_targets(self.records(), current, self.usable())
 
 
 def installer_uid(*, foreseen: bool) -> int | None:

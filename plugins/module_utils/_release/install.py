@@ -111,6 +111,7 @@ class InstallPlan:
     installation: Installation | None = None  # None where nothing is to be installed
     warnings: tuple[str, ...] = ()
     installer: Installer | None = None
+    rollback_targets: tuple[str, ...] = ()  # that stay, the nearest first
 
     def apply(self) -> InstallPlan:
         """Write; returns the plan with what came of it."""
@@ -150,6 +151,7 @@ class InstallPlan:
             "packages": dict(self.packages),
             "python": self.python,
             "pruned": list(self.decision.pruned),
+            "rollback_targets": list(self.rollback_targets),
             "diff": {
                 "before_header": f"{self.home.app} {self.current}",
                 "after_header": f"{self.home.app} {self.release or self.version}",
@@ -197,6 +199,9 @@ def plan_install(home: AppHome, request: InstallRequest, *, predicted: bool = Fa
         installation=installation,
         warnings=(warning,) if warning else (),
         installer=installer,
+        rollback_targets=tuple(
+            each for each in home.rollback_targets(found.current) if each not in decision.pruned
+        ),
     )
 
 

@@ -267,6 +267,52 @@ def test_who_is_put_back(known: dict[str, Any], put_back: dict[str, str]) -> Non
     assert decide(**known)["put_back"] == put_back
 
 
+ELSE = ", while other hosts serve "
+
+
+@pytest.mark.parametrize(
+    ("targets", "others", "back", "ending"),
+    [
+        pytest.param(["1.0-a"], ["1.0-a"] * 2, "1.0-a", "", id="what-the-others-serve"),
+        pytest.param(["1.4-c", "1.0-a"], ["1.0-a"] * 2, "1.0-a", "", id="two-back"),
+        pytest.param([], ["1.0-a"] * 2, "1.5-d", f"{ELSE}1.0-a", id="removed"),
+        pytest.param(["1.0-a"], ["1.0-a", "0.9-z"], "1.5-d", f"{ELSE}0.9-z, 1.0-a", id="two-kinds"),
+        # which of both is the one that was interrupted, nobody knows
+        pytest.param(["1.0-a"], ["1.0-a", None], "1.5-d", f"{ELSE}1.0-a", id="half"),
+        pytest.param(["1.0-a"], [None, None], "1.5-d", "", id="nothing"),
+    ],
+)
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_host_that_another_deploy_was_interrupted_at(
+    targets: list[str], others: list[str | None], back: str, ending: str, *, repeated: bool
+) -> None:
+    """It served 1.5-d, which nobody has judged, and perhaps the bad release since a deploy of that one."""
+    switch = SERVED_2 if repeated else TO_2 | {"previous": "1.5-d"}
+    release = {"release": "2.0-b", "current": "2.0-b" if repeated else "1.5-d"}
+    hosts = {
+        "a": host(
+            switch=switch, app_release=release | {"rollback_targets": targets},
+            __rollout_verdict=FOUND_BAD,
+        ),
+    } | {
+        name: host(app_release={"release": "2.0-b", "current": current})
+        for name, current in zip("bc", others, strict=True)
+    }  # fmt: skip
+    decided = decide(**hosts)
+    by_record = repeated and back == "1.5-d"
+    assert decided["put_back"] == {"a": "previous" if by_record else back}
+    hosts["a"] |= {"__rollout_kept": HELD, "app_switch": {"release": back}}
+    assert rollout_endings(decided, hosts, ["a", "b", "c"])[0] == f"a serves {back} again{ending}"
+
+
+def test_a_host_that_missed_a_deploy_does_not_take_the_others_further_back() -> None:
+    had = {"release": "2.0-b", "current": "1.0-a", "rollback_targets": ["0.9-z"]}
+    moved = host(switch=TO_2, app_release=had)
+    late = host(app_release={"release": "2.0-b", "current": "0.9-z"})
+    assert decide(a=moved, b=moved, c=late)["put_back"] == {"a": "1.0-a", "b": "1.0-a"}
+    assert decide(a=moved, b=host(), c=late)["put_back"] == {"a": "1.0-a"}
+
+
 def test_who_holds_the_lock() -> None:
     first = host(lock=SKIPPED, __rollout_first_lock=HELD)
     assert decide(a=first, b=host(lock=REFUSED))["held"] == ["a", "c"]

@@ -580,12 +580,13 @@ def test_prune(call: Any, home: AppHome, params: dict[str, Any]) -> None:
     names = [f"0.{number}-00000000" for number in range(1, 5)]
     for number, name in enumerate(names):
         put(home, name, f"2025-01-0{number + 1}T00:00:00Z")
-    for name in [names[0], OTHER]:
+    for name in [names[1], names[0], OTHER]:
         home.remember(Record(at="x", event="deploy", release=name, outcome="good"))
     foreseen = call(release.main, check=True, keep=3, **params)
     done = call(release.main, keep=3, **params)
     assert done.result["pruned"] == foreseen.result["pruned"] == names[1:]
     assert set(home.installed()) == {names[0], OTHER, done.result["release"]}
+    assert done.result["rollback_targets"] == foreseen.result["rollback_targets"] == names[:1]
 
 
 def test_disk_full(
