@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import concurrent.futures
 import importlib.util
+import itertools
 import json
 import sys
 import types
@@ -23,13 +24,20 @@ pytestmark = pytest.mark.xdist_group("devpi")  # with --dist loadgroup one serve
 USER, SECRET = "installer", "right"
 
 
-def basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+Headers = dict[str, str]
 
 
-def ask(devpi: Devpi, login: str, address: str, path: str = "/company/guarded/+simple/") -> int:
+def basic(user: str, password: str) -> Headers:
+    return {"Authorization": f"Basic {encoded(user, password)}"}
+
+
+def encoded(user: str, password: str) -> str:
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def ask(devpi: Devpi, login: Headers, address: str, path: str = "/company/guarded/+simple/") -> int:
     """What nginx gets when it asks whether a client may have a page."""
-    headers = {"Authorization": login, "X-Original-URI": path}
+    headers = {**login, "X-Original-URI": path}
     if address:
         headers["X-Real-IP"] = address
     try:
@@ -41,10 +49,8 @@ def ask(devpi: Devpi, login: str, address: str, path: str = "/company/guarded/+s
         return error.code
 
 
-def post(devpi: Devpi, path: str, body: dict[str, Any], login: str | None = None) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    if login:
-        headers["Authorization"] = login
+def post(devpi: Devpi, path: str, body: dict[str, Any], login: Headers | None = None) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", "Accept": "application/json", **(login or {})}
     request = urllib.request.Request(
         f"{devpi.root}{path}", json.dumps(body).encode(), headers, method="POST"
     )
@@ -67,13 +73,19 @@ def macaroon(identifier: bytes) -> str:
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-# What devpi takes for a password, although two of them look like something else.
+FORGED = macaroon(b"root-abcdefgh")
+# What devpi takes for a password, although some of them look like something else.
 GUESSES = (
     basic(USER, "wrong"),
     basic("root", "wrong"),
     basic("nobody", "wrong"),
     basic(USER, f'["{USER}",[],true].aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbb'),
     basic(USER, macaroon(b"nothing")),
+    # a header that the plugin for tokens prefers, and what devpi then checks
+    *(
+        {"Authorization": f"{scheme} x", "X-Devpi-Auth": encoded("root", forged)}
+        for scheme, forged in itertools.product(("Bearer", "bearer"), (FORGED, "wrong"))
+    ),
 )
 
 
@@ -83,10 +95,13 @@ def test_wrong_passwords_are_refused_without_a_look_and_nothing_else(guarded: De
         codes = list(pool.map(lambda login: ask(guarded, login, address), GUESSES * 8))
     assert codes.count(401) >= 20
     assert set(codes) <= {401, 403}
-    assert [ask(guarded, login, "2001:db8::2") for login in (right, *GUESSES)] == [403] * 6
+    codes = [ask(guarded, login, "2001:db8::2") for login in (right, *GUESSES)]
+    assert codes == [403] * (1 + len(GUESSES))
     session = post(guarded, "/+login", {"user": USER, "password": SECRET})["password"]
     token = post(guarded, f"/{USER}/+token-create", {}, basic("root", PASSWORD))["token"]
-    for login in (basic(USER, session), basic(USER, token), basic("", token), basic(token, "")):
+    bearer = {"Authorization": f"Bearer {token}"}
+    passed = (basic(USER, session), basic(USER, token), basic("", token), basic(token, ""), bearer)
+    for login in (*passed, bearer | {"X-Devpi-Auth": encoded("root", "wrong")}):
         assert ask(guarded, login, address) == 200
     # of another network, and of what asks past the web server
     assert ask(guarded, right, "2001:db8:0:1::1") == 200

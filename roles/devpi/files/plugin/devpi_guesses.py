@@ -74,9 +74,13 @@ def is_password(request: Any, name: str, password: str) -> bool:
     with contextlib.suppress(itsdangerous.BadData):
         request.registry.getUtility(ISecurityPolicy).auth.serializer.loads(password)
         return False
+    authorization = request.authorization
+    # that plugin looks at nothing else then, and devpi checks the password all the same
+    bearer = authorization is not None and authorization.authtype.lower() == "bearer"
+    sent = authorization.params if bearer else password or name
     tokens = request.devpi_token_utility
     with contextlib.suppress(Exception):  # of many kinds, see that plugin
-        _user, _token = tokens.token_user_id(tokens.deserialize(password or name))
+        _user, _token = tokens.token_user_id(tokens.deserialize(sent))
         return False
     return True
 
