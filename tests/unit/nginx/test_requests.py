@@ -382,6 +382,9 @@ def test_no_app_gets_the_word_between_proxies() -> None:
         ("2001:db8::1", "2001:db8::"),
         ("2001:db8:0:0:ffff:ffff:ffff:ffff", "2001:db8::"),
         ("2001:db8:0:1::1", "2001:db8:0:1::"),
+        # of IPv4, as a socket of IPv6 has it
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::ffff:0:1:2", "::"),
         # bytes that are line ends in a pattern
         ("a0a:a0a:a0a:a0a:a0a:a0a:a0a:a0a", "a0a:a0a:a0a:a0a::"),
     ],

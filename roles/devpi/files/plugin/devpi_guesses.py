@@ -59,10 +59,15 @@ GUESSES = Guesses()
 
 
 def client_of(address: str) -> str:
-    """The client that an address belongs to: whoever has an IPv6 address has all of its /64."""
+    """The client that an address belongs to: whoever has an IPv6 address has all of its /64.
+
+    One of IPv4 in IPv6's spelling (::ffff:192.0.2.1) is that of IPv4: all of those are in one /64.
+    """
     with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(address).version == 6:
-            return str(ipaddress.ip_network((address, 64), strict=False))
+        found = ipaddress.ip_address(address)
+        if isinstance(found, ipaddress.IPv6Address):
+            network = ipaddress.ip_network((found, 64), strict=False)
+            return str(found.ipv4_mapped or network)
     return address
 
 
