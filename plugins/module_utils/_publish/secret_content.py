@@ -123,10 +123,12 @@ TOKENS: tuple[tuple[str, str, str], ...] = (
 )
 
 # With a line of base64 under it: a program that looks for the words is no key. A line ends as in a file, or as in
-# a literal of JSON or Python.
+# a literal of JSON or Python. No repetition can take back what it took, or take any number of lines: whatever a
+# file holds, each byte is looked at a few times.
 PRIVATE_KEY = re.compile(
     rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\r?\n|(?:\\+r)?\\+n)"
-    rb"(?:[A-Za-z-]+: [^\n\\]*(?:\n|\\+n))*(?:\s|\\+[nr])*[\"']?\s*[\"']?[A-Za-z0-9+/=]{16}"
+    rb"(?:[A-Za-z-]{1,64}: [^\n\\]*+(?:\n|\\+n)){0,20}+"
+    rb"(?:\s|\\+[nr])*+[\"']?\s*+[\"']?[A-Za-z0-9+/=]{16}"
 )
 AWS_SECRET = re.compile(rb"secret.{0,20}key[\"']?\s*[:=]\s*[\"']?[a-z0-9/+]{40}(?![a-z0-9/+])")
 URL_PASSWORD = re.compile(
@@ -150,11 +152,15 @@ NO_HOSTS = re.compile(
 
 @functools.cache
 def token(literal: str, rest: str) -> re.Pattern[bytes]:
-    """A token that is no part of a longer word. One without punctuation might be anywhere in base64, too."""
+    """A token that is no part of a longer word. One without punctuation might be anywhere in base64, too.
+
+    What stands before it is looked at behind the literal: `re` searches quickly for a pattern that begins with one.
+    """
     more = "A-Za-z0-9_" if re.search(r"\W|_", literal) else "A-Za-z0-9_+/"
+    begun = f"(?s:.{{{len(literal)}}})"
     # in a literal, a line may have ended before it; a domain has names before it
-    before = "" if literal.startswith(".") else rf"(?:(?<![{more}])|(?<=\\[nrt]))"
-    return re.compile(f"{before}{re.escape(literal)}{rest}(?![{more}])".encode())
+    before = "" if literal[0] == "." else rf"(?:(?<![{more}]{begun})|(?<=\\[nrt]{begun}))"
+    return re.compile(f"{re.escape(literal)}{before}{rest}(?![{more}])".encode())
 
 
 def entropy(text: bytes) -> float:

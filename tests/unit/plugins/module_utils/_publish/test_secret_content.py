@@ -37,6 +37,7 @@ UPPER = "".join(DICE.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=100))
         (f"{BEGIN % 'EC '}\nProc-Type: 4,ENCRYPTED\nDEK-Info: A,B\n\n{BODY}\n", "a private key"),
         ('{"private_key": "' + BEGIN % "" + "\\n" + BODY + '\\n"}', "a private key"),
         ("KEY = '" + BEGIN % "RSA " + "\\\\n" + BODY, "a private key"),
+        (f"{BEGIN % 'RSA '}\n" + "A-b: c\n" * 20 + f"\n{BODY}\n", "a private key"),
         ("KEY = ('" + BEGIN % "RSA " + "\\n'\n    '" + BODY, "a private key"),
         ("aws_secret_access_" + "key = " + "aB3/" * 10, "an AWS secret key"),
         ('"AwsSecretAccess' + 'Key": "' + "aB3/" * 10 + '"', "an AWS secret key"),
@@ -87,6 +88,28 @@ def test_a_row_begins_with_a_literal_that_is_not_everywhere(
     assert re.match(r"an? \w", kind)
     # of two characters only with a mark in what follows
     assert len(literal) > 2 or re.search(r"[_]", rest)
+
+
+@pytest.mark.parametrize(("literal", "rest", "_kind"), TOKENS, ids=[row[0] for row in TOKENS])
+def test_a_pattern_begins_with_its_literal_for_which_re_searches_quickly(
+    literal: str, rest: str, _kind: str
+) -> None:
+    pattern = secret_content.token(literal, rest).pattern
+    assert pattern.startswith(re.escape(literal).encode())
+
+
+def test_no_repetition_in_the_pattern_of_a_key_is_tried_in_each_length() -> None:
+    pattern = secret_content.PRIVATE_KEY.pattern.removeprefix(b"-----BEGIN (?:[A-Z0-9]+ )*")
+    # any number of spaces, of characters of a line, or of lines; but what else follows than it repeats
+    assert re.findall(rb"[])sS][*](?![+])", pattern) == []
+
+
+def test_a_key_below_many_lines() -> None:
+    spaces = " \n\\n" * 20
+    assert judge_content(f"{BEGIN % ''}\n{spaces}{BODY}\n".encode()) == (
+        "holds a private key (line 1)"
+    )
+    assert judge_content(f"{BEGIN % ''}\n{spaces}.\n".encode()) is None
 
 
 NOTHING = {
