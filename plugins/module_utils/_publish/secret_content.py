@@ -20,6 +20,8 @@ LEAST_ENTROPY = (
     2.5  # bits a character: random digits have 3, what stands for a token in documentation has less
 )
 
+# Not with a suffix behind it: the digest of a content in the name of a file.
+NO_FILE = r"(?!\.\w)"
 # How a token begins, what follows, and whose it is. Nothing that may be in public: test and publishable keys.
 TOKENS: tuple[tuple[str, str, str], ...] = (
     (
@@ -28,7 +30,7 @@ TOKENS: tuple[tuple[str, str, str], ...] = (
         "a 1Password key",
     ),
     ("ops_eyJ", r"[A-Za-z0-9+/]{250,}={0,3}", "a 1Password token"),
-    ("p8e-", r"[A-Za-z0-9]{32}", "an Adobe secret"),
+    ("p8e-", r"[A-Za-z0-9]{32}" + NO_FILE, "an Adobe secret"),
     ("AGE-SECRET-KEY-1", r"[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}", "an age key"),
     ("LTAI", r"[A-Za-z0-9]{20}", "an Alibaba Cloud key"),
     ("sk-ant-admin01-", r"[A-Za-z0-9_-]{93}AA", "an Anthropic key"),
@@ -44,7 +46,7 @@ TOKENS: tuple[tuple[str, str, str], ...] = (
     ("AccountKey=", r"(?!Eby8vdM02xNO)[A-Za-z0-9+/]{86}==", "an Azure storage key"),
     ("CLOJARS_", r"[a-z0-9]{60}", "a Clojars token"),
     ("v1.0-", r"[a-f0-9]{24}-[a-f0-9]{146}", "a Cloudflare origin CA key"),
-    ("dapi", r"[a-f0-9]{32}(?:-\d)?", "a Databricks token"),
+    ("dapi", r"[a-f0-9]{32}(?:-\d)?" + NO_FILE, "a Databricks token"),
     ("doo_v1_", r"[a-f0-9]{64}", "a DigitalOcean token"),
     ("dop_v1_", r"[a-f0-9]{64}", "a DigitalOcean token"),
     ("dor_v1_", r"[a-f0-9]{64}", "a DigitalOcean token"),
@@ -77,7 +79,7 @@ TOKENS: tuple[tuple[str, str, str], ...] = (
     ("HRKU-AA", r"[\w-]{58}", "a Heroku key"),
     ("hf_", r"[A-Za-z]{34}", "a Hugging Face token"),
     ("api_org_", r"[A-Za-z]{34}", "a Hugging Face token"),
-    ("ico-", r"[A-Za-z0-9]{32}", "an Infracost token"),
+    ("ico-", r"[A-Za-z0-9]{32}" + NO_FILE, "an Infracost token"),
     ("lin_api_", r"[A-Za-z0-9]{40}", "a Linear key"),
     (
         ".webhook.office.com/webhookb2/",
@@ -98,7 +100,7 @@ TOKENS: tuple[tuple[str, str, str], ...] = (
     ("pscale_pw_", r"[\w=.-]{32,64}", "a PlanetScale password"),
     ("PMAK-", r"[a-f0-9]{24}-[a-f0-9]{34}", "a Postman key"),
     ("pnu_", r"[A-Za-z0-9]{36}", "a Prefect key"),
-    ("pul-", r"[a-f0-9]{40}", "a Pulumi token"),
+    ("pul-", r"[a-f0-9]{40}" + NO_FILE, "a Pulumi token"),
     ("pypi-AgE", r"[\w-]{50,}", "a PyPI token"),
     ("rdme_", r"[a-z0-9]{70}", "a ReadMe key"),
     ("rubygems_", r"[a-f0-9]{48}", "a RubyGems token"),
@@ -143,6 +145,7 @@ SCHEME = re.compile(
 NO_PASSWORDS = frozenset(
     b"changeme example guest hackme pass passwd password passwort postgres pw pwd root secret test".split()
 )
+PLACEHOLDER = re.compile(rb"example|(?<![a-z0-9])your", re.IGNORECASE)
 NO_HOSTS = re.compile(
     rb"(?:localhost|127\.[0-9.]+|host|hostname|server|proxy|.*\.(?:local|test|invalid|example)"
     rb"|(?:.*\.)?example\.(?:com|net|org))\.?",
@@ -170,7 +173,13 @@ def entropy(text: bytes) -> float:
 
 
 def is_placeholder(found: bytes) -> bool:
-    return b"example" in found.lower() or entropy(found) < LEAST_ENTROPY
+    return bool(PLACEHOLDER.search(found)) or entropy(found) < LEAST_ENTROPY or is_words(found)
+
+
+def is_words(text: bytes) -> bool:
+    """Whether it may be words in small letters, or with a capital at the beginning of each, rather than chance."""
+    capitals, small = (len(re.findall(kind, text)) for kind in (rb"[A-Z]", rb"[a-z]"))
+    return not re.search(rb"[0-9]", text) and capitals * 4 <= capitals + small
 
 
 def secrets_in(content: bytes) -> Iterator[tuple[int, str]]:
@@ -196,5 +205,7 @@ def is_password(url: re.Match[bytes]) -> bool:
     if not SCHEME.search(url.string[max(0, url.start() - 24) : url.start()]):
         return False
     password = url["password"].lower()
-    example = password in NO_PASSWORDS or password == url["user"].lower()
+    example = (
+        password in NO_PASSWORDS or password == url["user"].lower() or PLACEHOLDER.search(password)
+    )
     return not example and not set(password) <= set(b"x.-_") and not NO_HOSTS.fullmatch(url["host"])

@@ -49,7 +49,9 @@ def ask(devpi: Devpi, login: Headers, address: str, path: str = "/company/guarde
         return error.code
 
 
-def post(devpi: Devpi, path: str, body: dict[str, Any], login: Headers | None = None) -> dict[str, Any]:
+def post(
+    devpi: Devpi, path: str, body: dict[str, Any], login: Headers | None = None
+) -> dict[str, Any]:
     headers = {"Content-Type": "application/json", "Accept": "application/json", **(login or {})}
     request = urllib.request.Request(
         f"{devpi.root}{path}", json.dumps(body).encode(), headers, method="POST"

@@ -64,6 +64,11 @@ UPPER = "".join(DICE.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=100))
         ("sk-" + MIXED[:20] + "T3Blbk" + "FJ" + MIXED[20:40], "an OpenAI key"),
         ("sk-" + "proj-" + MIXED[:74] + "T3Blbk" + "FJ" + MIXED[:74], "an OpenAI key"),
         ("h" + "f_" + LETTERS[:34], "a Hugging Face token"),
+        # none of a digit, but as many capitals as chance gives
+        ("h" + "f_" + "aBcDeFgHijKlmnOpqrStuvwXyzabCdEfgh", "a Hugging Face token"),
+        ("id = 'AK" + "IA" + "QWERTZUIOPASDFGH'", "an AWS key"),
+        (f"the token ico-{HEX[:32]}. And", "an Infracost token"),
+        ("redis://u:" + "notyours7@cache.company.net", "a URL with a password"),
         ("S" + "G." + MIXED[:22] + "." + MIXED[:43], "a SendGrid key"),
         ("do" + "p_v1_" + HEX[:64], "a DigitalOcean token"),
         ("hv" + "s." + MIXED[:95], "a Vault token"),
@@ -134,6 +139,14 @@ NOTHING = {
     "a lock": f"shop==1.0 \\\n    --hash=sha256:{HEX[:64]}\n    --hash=sha256:{HEX[64:128]}\n",
     "integrity": f'"integrity": "sha512-{base64.b64encode(HEX[:64].encode()).decode()}"',
     "a fixture": f'SECRET_KEY = "{MIXED[:50]}"\npassword = "{MIXED[:20]}"\ntoken = "{HEX[:40]}"',
+    "names of files": f"'ico-{HEX[:32]}.svg' dapi{HEX[:32]}.js p8e-{HEX[:32]}.css pul-{HEX[:40]}.png",
+    "a class": '<i class="gl'
+    + "ft-some-very-long-component-name gl"
+    + 'rt-another-long-name-of-one">',
+    "a name": "h" + "f_getAllTheThingsOfTheModelsAndOther",
+    "yours": "https://hooks.slack" + ".com/services/YOUR/WEBHOOK/URLgoesHere0123456789abcdefghijk",
+    "your password": "postgres://user:" + "your-password@db.company.net YOUR_DB=mysql://u:"
+    "YOUR_PASSWORD@db.company.net",
     "a session": "ey" + f"J0eXAi.ey{MIXED[:60]}.{MIXED[60:100]}",
 }
 
