@@ -98,7 +98,9 @@ def release_to_join_problems(release: str | None, joined: str) -> list[str]:
     if not joined or not release or release == joined:
         return []
     found = f"the inventory makes {release}, and the other hosts serve {joined}"
-    return [f"{found}: its config, processes or lock have changed since. Run deploy first"]
+    changed = "its config, processes or lock have changed since: run deploy first"
+    upgraded = "Debian was upgraded below the others: publish and deploy a new version first"
+    return [f"{found}: {changed}; or {upgraded}"]
 
 
 Variables = Mapping[str, Any]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
@@ -21,6 +21,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._fleet.mainten
 )
 
 Apps = Mapping[str, Settings]
+
+# A release that was made again after an upgrade of Debian has another id where the upgraded host made it, and a deploy
+# of its version leaves that so.
+DEPLOY_FIRST = "run deploy first; after an upgrade of Debian below the releases, publish and deploy a new version"
 
 
 def replacement_problems(
@@ -117,7 +121,7 @@ def releases_to_join(
     It is what the other hosts serve. Reads what the playbook has registered as ``__replace_read``: release_info of the
     apps of each host.
     """
-    releases: dict[str, str] = {}
+    releases: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
     for app in apps_on(apps, host, groups):
         hosts = [
@@ -131,23 +135,39 @@ def releases_to_join(
             for name, answer in answers.items()
             if "current" not in answer
         ]
-        serving = {name: answers[name].get("current") for name in hosts}
-        found = set(filter(None, serving.values()))
-        if len(found) > 1:
-            each = ", ".join(f"{name} {release}" for name, release in serving.items() if release)
+        serving = _serving(answers)
+        joined = serving.pop(successor, None)
+        if len(set(serving.values())) > 1:
             problems.append(
-                f"The hosts of {app} serve different releases ({each}): run deploy first."
+                f"The hosts of {app} serve different releases ({_each(serving)}): {DEPLOY_FIRST}."
             )
         # a run that was cut off has ended the only other host
-        release = next(iter(found), answers[successor].get("current"))
-        if release:
-            releases[app] = release
+        release = next(iter(serving.values()), joined)
+        version = _version(answers.values(), release)
+        if release and version:
+            releases[app] = {"id": release, "version": version}
+        elif release:
+            problems.append(f"No host says which version of {app} {release} is: {DEPLOY_FIRST}.")
         elif not problems:
             problems.append(
                 f"No host says which release of {app} {successor} is to serve: "
                 + (f"remove {host} from the inventory and run site." if dead else "run site first.")
             )
     return {"releases": releases, "problems": list(dict.fromkeys(problems))}
+
+
+def _serving(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {name: answer["current"] for name, answer in answers.items() if answer.get("current")}
+
+
+def _each(serving: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {release}" for name, release in serving.items())
+
+
+def _version(answers: Iterable[Mapping[str, Any]], release: str | None) -> str:
+    """As the build has it: in an id it is without the characters that a path must not have."""
+    found = (each for answer in answers for each in answer.get("releases", ()))
+    return next((each.get("version") or "" for each in found if each["id"] == release), "")
 
 
 def _answer(variables: Mapping[str, Any], app: str) -> Mapping[str, Any]:

@@ -104,7 +104,9 @@ def test_which_hosts_take_part(play: list[str], dead: bool, problems: list[str])
     assert replacement_problems(ON_ALL, GROUPS, play, "a", "c", dead) == problems
 
 
-OLD, NEW = "1.0-aaaaaaaa", "2.0-bbbbbbbb"
+OLD, NEW, LOCAL, EPOCH = "1.0-aaaaaaaa", "2.0-bbbbbbbb", "1.0_g12ab34c-cccccccc", "1_2.0-dddddddd"
+VERSIONS = {OLD: "1.0", NEW: "2.0", LOCAL: "1.0+g12ab34c", EPOCH: "1!2.0"}
+DEPLOY_FIRST = "run deploy first; after an upgrade of Debian below the releases, publish and deploy a new version"
 LOST = {"unreachable": True, "msg": "timed out"}
 
 
@@ -112,7 +114,13 @@ def read(answer: Any) -> dict[str, Any]:
     """Variables of a host that said which release is current, or did not."""
     if isinstance(answer, dict):
         return {"__replace_read": answer}
-    return {"__replace_read": {"results": [{"item": "shop", "current": answer}]}}
+    return {"__replace_read": {"results": [said("shop", answer)]}}
+
+
+def said(app: str, current: str | None, **more: Any) -> dict[str, Any]:
+    """Of release_info."""
+    releases = [{"id": current, "version": VERSIONS[current]}] if current else []
+    return {"item": app, "current": current, "releases": releases, **more}
 
 
 @pytest.mark.parametrize(
@@ -126,11 +134,21 @@ def read(answer: Any) -> dict[str, Any]:
         pytest.param((OLD, OLD, NEW), False, OLD, [], id="set-up-with-another"),
         pytest.param((OLD, None, None), False, OLD, [], id="a-third-one-is-new"),
         pytest.param((LOST, OLD, None), True, OLD, [], id="dead"),
+        # which the id does not have as the package index has them
+        pytest.param((LOCAL, LOCAL, None), False, LOCAL, [], id="a-local-version"),
+        pytest.param((EPOCH, None, None), False, EPOCH, [], id="an-epoch"),
+        pytest.param(
+            ({"results": [{"item": "shop", "current": OLD, "releases": []}]}, None, None),
+            False,
+            None,
+            [f"No host says which version of shop {OLD} is: {DEPLOY_FIRST}."],
+            id="no-version",
+        ),
         pytest.param(
             (OLD, NEW, None),
             False,
             None,
-            [f"The hosts of shop serve different releases (a {OLD}, b {NEW}): run deploy first."],
+            [f"The hosts of shop serve different releases (a {OLD}, b {NEW}): {DEPLOY_FIRST}."],
             id="different",
         ),
         pytest.param(
@@ -188,18 +206,24 @@ def test_which_release_it_is_to_serve(
     found = releases_to_join(ON_ALL, groups, hostvars, "a", "c", dead)
     assert found["problems"] == problems
     if release:
-        assert found["releases"] == {"shop": release}
+        assert found["releases"] == {"shop": {"id": release, "version": VERSIONS[release]}}
 
 
 def test_each_app_has_its_own_hosts_and_release() -> None:
     apps = {"shop": WEB, "mail": MAIL | {"hosts": "posts"}, "wiki": WEB | {"hosts": "b"}}
     groups = {"app": ["a", "b", "c"], "posts": ["a", "c"], "all": ["a", "b", "c"]}
-    both = [{"item": "shop", "current": OLD}, {"item": "mail", "current": NEW}]
-    new = [{"item": "shop", "current": None}, {"item": "mail", "current": None}]
+    both = [said("shop", OLD), said("mail", NEW)]
+    new = [said("shop", None), said("mail", None)]
     hostvars = {
         "a": read({"results": both}),
         "b": read({"results": both[:1]}),
         "c": read({"results": new}),
     }
     found = releases_to_join(apps, groups, hostvars, "a", "c")
-    assert found == {"releases": {"shop": OLD, "mail": NEW}, "problems": []}
+    assert found == {
+        "releases": {
+            "shop": {"id": OLD, "version": "1.0"},
+            "mail": {"id": NEW, "version": "2.0"},
+        },
+        "problems": [],
+    }

@@ -135,6 +135,12 @@ def test_another_release_than_the_others_serve(
     assert [problem[: len(word)] for problem, word in zip(problems, words, strict=True)] == words
 
 
+def test_after_an_upgrade_of_debian_another_version_is_the_way_out() -> None:
+    """A deploy of the same one leaves each host with the id that it has."""
+    [problem] = release_to_join_problems("1.0-aaaaaaaa", "1.0-bbbbbbbb")
+    assert "publish and deploy a new version first" in problem
+
+
 HELD = {"held": True, "owner": "joe@build1"}
 SKIPPED = {"skipped": True, "changed": False}
 REFUSED = {"failed": False, "msg": "shop is locked on this host by ann@build2", "holder": {}}
