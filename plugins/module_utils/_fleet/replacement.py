@@ -145,7 +145,11 @@ def releases_to_join(
         release = next(iter(serving.values()), joined)
         version = _version(answers.values(), release)
         if release and version:
-            releases[app] = {"id": release, "version": version}
+            releases[app] = {
+                "id": release,
+                "version": version,
+                "hosts": _by_schedules(hosts, answers, successor),
+            }
         elif release:
             problems.append(f"No host says which version of {app} {release} is: {DEPLOY_FIRST}.")
         elif not problems:
@@ -154,6 +158,18 @@ def releases_to_join(
                 + (f"remove {host} from the inventory and run site." if dead else "run site first.")
             )
     return {"releases": releases, "problems": list(dict.fromkeys(problems))}
+
+
+def _by_schedules(
+    hosts: Sequence[str], answers: Mapping[str, Mapping[str, Any]], successor: str
+) -> list[str]:
+    """The hosts, first the one that runs schedules of which one host is enough, as in a run that was cut off.
+
+    ``successor`` is the last one otherwise: it must not take them over from a host that runs them still.
+    """
+    order = [*hosts, successor]
+    running = {name: len(answers[name].get("schedules", ())) for name in order}
+    return sorted(order, key=lambda name: running[name] < max(running.values()))
 
 
 def _serving(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

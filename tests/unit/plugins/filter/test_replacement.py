@@ -206,7 +206,8 @@ def test_which_release_it_is_to_serve(
     found = releases_to_join(ON_ALL, groups, hostvars, "a", "c", dead)
     assert found["problems"] == problems
     if release:
-        assert found["releases"] == {"shop": {"id": release, "version": VERSIONS[release]}}
+        [joined] = found["releases"].values()
+        assert (joined["id"], joined["version"]) == (release, VERSIONS[release])
 
 
 def test_each_app_has_its_own_hosts_and_release() -> None:
@@ -222,8 +223,38 @@ def test_each_app_has_its_own_hosts_and_release() -> None:
     found = releases_to_join(apps, groups, hostvars, "a", "c")
     assert found == {
         "releases": {
-            "shop": {"id": OLD, "version": "1.0"},
-            "mail": {"id": NEW, "version": "2.0"},
+            "shop": {"id": OLD, "version": "1.0", "hosts": ["a", "b", "c"]},
+            "mail": {"id": NEW, "version": "2.0", "hosts": ["a", "c"]},
         },
         "problems": [],
     }
+
+
+ALL, ONE = {"tidy": {}}, {"bills": {}}
+
+
+@pytest.mark.parametrize(
+    ("schedules", "dead", "order"),
+    [
+        pytest.param((ALL | ONE, ALL, {}), False, ["a", "b", "c"], id="it-runs-them"),
+        pytest.param((ALL, ALL | ONE, {}), False, ["b", "a", "c"], id="another-does"),
+        pytest.param((ALL, ALL, {}), False, ["a", "b", "c"], id="on-all-hosts"),
+        # they were moved before it was cut off
+        pytest.param(({}, ALL, ALL | ONE), False, ["c", "a", "b"], id="the-new-one-does"),
+        pytest.param(({}, ALL | ONE, ALL), False, ["b", "a", "c"], id="a-third-one-got-them"),
+        pytest.param(({}, ALL, ALL), False, ["b", "c", "a"], id="ended-and-not-begun"),
+        pytest.param((ALL | ONE, ALL, {}), True, ["b", "c"], id="dead"),
+        pytest.param((None, ALL, ALL | ONE), True, ["c", "b"], id="dead-and-moved"),
+    ],
+)
+def test_who_runs_schedules_of_one_host_goes_on(
+    schedules: tuple[Any, Any, Any], dead: bool, order: list[str]
+) -> None:
+    """The first host of a rollout runs them, also where it has no part in it."""
+    hostvars = {
+        name: read({"results": [said("shop", OLD if mine else None, schedules=mine or {})]})
+        for name, mine in zip("abc", schedules, strict=True)
+    }
+    groups = {"app": ["a", "b", "c"], "all": ["a", "b", "c"]}
+    found = releases_to_join(ON_ALL, groups, hostvars, "a", "c", dead)
+    assert found["releases"]["shop"]["hosts"] == order
