@@ -115,15 +115,17 @@ def releases_to_join(
     host: str,
     successor: str,
     dead: bool = False,
+    joined: bool = False,
 ) -> dict[str, Any]:
     """Of each app of ``host`` the release that ``successor`` is to serve, and why there is none, as sentences.
 
     It is what the other hosts serve. Reads what the playbook has registered as ``__replace_read``: release_info of the
-    apps of each host.
+    apps of each host. ``joined``: whether ``successor`` has got it, and is to serve the same as they do by now.
     """
     releases: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
     for app in apps_on(apps, host, groups):
+        places = [name for name in hosts_of(place_of(apps[app]), groups) if name != host]
         hosts = [
             name
             for name in hosts_of(place_of(apps[app]), groups)
@@ -135,20 +137,24 @@ def releases_to_join(
             for name, answer in answers.items()
             if "current" not in answer
         ]
-        serving = _serving(answers)
-        joined = serving.pop(successor, None)
-        if len(set(serving.values())) > 1:
+        serving = {name: each["current"] for name, each in answers.items() if each.get("current")}
+        found = {name: serving[name] for name in serving if joined or name != successor}
+        if len(set(found.values())) > 1:
+            each_one = ", ".join(f"{name} {release}" for name, release in found.items())
             problems.append(
-                f"The hosts of {app} serve different releases ({_each(serving)}): {DEPLOY_FIRST}."
+                f"The hosts of {app} serve different releases ({each_one}): "
+                + ("one was deployed meanwhile: run this again." if joined else f"{DEPLOY_FIRST}.")
             )
         # a run that was cut off has ended the only other host
-        release = next(iter(serving.values()), joined)
+        release = next(iter(found.values()), serving.get(successor))
         version = _version(answers.values(), release)
         if release and version:
             releases[app] = {
                 "id": release,
                 "version": version,
                 "hosts": _by_schedules(hosts, answers, successor),
+                # the one that a deploy chooses when the inventory has the replaced one no more
+                "schedule_host": next((name for name in places if name in serving), ""),
             }
         elif release:
             problems.append(f"No host says which version of {app} {release} is: {DEPLOY_FIRST}.")
@@ -170,14 +176,6 @@ def _by_schedules(
     order = [*hosts, successor]
     running = {name: len(answers[name].get("schedules", ())) for name in order}
     return sorted(order, key=lambda name: running[name] < max(running.values()))
-
-
-def _serving(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    return {name: answer["current"] for name, answer in answers.items() if answer.get("current")}
-
-
-def _each(serving: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {release}" for name, release in serving.items())
 
 
 def _version(answers: Iterable[Mapping[str, Any]], release: str | None) -> str:

@@ -54,3 +54,8 @@ def test_the_version_that_serves_is_deployed(settings: Any, serves: Any, wanted:
         __replace_joins={"releases": {"shop": serves}},
     )
     assert found == wanted
+
+
+def test_a_host_that_hangs_is_not_waited_for() -> None:
+    [task] = DataLoader().load_from_file(str(PLAYBOOKS / "tasks/read_releases.yml"))
+    assert task["timeout"] == 120

@@ -223,8 +223,8 @@ def test_each_app_has_its_own_hosts_and_release() -> None:
     found = releases_to_join(apps, groups, hostvars, "a", "c")
     assert found == {
         "releases": {
-            "shop": {"id": OLD, "version": "1.0", "hosts": ["a", "b", "c"]},
-            "mail": {"id": NEW, "version": "2.0", "hosts": ["a", "c"]},
+            "shop": {"id": OLD, "version": "1.0", "hosts": ["a", "b", "c"], "schedule_host": "b"},
+            "mail": {"id": NEW, "version": "2.0", "hosts": ["a", "c"], "schedule_host": ""},
         },
         "problems": [],
     }
@@ -258,3 +258,53 @@ def test_who_runs_schedules_of_one_host_goes_on(
     groups = {"app": ["a", "b", "c"], "all": ["a", "b", "c"]}
     found = releases_to_join(ON_ALL, groups, hostvars, "a", "c", dead)
     assert found["releases"]["shop"]["hosts"] == order
+
+
+def differ(*each: str) -> str:
+    return (
+        f"The hosts of shop serve different releases ({', '.join(each)}):"
+        " one was deployed meanwhile: run this again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "dead", "problems"),
+    [
+        pytest.param((OLD, OLD, OLD), False, [], id="well"),
+        pytest.param(
+            (NEW, NEW, OLD), False, [differ(f"a {NEW}", f"b {NEW}", f"c {OLD}")], id="new"
+        ),
+        pytest.param(
+            (OLD, NEW, OLD), False, [differ(f"a {OLD}", f"b {NEW}", f"c {OLD}")], id="half"
+        ),
+        pytest.param((None, NEW, OLD), False, [differ(f"b {NEW}", f"c {OLD}")], id="a-had-ended"),
+        pytest.param((LOST, NEW, OLD), True, [differ(f"b {NEW}", f"c {OLD}")], id="dead"),
+        pytest.param((LOST, OLD, OLD), True, [], id="dead-and-well"),
+        pytest.param((OLD, OLD, LOST), False, ["c cannot be reached."], id="lost-meanwhile"),
+        # in check mode it has got nothing
+        pytest.param((OLD, OLD, None), False, [], id="check-mode"),
+    ],
+)
+def test_a_deploy_meanwhile_is_noticed(answers: Any, dead: bool, problems: list[str]) -> None:
+    hostvars = dict(zip("abc", map(read, answers), strict=True))
+    groups = {"app": ["a", "b", "c"], "all": ["a", "b", "c"]}
+    assert releases_to_join(ON_ALL, groups, hostvars, "a", "c", dead, True)["problems"] == problems
+
+
+@pytest.mark.parametrize(
+    ("places", "answers", "dead", "chosen"),
+    [
+        ("abc", (OLD, OLD, OLD), False, "b"),
+        ("cab", (OLD, OLD, OLD), False, "c"),
+        ("abc", (LOST, OLD, OLD), True, "b"),
+        # it has no release by which it could run them
+        ("abc", (OLD, None, OLD), False, "c"),
+        # in check mode the only one that is left has none yet
+        ("ac", (OLD, OLD, None), False, ""),
+    ],
+)
+def test_who_runs_schedules_afterwards(places: str, answers: Any, dead: bool, chosen: str) -> None:
+    hostvars = dict(zip("abc", map(read, answers), strict=True))
+    groups = {"app": list(places), "all": ["a", "b", "c"]}
+    found = releases_to_join(ON_ALL, groups, hostvars, "a", "c", dead, True)
+    assert found["releases"]["shop"]["schedule_host"] == chosen
