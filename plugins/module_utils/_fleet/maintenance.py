@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.settings import (
@@ -72,8 +72,12 @@ def maintenance_refusals(
     host: str,
     hostvars: Mapping[str, Mapping[str, Any]],
     max_load: float | None = None,
+    joining: Collection[str] = (),
 ) -> list[str]:
     """Why ``others`` cannot carry what ``host`` does, as texts.
+
+    Those of ``joining`` get its apps only in this run, which in check mode has not happened.
+
 
     They have to serve the apps that have a release on ``host``, get requests themselves, and their load must not come
     above ``max_load`` for a core. Reads what the playbooks have registered: ``__maintenance_serving`` (release_info of
@@ -90,7 +94,8 @@ def maintenance_refusals(
         if "__maintenance_load" not in hostvars[other]:
             refusals.append(f"{other} is not part of this run, see --limit")
             continue
-        results = [each for each in _results(hostvars[other]) if each["item"] in served]
+        wanted = set() if other in joining else served
+        results = [each for each in _results(hostvars[other]) if each["item"] in wanted]
         refusals += [f"{other}: {reason}" for reason in not_serving(results)]
         refusals += [
             f"{other} gets no requests of {app}: it has /var/lib/nginx/{MARK}{app}"

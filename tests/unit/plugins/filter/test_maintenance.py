@@ -106,6 +106,24 @@ def test_other_hosts_that_cannot_carry_its_requests(
     assert maintenance_refusals(others, "a", hostvars, max_load) == reasons
 
 
+@pytest.mark.parametrize(
+    ("other", "joining", "reasons"),
+    [
+        (host(0, 2, "absent"), ["b"], []),
+        (host(0, 2, "empty"), ["b"], []),
+        (host(0, 2, "absent"), [], ["b: shop is absent"]),
+        (host(0, 2, "absent"), ["c"], ["b: shop is absent"]),
+        # its cores count
+        (host(1, 2, "absent"), ["b"], [LOADED]),
+    ],
+)
+def test_a_host_that_joins_in_check_mode_need_not_serve(
+    other: Any, joining: list[str], reasons: list[str]
+) -> None:
+    hostvars = {"a": host(1, 2), "b": other}
+    assert maintenance_refusals(["b"], "a", hostvars, 0.8, joining) == reasons
+
+
 def test_apps_that_do_not_serve() -> None:
     results = [
         {"item": "shop", "state": "serving"},
