@@ -68,6 +68,51 @@ def test_a_host_that_hangs_is_not_waited_for() -> None:
     assert task["timeout"] == 120
 
 
+LOST = {"ansible_host": "127.0.0.1", "ansible_port": 1}
+
+
+@pytest.mark.parametrize(
+    ("here", "alive"), [({}, True), (LOST | {"ansible_connection": "ssh"}, False)]
+)
+def test_one_that_answers_is_not_dead(tmp_path: pathlib.Path, here: Any, alive: bool) -> None:
+    known = {
+        "apps": {"shop": {"version": "1.4.0", "formation": {"worker": 1}, "nginx": False}},
+        "index_url": "https://index.test",
+        "index_name": "company/prod",
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+    }
+    inventory = {"app": {"hosts": {"a1": here, "a2": {}, "a3": {}}, "vars": known}}
+    (tmp_path / "hosts.json").write_text(json.dumps(inventory), "utf-8")
+    done = play(tmp_path, "twelvefactor.deploy.replace", "host=a1 with=a2 dead=true")
+    assert done.returncode == 2
+    said = " ".join(done.stdout.split())
+    assert ("a1 answers: leave out -e dead=true" in said) is alive, said
+    # or the next check, which finds no release
+    assert "Nothing was changed." in said
+
+
+def play(place: pathlib.Path, playbook: str, variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            "ansible-playbook",
+            f"--inventory={place / 'hosts.json'}",
+            playbook,
+            f"--extra-vars={variables}",
+        ],
+        check=False,
+        cwd=place,
+        env=os.environ
+        | {
+            "ANSIBLE_COLLECTIONS_PATH": f"{place}:{ROOT / 'build' / 'collections'}",
+            "ANSIBLE_STRATEGY": "linear",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
 SERVES = {"item": "shop", "current": RELEASE, "releases": [{"id": RELEASE, "version": "1.4.0"}]}
 LOCK = {"held": True, "owner": "joe@build1", "generation": 3}
 # In the place of the tasks that end processes: they lock the host again, and release it.
@@ -104,24 +149,7 @@ def end(tmp_path: pathlib.Path, collection: pathlib.Path) -> Any:
         }
         inventory = {"app": {"hosts": {"a1": {}, "a2": {}}, "vars": known}}
         (tmp_path / "hosts.json").write_text(json.dumps(inventory), "utf-8")
-        done = subprocess.run(
-            [
-                "ansible-playbook",
-                f"--inventory={tmp_path / 'hosts.json'}",
-                str(place / "end.yml"),
-                "--extra-vars=host=a1 with=a2",
-            ],
-            check=False,
-            cwd=tmp_path,
-            env=os.environ
-            | {
-                "ANSIBLE_COLLECTIONS_PATH": f"{tmp_path}:{ROOT / 'build' / 'collections'}",
-                "ANSIBLE_STRATEGY": "linear",
-            },
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        done = play(tmp_path, str(place / "end.yml"), "host=a1 with=a2")
         calls = map(json.loads, (tmp_path / "calls.jsonl").read_text().splitlines())
         made = [f"{name} {given.get('state', '')}".strip() for name, given in calls]
         assert "graceful_reload" in made, done.stdout + done.stderr
