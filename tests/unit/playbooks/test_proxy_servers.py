@@ -64,6 +64,50 @@ def test_servers_are_addresses() -> None:
 
 
 @pytest.mark.parametrize(
+    ("drained", "answer", "servers"),
+    [
+        # of a host that is gone, which nginx would refuse
+        (["app3"], "", []),
+        (["app3"], "192.0.2.13  STREAM app3.internal", [("192.0.2.13:443", True)]),
+        ([], "", [("app3.internal:443", False)]),
+    ],
+)
+def test_a_host_to_drain_need_not_have_its_name_any_more(
+    drained: list[str], answer: str, servers: list[tuple[str, bool]]
+) -> None:
+    results = [{"item": "app3.internal", "rc": 0 if answer else 2, "stdout": answer}]
+    found = evaluate(
+        "Configure nginx to balance the load over the hosts of the app",
+        "__servers",
+        __app_hosts=["app2", "app3"],
+        __proxy_resolved={"results": results},
+        __proxy_drained=[*drained, "app2"],
+    )
+    # an address is there whether or not anybody answers
+    by_address = ("[2001:db8::12]:443", True)
+    assert [(each["address"], each["down"]) for each in found] == [by_address, *servers]
+
+
+@pytest.mark.parametrize(
+    ("given", "drained"),
+    [
+        ({}, []),
+        ({"drain": "a1, a2"}, ["a1", "a2"]),
+        # by replace, whose user names those that stay drained
+        ({"__proxy_replaced": "a3"}, ["a3"]),
+        ({"drain": "a1", "__proxy_replaced": "a3"}, ["a1", "a3"]),
+    ],
+)
+def test_hosts_that_are_drained(given: dict[str, str], drained: list[str]) -> None:
+    loader = DataLoader()
+    [_validate, play] = loader.load_from_file(
+        str(ROOT / "playbooks" / "proxy.yml"), trusted_as_template=True
+    )
+    template = play["vars"]["__proxy_drained"]
+    assert Templar(loader, variables=given).template(template) == drained
+
+
+@pytest.mark.parametrize(
     ("said", "address"),
     [
         ({"nginx_ipv6": False}, "192.0.2.13:443"),
