@@ -26,6 +26,18 @@ print(json.dumps({"changed": False, "facts": {
 }}))
 """
 
+BROKEN = """\
+#!/usr/bin/python
+# WANT_JSON
+import json
+print(json.dumps({"failed": True, "msg": "no proc"}))
+"""
+OTHERS = """\
+#!/usr/bin/python
+# WANT_JSON
+print('{"changed": false}')
+"""
+
 
 @pytest.fixture
 def audit(tmp_path: pathlib.Path) -> Any:
@@ -37,7 +49,6 @@ def audit(tmp_path: pathlib.Path) -> Any:
     for path in (ROOT / "plugins").iterdir():
         if path.name != "modules":
             (place / "plugins" / path.name).symlink_to(path)
-    (place / "plugins" / "modules" / "audit_info.py").write_text(STUB, "utf-8")
     apps = {
         "shop": {"version": "2.0", "env": {"TOKEN": "{{ token }}"}, "domains": ["shop.test"]},
         "blog": {"env": {"OTHER": "x"}, "formation": {"web": 2}, "domains": ["blog.test"]},
@@ -55,12 +66,15 @@ def audit(tmp_path: pathlib.Path) -> Any:
     }
     (tmp_path / "hosts.json").write_text(json.dumps(inventory), "utf-8")
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, playbook: str = "audit", stub: str = STUB
+    ) -> subprocess.CompletedProcess[str]:
+        (place / "plugins" / "modules" / "audit_info.py").write_text(stub, "utf-8")
         done = subprocess.run(
             [
                 "ansible-playbook",
                 f"--inventory={tmp_path / 'hosts.json'}",
-                "twelvefactor.deploy.audit",
+                f"twelvefactor.deploy.{playbook}",
                 *arguments,
             ],
             check=False,
@@ -110,3 +124,19 @@ def test_findings_alone_do_not_fail_and_check_mode_writes_nothing(
     assert not (tmp_path / "audit.json").exists()
     assert "version 2.0 instead of 1.0" in done.stdout
     assert "shop" not in done.stdout
+
+
+@pytest.mark.parametrize("playbook", ["audit", "report"])
+@pytest.mark.parametrize(("stub", "code"), [(STUB, 0), (BROKEN, 2)], ids=["well", "broken"])
+def test_an_app_that_could_not_be_looked_at_is_in_the_exit_code(
+    audit: Any, tmp_path: pathlib.Path, playbook: str, stub: str, code: int
+) -> None:
+    """After all others were shown: its factors are unknown, which alone is no failure."""
+    modules = tmp_path / "ansible_collections" / "twelvefactor" / "deploy" / "plugins" / "modules"
+    for name in ("release_info", "log_summary"):
+        (modules / f"{name}.py").write_text(OTHERS, "utf-8")
+    done = audit("-e", "report_output=page.html", playbook=playbook, stub=stub)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("app1: failed: app1 could not answer: no proc" in done.stderr) is bool(code)
+    if playbook == "report":
+        assert (tmp_path / "page.html").exists()

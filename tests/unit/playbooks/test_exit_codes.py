@@ -100,6 +100,13 @@ def test_of_one_app_the_hosts_that_run_it_count(play: Any, name: str, app: str, 
     assert ("balancer" in done.stderr + done.stdout) is asks_proxies
 
 
+def test_a_report_that_would_not_be_written_fails(play: Any, tmp_path: pathlib.Path) -> None:
+    done = play("report", {"a": HERE}, "--limit=p", proxy={"hosts": {"p": HERE}})
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "has none of a, see --limit. No page was written." in done.stderr
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_each_that_goes_on_without_a_host_asks_in_the_end() -> None:
     for path in sorted(PLAYBOOKS.glob("*.yml")):
         plays = yaml.safe_load(path.read_text("utf-8"))
