@@ -142,37 +142,60 @@ def sockets(app: str, kind: str, formation: Mapping[str, Any], least: int = 0) -
 
 
 def site(
-    listen: Listen, formation: Mapping[str, Any], app: str, read_timeout: str
+    listen: Listen,
+    runs: Mapping[str, Any],
+    app: str,
+    read_timeout: str,
+    wanted: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What the role nginx is told of them, on a host on which ``formation`` runs.
+    """What the role nginx is told of them, on a host on which the processes ``runs`` listen.
 
-    A type of which nothing runs has no path: after a rollback to a release from before it, the type with / has its
-    requests again. Its upstream stays, for locations that name it; nginx refuses one without a server.
+    A type of which nothing runs has no path, as after a rollback to a release from before it: whoever has the path /
+    has its requests, and is its upstream, for locations that name it. Where nothing runs at all but ``wanted``, the
+    formation of the inventory, has somebody for /, nginx answers 502, and load balancers ask another host.
     """
-    first, *others = listeners(listen).items()
-    made: dict[str, Any] = {
-        "upstream": {
-            "servers": sockets(app, first[0], formation),
-            "read_timeout": first[1].get("read_timeout", read_timeout),
-            "scheme": "grpc" if first[1]["grpc"] else "http",
-        },
-        "upstreams": [],
-        "locations": [],
+    known = listeners(listen)
+    first, *others = known
+    front = _front(known, runs, wanted or {})
+    said = known.get(front, _complete(None))
+    least = 1 if front == first and int((wanted or {}).get(first) or 0) else 0
+    everything: dict[str, Any] = {
+        "servers": sockets(app, front, runs, least),
+        "read_timeout": said.get("read_timeout", read_timeout),
+        "scheme": "grpc" if said["grpc"] else "http",
     }
-    for kind, said in others:
-        made["upstreams"].append(
-            {
-                "name": kind,
-                "servers": sockets(app, kind, formation, least=1),
-                "read_timeout": said.get("read_timeout", read_timeout),
-                "scheme": "grpc" if said["grpc"] else "http",
-            }
-        )
-        if sockets(app, kind, formation):
-            made["locations"] += [{"path": path, "upstream": kind} for path in said["paths"]]
-    if made["upstream"]["servers"]:
-        made["locations"] += [{"path": path} for path in first[1]["paths"] if path != ROOT]
-    return made
+    upstreams, locations = [], []
+    for kind in others:
+        servers = sockets(app, kind, runs)
+        own = {
+            "servers": servers,
+            "read_timeout": known[kind].get("read_timeout", read_timeout),
+            "scheme": "grpc" if known[kind]["grpc"] else "http",
+        }
+        if servers or everything["servers"]:
+            upstreams.append({"name": kind, **(own if servers else everything)})
+        else:  # nginx refuses one without a server
+            upstreams.append({"name": kind, **own, "servers": sockets(app, kind, runs, least=1)})
+        if servers and kind != front:
+            locations += [{"path": path, "upstream": kind} for path in known[kind]["paths"]]
+    if everything["servers"]:
+        paths = known[first]["paths"] + (said["paths"] if front != first else [])
+        locations += [{"path": path} for path in paths if path != ROOT]
+    return {"upstream": everything, "upstreams": upstreams, "locations": locations}
+
+
+def _front(
+    known: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> str:
+    """Who has what nobody else has: the type of which this is said, or else web, or another one that runs."""
+    first, *others = known
+    candidates = [first]
+    # a page of files has / where no type does
+    if ROOT in known[first]["paths"]:
+        candidates.append(WEB)
+    if int(wanted.get(first) or 0):
+        candidates += [kind for kind in others if not known[kind]["grpc"]]
+    return next((kind for kind in candidates if int(runs.get(kind) or 0)), first)
 
 
 def proxy_site(

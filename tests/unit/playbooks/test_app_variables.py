@@ -61,9 +61,9 @@ API = {"listen": {"api": {"paths": ["/api/"], "health_path": "/api/up"}}}
         ({"nginx": False}, None, WEB, False, ""),
         # scaled up by hand, or back on a release that had one
         ({"formation": {"worker": 1}}, {"web": 1}, WEB, False, "https://x/"),
-        # back on a release that had none
-        ({}, {"web": 0}, [], True, ""),
-        ({}, {}, [], True, ""),
+        # back on a release that had none: 502, which is nobody's last word
+        ({}, {"web": 0}, WEB, True, "https://x/"),
+        ({}, {}, WEB, True, "https://x/"),
         ({**API, "formation": {"web": 1, "api": 1}}, None, WEB, True, "https://x/"),
         # nginx has a site for api, and nobody to ask for the path of web
         ({**API, "formation": {"api": 1}}, None, [], True, ""),

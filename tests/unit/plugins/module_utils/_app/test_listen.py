@@ -103,12 +103,51 @@ def test_a_site_has_an_upstream_and_locations_for_each_type() -> None:
     }
 
 
+WEB, APP, SOCKET = (f"unix:/run/shop/{kind}-1.sock" for kind in ("web", "app", "api"))
+
+
 @pytest.mark.parametrize("formation", [{"web": 1}, {"web": 1, "api": 0}])
 def test_a_type_that_does_not_run_has_no_path(formation: dict[str, int]) -> None:
     made = site({"api": API}, formation, "shop", "60s")
     assert made["locations"] == []
-    # nginx refuses one without a server
-    assert made["upstreams"][0]["servers"] == ["unix:/run/shop/api-1.sock"]
+    # of a location that names it, and nginx refuses one without a server
+    assert made["upstreams"] == [{**made["upstream"], "name": "api"}]
+    assert made["upstream"]["servers"] == [WEB]
+
+
+MOVED = {"app": FRONT}
+SPLIT = {"app": FRONT, "web": {"paths": ["/old/"]}, "api": API}
+
+
+@pytest.mark.parametrize(
+    ("listen", "runs", "wanted", "servers", "locations"),
+    [
+        (MOVED, {"app": 1}, {"app": 1}, [APP], []),
+        # a release from before it
+        (MOVED, {"web": 1}, {"app": 1}, [WEB], []),
+        (SPLIT, {"web": 1}, {"app": 1, "web": 1, "api": 1}, [WEB], ["/old/"]),
+        (SPLIT, {"api": 1}, {"app": 1, "web": 1, "api": 1}, [SOCKET], ["/api/"]),
+        ({"api": API}, {"api": 1}, {"web": 1, "api": 1}, [SOCKET], ["/api/"]),
+        # no calls, and nothing that files have
+        ({"rpc": RPC}, {"rpc": 1}, {"web": 1, "rpc": 1}, [WEB], ["/shop.Cart/"]),
+        ({"api": API}, {"api": 1}, {"api": 1}, [], ["/api/"]),
+        # nobody: 502
+        ({}, {}, {"web": 2}, [WEB], []),
+        ({}, {}, {"web": 0}, [], []),
+        ({}, {}, {"worker": 1}, [], []),
+    ],
+)
+def test_somebody_has_what_nobody_else_has(
+    listen: dict[str, Any],
+    runs: dict[str, int],
+    wanted: dict[str, int],
+    servers: list[str],
+    locations: list[str],
+) -> None:
+    made = site(listen, runs, "shop", "60s", wanted)
+    assert made["upstream"]["servers"] == servers
+    assert [each["path"] for each in made["locations"]] == locations
+    assert all(each["servers"] for each in made["upstreams"])
 
 
 def test_no_location_leads_nowhere() -> None:
