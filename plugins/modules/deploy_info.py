@@ -51,6 +51,13 @@ options:
     type: list
     elements: str
     default: []
+  listening:
+    description:
+      - Process types that listen, first the one that has what no other has. Whether the app's site in nginx follows
+        what runs of them is looked at, too.
+    type: list
+    elements: str
+    default: []
   schedule_host:
     description: As for O(twelvefactor.deploy.graceful_reload#module:schedule_host).
     type: bool

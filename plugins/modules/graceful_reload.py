@@ -66,7 +66,7 @@ options:
     type: str
   probe_type:
     description:
-      - Process type to which nginx passes a request for O(probe_url). Without a process of it, no request is sent.
+      - Process type to which nginx passes a request for O(probe_url). Without a process of it, or while the site passes C(/) to another type, no request is sent.
     type: str
     default: web
   event:
@@ -149,6 +149,16 @@ previous_formation:
   returned: success
   type: dict
   sample: {"web": 1, "worker": 1}
+listening:
+  description: How many processes listen on a socket, by type. In check mode, all that run of a release to be installed.
+  returned: success
+  type: dict
+  sample: {"web": 1}
+previous_listening:
+  description: How many listened before.
+  returned: success
+  type: dict
+  sample: {"web": 1}
 processes:
   description:
     - Per process its release, generation and pid, and of its last move the seconds of each step

@@ -108,6 +108,11 @@ formation:
   returned: success
   type: dict
   sample: {"web": 1, "worker": 2}
+listening:
+  description: How many processes of the formation listen on a socket, by type.
+  returned: success
+  type: dict
+  sample: {"web": 1}
 processes:
   description:
     - State of each process. C(state) is the state that its pivot reports, C(serves) whether the

@@ -52,7 +52,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sta
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import watched
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
+    listening,
+    watched,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.home import AppHome
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.record import (
     Record,
@@ -98,6 +101,11 @@ class Inspection:
         down = self.current and not self.active
         return [f"{self.unit} does not run", *found] if down else found
 
+    def listening(self) -> dict[str, int]:
+        """One that has just ended is going to start again with what ``current`` names."""
+        ran = {name: self.seen[name].release or self.current for name in self.wanted}
+        return listening(ran, self.complete)
+
     def releases(self) -> list[dict[str, Any]]:
         bad = bad_releases(self.records)
         return [
@@ -119,6 +127,7 @@ class Inspection:
             "active": self.active,
             "restarts": self.restarts,
             "formation": formation_of(self.wanted),
+            "listening": self.listening(),
             "processes": {name: process.told() for name, process in self.seen.items()},
             "releases": self.releases(),
             "unfinished": list(self.unfinished),
@@ -141,6 +150,7 @@ NOTHING: dict[str, Any] = {
     "active": False,
     "restarts": 0,
     "formation": {},
+    "listening": {},
     "processes": {},
     "releases": [],
     "unfinished": [],

@@ -24,6 +24,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.hos
     missing,
     needs_of,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_site import (
+    astray,
+    read_site,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.supervisor import (
     Supervisor,
 )
@@ -54,6 +58,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "static_files": {"type": "dict"},
     "media": {"type": "list", "elements": "str", "default": []},
+    "listening": {"type": "list", "elements": "str", "default": []},
     "schedule_host": {"type": "bool", "default": True},
 }
 
@@ -127,7 +132,11 @@ def _steps(home: AppHome, plan: InstallPlan, request: DeployRequest) -> Iterator
         yield f"{plan.release} is to be switched to"
     # the look of whoever asks at the end of a deploy
     look = inspection.InspectionRequest(0, probe=False, details=False, bridge=False)
-    yield from inspection.read(home, look).drift()
+    looked = inspection.read(home, look)
+    yield from looked.drift()
+    # a run that was cut off between the switch and nginx
+    if types := request.params["listening"]:
+        yield from astray(read_site(request.app), looked.listening(), types)
     directories = request.params["static_files"]
     if directories is not None and unpublished(home, directories):
         yield "static files are to be published"

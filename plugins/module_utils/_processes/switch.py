@@ -17,6 +17,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_probe import (
     probe,
 )
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.nginx_site import (
+    leads_to,
+    read_site,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.outcome import (
     Outcome,
     explained,
@@ -46,6 +50,7 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.swi
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
     instances,
+    listening,
     united,
     watched,
     without,
@@ -65,9 +70,12 @@ def inspect(supervisor: Supervisor) -> Found:
     installed = home.installed()
     names, active = watched(configuration), supervisor.is_active()
     statuses = {name: supervisor.status(name) for name in names}
+    current = home.current()
+    # one that has just ended is going to start again
+    ran = {name: (said and said.release) or current for name, said in statuses.items()}
     return Found(
         app=home.app,
-        current=home.current(),
+        current=current,
         installed=installed,
         unfit={name: why for name in installed if (why := home.python_problem(name))},
         records=home.records(),
@@ -77,6 +85,9 @@ def inspect(supervisor: Supervisor) -> Found:
         serving=supervisor.serving_release(names),
         runs={name: said.release if said else "not running" for name, said in statuses.items()},
         timers=supervisor.timers.found(),
+        listening=listening(
+            ran, {name: home.manifest(name) or {} for name in {*ran.values()} & {*installed}}
+        ),
     )
 
 
@@ -244,8 +255,9 @@ class Move:
 
     def verify_nginx(self) -> None:
         manifest = self.supervisor.home.manifest(self.release)
-        url = probe_target(self.request, manifest, self.names)
-        if url:
+        url, kind = probe_target(self.request, manifest, self.names), self.request.probe_type
+        # until the site is updated / may lead to another type
+        if url and leads_to(read_site(self.supervisor.home.app), self.supervisor.home.app, kind):
             require(probe(url))
 
     def set_timers(self) -> None:

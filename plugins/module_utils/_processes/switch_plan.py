@@ -21,6 +21,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.sta
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.watchers import (
     counted,
     instances,
+    kind_of,
+    listening,
     watched,
     watchers,
 )
@@ -98,6 +100,7 @@ class Found:
     # Installed releases that the Python of this host cannot run, and why.
     unfit: Mapping[str, str] = field(default_factory=dict)
     timers: Mapping[str, str] = field(default_factory=dict)  # units of schedules
+    listening: Mapping[str, int] = field(default_factory=dict)  # how many processes, by type
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Plan:
     runs: Mapping[str, str | None]
     manifest: Mapping[str, Any]  # of the target; empty where it is only going to be installed
     old_timers: Mapping[str, str]  # units of schedules
+    listened: Mapping[str, int] = field(default_factory=dict)  # how many processes, by type
 
     @property
     def names(self) -> list[str]:
@@ -136,6 +140,11 @@ class Plan:
         return (
             timer_units(self.app, self.manifest, self.request) if self.manifest else self.old_timers
         )
+
+    @property
+    def listening(self) -> dict[str, int]:
+        """How many processes listen then, by type."""
+        return listening(dict.fromkeys(self.names, self.target), {self.target: self.manifest})
 
     def record(self, at: str) -> Record:
         """The entry from before the attempt; ``at`` is when it begins, in UTC."""
@@ -157,12 +166,16 @@ class Plan:
         """What the module says, in check mode as well."""
         wanted = dict.fromkeys(self.names, self.target)
         first = "all processes of the app's user: ended first\n" if self.request.clean else ""
+        ran = counted(watched(self.old_configuration))
         return {
             "changed": self.needed,
             "release": self.target,
             "previous": self.before,
             "formation": self.formation,
-            "previous_formation": counted(watched(self.old_configuration)),
+            "previous_formation": ran,
+            # of what is only going to be installed nobody knows what listens
+            "listening": self.listening if self.manifest else counted(self.names),
+            "previous_listening": dict(self.listened) if self.manifest else ran,
             "diff": {
                 "before": shown(self.current, self.runs, self.old_configuration)
                 + timers.shown(self.old_timers),
@@ -272,6 +285,7 @@ def decide(
         runs=found.runs,
         manifest=manifest,
         old_timers=found.timers,
+        listened=found.listening,
     )
 
 
@@ -327,7 +341,9 @@ def probe_target(
     Another release may be well at another path. Paths of other types may be none of nginx's.
     """
     spec = (manifest or {}).get("processes", {}).get(request.probe_type, {})
-    runs = any(name.rpartition("-")[0] == request.probe_type for name in names)
+    runs = request.probe_type in map(kind_of, names)
     if not request.probe_url or not runs or not spec.get("socket"):
         return None
-    return urllib.parse.urljoin(request.probe_url, str(spec.get("health", {}).get("path") or ""))
+    path = spec.get("health", {}).get("path")
+    # "": a connection is proof enough
+    return None if path == "" else urllib.parse.urljoin(request.probe_url, str(path or ""))

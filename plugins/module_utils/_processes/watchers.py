@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.pivot_contract import (
     GRACEFUL_TIMEOUT,
@@ -23,9 +24,28 @@ def instances(formation: Mapping[str, int]) -> list[str]:
     ]
 
 
+def kind_of(name: str) -> str:
+    """The type of a process."""
+    return name.rpartition("-")[0]
+
+
 def counted(names: Iterable[str]) -> dict[str, int]:
     """The formation of these processes: what ``instances`` made them of."""
-    return dict(sorted(Counter(name.rpartition("-")[0] for name in names).items()))
+    return dict(sorted(Counter(map(kind_of, names)).items()))
+
+
+def listening(
+    releases: Mapping[str, str | None], manifests: Mapping[str, Mapping[str, Any]]
+) -> dict[str, int]:
+    """How many processes of each type listen, by what each runs and what that release says of it."""
+    return counted(
+        name
+        for name, release in releases.items()
+        if manifests.get(release or "", {})
+        .get("processes", {})
+        .get(kind_of(name), {})
+        .get("socket")
+    )
 
 
 def watchers(app: str, formation: Mapping[str, int], running: str = "") -> str:

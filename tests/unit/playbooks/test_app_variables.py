@@ -110,22 +110,46 @@ def test_the_role_tells_nginx_and_the_release_of_each_type_that_listens() -> Non
 
 
 @pytest.mark.parametrize(
-    ("switch", "changed"),
+    ("said", "switch", "told"),
     [
-        ({}, False),
-        ({"formation": {"web": 1}, "previous_formation": None}, True),
-        ({"formation": {"web": 1, "worker": 1}, "previous_formation": {"web": 1}}, False),
-        ({"formation": {"web": 1, "api": 1}, "previous_formation": {"web": 1}}, True),
-        ({"formation": {"web": 1, "api": 0}, "previous_formation": {"web": 1}}, False),
-        ({"formation": {"web": 2}, "previous_formation": {"web": 1}}, True),
+        ({}, {}, False),
+        # in check mode, on a host without an index
+        (API, {}, False),
+        ({}, {"listening": {"web": 1}, "previous_listening": {}}, True),
+        ({}, {"listening": {"web": 1}, "previous_listening": {"web": 1}}, False),
+        ({}, {"listening": {"web": 2}, "previous_listening": {"web": 1}}, True),
+        # one that the settings do not name any more
+        ({}, {"listening": {"web": 1}, "previous_listening": {"web": 1, "api": 1}}, True),
+        # a run before may have been cut off
+        (API, {"listening": {"web": 1}, "previous_listening": {"web": 1}}, True),
     ],
 )
-def test_nginx_is_told_of_other_numbers_after_a_switch(
-    switch: dict[str, Any], changed: bool
+def test_nginx_is_told_of_what_listens_after_a_switch(
+    said: dict[str, Any], switch: dict[str, Any], told: bool
 ) -> None:
     tasks = yaml.safe_load((ROOT / "roles/app/tasks/after_switch.yml").read_text("utf-8"))
     condition = trust_as_template("{{ " + tasks[1]["when"] + " }}")
-    assert made("x", API, "condition", condition=condition, app_switch=switch) is changed
+    assert made("x", said, "condition", condition=condition, app_switch=switch) is told
+
+
+@pytest.mark.parametrize(
+    ("serving", "formation"),
+    [
+        ({"skipped": True}, None),
+        ({"current": None, "listening": {}}, None),
+        ({"current": "1.0-a", "listening": {"web": 1}}, {"web": 1}),
+        ({"current": "1.0-a", "listening": {}}, {}),
+    ],
+)
+def test_platform_gives_nginx_what_runs(serving: dict[str, Any], formation: Any) -> None:
+    tasks = DataLoader().load_from_file(
+        str(ROOT / "roles/app/tasks/platform.yml"), trusted_as_template=True
+    )
+    known = {"found": tasks[-1]["vars"]["app_site_formation"], "__app_serving": serving}
+    assert made("x", API, "found", **known) == formation
+    conditions = trust_as_template("{{ " + " and ".join(tasks[-2]["when"]) + " }}")
+    for said, asks in (({}, False), (API, True), ({**API, "nginx": False}, False)):
+        assert made("x", said, "conditions", conditions=conditions) is asks
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ def test_it_names_what_is_installed() -> None:
     installed = arguments("install", "release")
     assert asked.pop("static_files") == "{{ __app_static_files if __app_publishes else omit }}"
     assert asked.pop("schedule_host")
+    # after a switch nginx is told of them in any case
+    assert "__app_listen" in asked.pop("listening")
     assert asked.pop("packages") == "{{ __app_packages }}"
     # as platform sets them up
     platform = yaml.safe_load((TASKS / "platform.yml").read_text("utf-8"))

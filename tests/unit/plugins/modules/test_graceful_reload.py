@@ -509,6 +509,35 @@ def test_nothing_is_asked_for_a_formation_of_nobody(
     assert asked == []
 
 
+@pytest.mark.parametrize(("front", "asks"), [("web", [A, B]), ("app", [A])])
+def test_nginx_is_not_asked_while_it_passes_requests_to_another_type(
+    deploy: Any, asked: list[str], monkeypatch: pytest.MonkeyPatch, front: str, asks: list[str]
+) -> None:
+    """It is told of a type that has taken over / only after the switch."""
+    deploy(A, probe_url=URL)
+    site = {"shop": frozenset({f"{front}-1"})}
+    monkeypatch.setattr(switch, "read_site", lambda _app: site)
+    assert deploy(B, probe_url=URL).code == (1 if front == "web" else 0)
+    assert asked[:2] == asks
+
+
+def test_it_says_what_listens(deploy: Any, host: Memory) -> None:
+    done = deploy(A, {"web": 2, "worker": 1})
+    assert done.result["listening"] == {"web": 2}
+    assert done.result["previous_listening"] == {}
+    done = deploy(A, {"web": 0, "worker": 2})
+    assert (done.result["listening"], done.result["previous_listening"]) == ({}, {"web": 2})
+    # in the next release another type has it
+    path = host.home.releases / B / "release.json"
+    manifest = json.loads(path.read_text())
+    manifest["processes"] = {"web": {**SPEC, "socket": False}, "worker": {**SPEC, "socket": True}}
+    path.write_text(json.dumps(manifest))
+    deploy(A, {"web": 1, "worker": 1})
+    done = deploy(B, {"web": 1, "worker": 1})
+    assert done.result["listening"] == {"worker": 1}
+    assert done.result["previous_listening"] == {"web": 1}
+
+
 def test_probe_url_that_is_none(deploy: Any, host: Memory) -> None:
     done = deploy(A, probe_url="shop.test/healthz")
     assert "probe_url: 'shop.test/healthz' is not of the form" in done.result["msg"]

@@ -24,6 +24,7 @@ PARAMS: dict[str, Any] = {
     "static_files": None,
     "wheelhouse": None,
     "schedule_host": True,
+    "listening": [],
     "schedules": {},
     "process_options": {},
     "media": [],
@@ -60,7 +61,7 @@ class Host:
 
     def read(self, _home: AppHome, request: Any) -> Any:
         self.looked = request
-        return SimpleNamespace(drift=lambda: self.drift)
+        return SimpleNamespace(drift=lambda: self.drift, listening=lambda: {"web": 1, "api": 1})
 
 
 @pytest.fixture
@@ -130,6 +131,16 @@ def test_the_timers_of_a_host_are_those_that_a_deploy_would_set(find: Any, chose
     host = Host()
     find(host, schedule_host=chosen)
     assert host.asked.schedule_host is chosen
+
+
+@pytest.mark.parametrize(
+    ("types", "todo"), [([], ()), (["web", "api"], ("nginx is to pass requests to api-1",))]
+)
+def test_nginx_was_left_behind(
+    find: Any, monkeypatch: pytest.MonkeyPatch, types: list[str], todo: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(pending, "read_site", lambda _app: {"shop": frozenset({"web-1"})})
+    assert find(Host(), listening=types).todo == todo
 
 
 def test_what_an_app_without_static_files_has_published_does_not_count(find: Any) -> None:

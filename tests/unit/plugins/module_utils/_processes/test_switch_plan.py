@@ -282,6 +282,14 @@ WEB = {
         # what the path of api leads to in nginx is not known
         ("https://a.test/x", "web", WEB, ["api-1"], None),
         ("https://a.test/x", "beat", WEB, ["beat-1"], None),
+        # a connection is proof enough
+        (
+            "https://a.test/x",
+            "web",
+            {"processes": {"web": {"socket": True, "health": {"path": ""}}}},
+            ["web-1"],
+            None,
+        ),
         (
             "https://a.test/x",
             "web",
