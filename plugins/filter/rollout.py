@@ -64,15 +64,15 @@ def rollout_scaled_sites(
 ) -> dict[str, dict[str, int]]:
     """Formations of the ``types`` that listen as nginx has them now, before and after the app is scaled.
 
-    What is going to close is taken out before, what is new comes in after. Of a type that ends altogether nginx
-    keeps its sockets.
+    What is going to close is taken out before, what is new comes in after. As in a deploy, whoever has the path / has
+    the requests of a type that ends altogether.
     """
     made: dict[str, dict[str, int]] = {"now": {}, "before": {}, "after": {}}
     for kind in types:
         have, want = int(now.get(kind) or 0), int(wanted.get(kind) or 0)
         made["now"][kind] = have
-        made["before"][kind] = min(have, want or have)
-        made["after"][kind] = want or have
+        made["before"][kind] = min(have, want)
+        made["after"][kind] = want
     return made
 
 

@@ -498,7 +498,7 @@ def test_a_deploy_does_nothing_only_where_every_host_has_said_so(
     [
         ({"web": 1}, {"web": 3}, [1, 0], [3, 0]),
         ({"web": 3, "api": 1}, {"web": 1, "api": 2}, [1, 1], [1, 2]),
-        ({"web": 2, "api": 2}, {"web": 2, "api": 0}, [2, 2], [2, 2]),
+        ({"web": 2, "api": 2}, {"web": 2, "api": 0}, [2, 0], [2, 0]),
         ({"web": 1}, {"web": 1, "api": "2"}, [1, 0], [1, 2]),
         ({"worker": 1}, {"worker": 9}, [0, 0], [0, 0]),
     ],
