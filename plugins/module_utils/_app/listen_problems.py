@@ -25,6 +25,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._app.values im
     unknown,
 )
 
+RESERVED = ("/.error/", "/.well-known/acme-challenge/")  # includes/ of the role nginx
+
 
 def listen_problems(settings: Mapping[str, Any], prefix: str) -> Iterator[Problem]:
     """What is wrong with the types and the paths of ``settings``, where these are what they should be."""
@@ -84,6 +86,10 @@ def _path_problems(
         for each in map(str, paths if isinstance(paths, list | tuple) else ()):
             if not each:
                 yield Problem(f"{path}.paths", "has an empty path", f"write {LISTEN_PATH_FORM}")
+            elif each in RESERVED:
+                yield Problem(
+                    f"{path}.paths", f"has {each}, which nginx serves itself", "remove it"
+                )
             elif each in taken:
                 said = f"has {each}, as {taken[each]} has"
                 yield Problem(f"{path}.paths", said, "remove one of the two")
@@ -110,7 +116,9 @@ def _default_problems(
     own_paths = _part(_part(settings, "listen"), WEB).get("paths")
     site = _part(settings, "nginx_site")
     served = ROOT in taken or any(key in site for key in ("root", "redirect", "snippet"))
-    if not served and (WEB not in formation or own_paths):
+    # a template is not known yet
+    web = WEB in formation and not (str(formation[WEB]).isdigit() and int(formation[WEB]) == 0)
+    if not served and (not web or own_paths):
         yield Problem(
             f"{prefix}.listen",
             "has no type for the path /",

@@ -35,6 +35,7 @@ def told(listen: Any, formation: Any = BOTH, **others: Any) -> list[str]:
         ({"api": {"paths": LATER}}, {}),
         ({"api": API}, {}),
         ({"api": API}, {"formation": {"web": 1, "api": 0}}),
+        ({"api": API}, {"formation": {"web": LATER, "api": 1}}),
         ({"api": API}, {"formation": LATER}),
         ({"api": API}, {"processes": {"web": "w", "api": "a"}}),
         ({"api": API, "web": None}, {}),
@@ -128,6 +129,21 @@ def test_a_path_of_another_form(path: str) -> None:
             {"api": API},
             {"formation": {"api": 1}},
             "apps.shop.listen has no type for the path /; write paths: [/] for one of its types.",
+        ),
+        (
+            {"api": API},
+            {"formation": {"web": 0, "api": 1}},
+            "apps.shop.listen has no type for the path /; write paths: [/] for one of its types.",
+        ),
+        (
+            {"api": {"paths": ["/.error/"]}},
+            {},
+            "apps.shop.listen.api.paths has /.error/, which nginx serves itself; remove it.",
+        ),
+        (
+            {"api": {"paths": ["/.well-known/acme-challenge/"]}},
+            {},
+            "apps.shop.listen.api.paths has /.well-known/acme-challenge/, which nginx serves itself; remove it.",
         ),
         (
             {"api": API, "web": {"paths": ["/pages/"]}},
