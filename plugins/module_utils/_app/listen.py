@@ -207,18 +207,20 @@ def proxy_site(
     """What the role nginx is told of them on a load balancer, where ``upstream`` are the app's hosts.
 
     It passes everything to nginx on the app's hosts, so that paths matter only where protocols or timeouts differ, and
-    where ``locations`` of the app's site there do not have them.
+    where ``locations`` of the app's site there do not have them. What ``upstream`` says of a timeout is for all types
+    that say nothing themselves.
     """
     known = listeners(listen)
     first, *_others = known
-    own = [{key: each[key] for key in each} for each in locations]
-    taken = {str(each["path"]).split()[-1] for each in own if each.get("path")}
-    timeouts = any("read_timeout" in said for said in known.values())
     given = {key: upstream[key] for key in upstream}
+    usual = given.get("read_timeout", read_timeout)
+    own = [_with_protocol(known, each) for each in locations]
+    taken = {_path(each) for each in own}
+    timeouts = any("read_timeout" in said for said in known.values())
     front: dict[str, Any] = {}
     upstreams, made = [], []
     for kind, said in known.items():
-        timeout = {"read_timeout": said.get("read_timeout", read_timeout)}
+        timeout = {"read_timeout": said.get("read_timeout", usual)}
         other = {"upstream": kind} if said["grpc"] is not known[first]["grpc"] else {}
         hosts = {**given, **timeout, "scheme": "grpcs" if said["grpc"] else "https"}
         if kind == first:
@@ -229,3 +231,21 @@ def proxy_site(
             paths = [path for path in said["paths"] if path != ROOT and path not in taken]
             made += [{"path": path, **timeout, **other} for path in paths]
     return {"upstream": front, "upstreams": upstreams, "locations": made + own}
+
+
+def _path(location: Mapping[str, Any]) -> str:
+    return next(iter(str(location.get("path") or "").split()[-1:]), "")
+
+
+def _with_protocol(
+    known: Mapping[str, Mapping[str, Any]], location: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A location for the path of a type that speaks another protocol than the one with / leads to it."""
+    made = {key: location[key] for key in location}
+    first, *others = known
+    if any(key in made for key in ("upstream", "redirect", "root", "snippet")):
+        return made
+    for kind in others:
+        if _path(made) in known[kind]["paths"] and known[kind]["grpc"] is not known[first]["grpc"]:
+            made["upstream"] = kind
+    return made

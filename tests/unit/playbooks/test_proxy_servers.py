@@ -176,6 +176,29 @@ def test_an_upstream_is_verified_by_the_cas_of_its_hosts(given: str, trusted: st
     assert site["upstream"]["trusted_certificate"] == trusted
 
 
+def test_settings_of_the_upstream_are_for_each_protocol() -> None:
+    said = {
+        "domains": ["shop.test"],
+        "listen": {"rpc": {"paths": ["/shop.Cart/"], "grpc": True}},
+        "proxy_site": {"upstream": {"connect_timeout": "9s", "read_timeout": "5m"}},
+    }
+    sites = evaluate(
+        "Configure nginx to balance the load over the hosts of the app",
+        "nginx_sites",
+        app_name="shop",
+        apps={"shop": said},
+        __app_hosts=["a1"],
+        hostvars={"a1": {"ansible_host": "192.0.2.1"}},
+        __proxy_resolved={"results": []},
+        __proxy_trust={"results": []},
+        __proxy_drained=[],
+    )
+    [made] = sites
+    for each in (made["upstream"], *made["upstreams"]):
+        assert (each["connect_timeout"], each["read_timeout"]) == ("9s", "5m")
+    assert made["locations"] == [{"path": "/shop.Cart/", "read_timeout": "5m", "upstream": "rpc"}]
+
+
 def test_a_host_listens_on_ipv6_unless_it_says_otherwise() -> None:
     """As the tasks assume, to which the defaults of a role of other hosts are unknown."""
     defaults = yaml.safe_load((ROOT / "roles/nginx/defaults/main.yml").read_text("utf-8"))

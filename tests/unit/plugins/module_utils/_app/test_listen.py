@@ -202,6 +202,31 @@ def test_grpc_is_asked_for_no_path_and_has_its_protocol_all_the_way() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("own", "upstream"),
+    [
+        ({"client_max_body_size": "1g"}, {"upstream": "rpc"}),
+        ({"upstream": "elsewhere"}, {}),
+        ({"redirect": "/"}, {}),
+    ],
+)
+def test_a_location_of_the_load_balancer_for_the_path_of_a_grpc_server(
+    own: dict[str, Any], upstream: dict[str, str]
+) -> None:
+    for path in ("/shop.Cart/", "^~ /shop.Cart/"):
+        made = proxy_site({"rpc": RPC, "api": API}, HOSTS, [{"path": path, **own}], "60s")
+        assert made["locations"] == [{"path": path, **own, **upstream}]
+
+
+def test_what_load_balancers_are_told_of_the_hosts_is_for_each_type() -> None:
+    hosts = {**HOSTS, "connect_timeout": "9s", "read_timeout": "5m"}
+    made = proxy_site({"rpc": RPC, "ws": CHAT}, hosts, [], "60s")
+    [rpc] = made["upstreams"]
+    assert (rpc["connect_timeout"], rpc["read_timeout"]) == ("9s", "5m")
+    assert [each["read_timeout"] for each in made["locations"]] == ["5m", "1h"]
+    assert made["upstream"]["read_timeout"] == "5m"
+
+
 def test_grpc_may_have_all_that_nothing_else_has() -> None:
     listen = {"rpc": {"paths": ["/"], "grpc": "yes"}, "api": API}
     made = site(listen, {"rpc": 1, "api": 1}, "shop", "60s")
