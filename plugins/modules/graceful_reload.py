@@ -107,6 +107,15 @@ options:
     type: bool
     default: true
     version_added: "0.1.0"
+  leave_listening:
+    description:
+      - Whether processes that listen go on with their release where the formation has none of their type any more.
+        Requests for the paths of that type would fail until nginx passes them to another one. The module ends
+        these processes when it is called once more, for the same release, without this option.
+      - It has no effect with O(clean).
+    type: bool
+    default: false
+    version_added: "0.1.0"
   timeout:
     description:
       - Timeout of the whole switch in seconds. The default follows from the timeouts of the release.
@@ -159,6 +168,12 @@ previous_listening:
   returned: success
   type: dict
   sample: {"web": 1}
+left:
+  description: With O(leave_listening), processes that are to end when nginx passes nothing to them any more.
+  returned: success
+  type: list
+  elements: str
+  sample: [api-1, api-2]
 processes:
   description:
     - Per process its release, generation and pid, and of its last move the seconds of each step
@@ -226,6 +241,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "reason": {"type": "str"},
     "clean": {"type": "bool", "default": False},
     "schedule_host": {"type": "bool", "default": True},
+    "leave_listening": {"type": "bool", "default": False},
     "timeout": {"type": "float"},
     "lock_generation": {"type": "int"},
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
@@ -99,7 +99,11 @@ def plan_switch(supervisor: Supervisor, request: SwitchRequest, *, predicted: bo
     formation = pick_formation(found.records, found.current, target, request.formation)
     manifest = supervisor.home.manifest(target) or {}
     served = not supervisor.not_serving(instances(formation), target)
-    plan = decide(request, found, target, formation, manifest, served=served)
+    running = {
+        release: supervisor.home.manifest(release) or {}
+        for release in set(found.runs.values()) & set(found.installed)
+    }
+    plan = decide(request, found, target, formation, manifest, served=served, running=running)
     if plan.needed and manifest:
         require_usable(supervisor.home, found, target)
         if request.clean:
@@ -131,7 +135,8 @@ def require(failure: Failure) -> None:
 class Move:
     """One way from whatever runs to ``release`` with ``configuration``.
 
-    ``back``: it is the way back, after another release was refused.
+    ``back``: it is the way back, after another release was refused. ``left``: processes of the configuration that
+    stay as they are.
     """
 
     supervisor: Supervisor
@@ -140,6 +145,7 @@ class Move:
     timeout: float
     request: SwitchRequest
     back: bool = False
+    left: tuple[str, ...] = ()
 
     running: bool = field(init=False, default=False)
     loaded: list[str] = field(init=False, default_factory=list)  # what circusd runs
@@ -148,7 +154,10 @@ class Move:
     moving: dict[str, Status | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.names = watched(self.configuration)
+        self.names = self.concerned(watched(self.configuration))
+
+    def concerned(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if name not in self.left]
 
     def run(self) -> None:
         """Raises NotServing where the release does not get there, and what goes wrong on the way."""
@@ -182,8 +191,8 @@ class Move:
             self.supervisor.configure(self.configuration)
 
     def compare_processes(self) -> None:
-        configured = watched(self.supervisor.configuration())
-        self.loaded = self.supervisor.watching() if self.running else []
+        configured = self.concerned(watched(self.supervisor.configuration()))
+        self.loaded = self.concerned(self.supervisor.watching()) if self.running else []
         idle = [name for name in {*self.loaded, *configured} if self.is_idle(name)]
         self.difference = compare(self.loaded, configured, self.names, idle)
 
@@ -202,7 +211,7 @@ class Move:
             text = self.supervisor.configuration()
             self.supervisor.configure(without(text, self.difference.strays))
             self.supervisor.drop(self.difference.strays)
-            self.loaded = watched(self.supervisor.configuration())
+            self.loaded = self.concerned(watched(self.supervisor.configuration()))
 
     def read_statuses(self) -> None:
         late = self.supervisor.not_serving(self.difference.kept, self.release)
@@ -317,7 +326,8 @@ class Switch:
     def attempt(self, release: str, configuration: str, back: bool = False) -> Failure:
         """A move, where nothing that goes wrong keeps from going back."""
         plan = self.plan
-        move = Move(self.supervisor, release, configuration, plan.timeout, plan.request, back)
+        left = () if back else plan.left
+        move = Move(self.supervisor, release, configuration, plan.timeout, plan.request, back, left)
         try:
             move.run()
         except NotServing as error:

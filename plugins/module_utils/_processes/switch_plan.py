@@ -23,8 +23,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._processes.wat
     instances,
     kind_of,
     listening,
+    only,
+    united,
     watched,
     watchers,
+    without,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.masking import reason_of
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._release.model import (
@@ -59,6 +62,7 @@ class SwitchRequest:
     clean: bool = False  # end everything of the app first
     # whether this host runs the schedules of which one host of the app is enough
     schedule_host: bool = True
+    leave_listening: bool = False  # what nginx passes requests to ends when it is asked for again
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> SwitchRequest:
@@ -81,6 +85,7 @@ class SwitchRequest:
             timeout=params["timeout"],
             clean=params["clean"],
             schedule_host=params["schedule_host"],
+            leave_listening=params["leave_listening"],
         )
 
 
@@ -123,6 +128,7 @@ class Plan:
     manifest: Mapping[str, Any]  # of the target; empty where it is only going to be installed
     old_timers: Mapping[str, str]  # units of schedules
     listened: Mapping[str, int] = field(default_factory=dict)  # how many processes, by type
+    left: tuple[str, ...] = ()  # processes that are none of the formation, and stay for now
 
     @property
     def names(self) -> list[str]:
@@ -176,6 +182,7 @@ class Plan:
             # of what is only going to be installed nobody knows what listens
             "listening": self.listening if self.manifest else counted(self.names),
             "previous_listening": dict(self.listened) if self.manifest else ran,
+            "left": list(self.left),
             "diff": {
                 "before": shown(self.current, self.runs, self.old_configuration)
                 + timers.shown(self.old_timers),
@@ -234,6 +241,40 @@ def pick_before(found: Found, target: str) -> str | None:
     return recorded or (None if found.current in refused else found.current)
 
 
+def pick_left(
+    found: Found,
+    request: SwitchRequest,
+    formation: Mapping[str, int],
+    running: Mapping[str, Mapping[str, Any]],
+) -> tuple[str, ...]:
+    """Processes of types of which none is to run, and to which nginx passes requests until it is told.
+
+    Of a type that goes on it asks another process instead of one that has ended.
+    """
+    if not request.leave_listening or request.clean:
+        return ()
+    left = []
+    for name in found.loaded:
+        kind = name.rpartition("-")[0]
+        spec = running.get(found.runs.get(name) or "", {}).get("processes", {}).get(kind, {})
+        if spec.get("socket") and not formation.get(kind):
+            left.append(name)
+    return tuple(left)
+
+
+def known_to(
+    release: str | None, running: Mapping[str, Mapping[str, Any]], configuration: str
+) -> str:
+    """The configuration without types that the release does not have, which an interrupted run may have left."""
+    if release not in running:
+        return configuration
+    names = watched(configuration)
+    commands = running[release]["commands"]
+    return without(
+        configuration, [name for name in names if name.rpartition("-")[0] not in commands]
+    )
+
+
 def require_proof(found: Found, request: SwitchRequest, target: str) -> None:
     """Raise DeployError where a release that was refused would become one that counts as good.
 
@@ -255,19 +296,23 @@ def decide(
     manifest: Mapping[str, Any],
     *,
     served: bool,
+    running: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Plan:
-    """``served``: whether every process of the formation runs the target already.
+    """``served``: whether every process of the formation runs the target already. ``running``: manifests of the
+    releases that processes run.
 
     Raises DeployError for a formation that the target does not have.
     """
     if manifest:
         check_formation(formation, manifest["commands"], f"release {target}")
     before = pick_before(found, target)
-    running = found.configuration if found.active else ""
+    configured = found.configuration if found.active else ""
     strays = set(found.loaded) - set(instances(formation))
-    way_back = found.configuration
+    way_back = known_to(before, running or {}, found.configuration)
     if before is not None and before != found.current:
-        way_back = watchers(found.app, formation_of(found.records, before) or formation, running)
+        way_back = watchers(found.app, formation_of(found.records, before) or formation, configured)
+    left = pick_left(found, request, formation, running or {})
+    wanted = watchers(found.app, formation, configured)
     longest = longest_move(manifest["processes"], formation) if manifest else 0.0
     return Plan(
         app=found.app,
@@ -276,7 +321,7 @@ def decide(
         target=target,
         formation=formation,
         old_configuration=found.configuration,
-        new_configuration=watchers(found.app, formation, running),
+        new_configuration=united(only(found.configuration, left), wanted) if left else wanted,
         way_back=way_back,
         served=served and not strays,
         recorded=history(found.records)[-1:] == [target],
@@ -286,6 +331,7 @@ def decide(
         manifest=manifest,
         old_timers=found.timers,
         listened=found.listening,
+        left=left,
     )
 
 

@@ -78,6 +78,11 @@ def without(configuration: str, names: Collection[str]) -> str:
     return configuration if kept == sections(configuration) else written(kept.values())
 
 
+def only(configuration: str, names: Collection[str]) -> str:
+    """The part of it for these processes."""
+    return written(text for name, text in sections(configuration).items() if name in names)
+
+
 def section(app: str, instance: str, option: str = "") -> str:
     """The watcher of one process, ``option`` is for its pivot."""
     log = f"/var/log/{app}/{instance}.log"

@@ -152,6 +152,26 @@ def test_platform_gives_nginx_what_runs(serving: dict[str, Any], formation: Any)
         assert made("x", said, "conditions", conditions=conditions) is asks
 
 
+@pytest.mark.parametrize("name", ["switch", "rollback"])
+def test_what_listens_ends_only_when_nginx_passes_nothing_to_it(name: str) -> None:
+    tasks = [
+        yaml.safe_load((ROOT / f"roles/app/tasks/{each}.yml").read_text("utf-8"))
+        for each in (name, "listening")
+    ]
+    (switch, after), (nginx, end) = (each[:2] for each in tasks)
+    module = "twelvefactor.deploy.graceful_reload"
+    assert after["ansible.builtin.import_tasks"] == "after_switch.yml"
+    assert nginx["ansible.builtin.include_tasks"] == "site.yml"
+    condition = trust_as_template(switch[module]["leave_listening"])
+    for said in ({}, {"nginx": False}):
+        assert made("x", said, "condition", condition=condition) is said.get("nginx", True)
+    assert "leave_listening" not in end[module]
+    assert end[module]["lock_generation"] == switch[module]["lock_generation"]
+    ends = trust_as_template("{{ " + end["when"] + " }}")
+    for left in (["api-1"], []):
+        assert made("x", {}, "ends", ends=ends, app_switch={"left": left}) is bool(left)
+
+
 @pytest.mark.parametrize(
     ("said", "is_web", "hosts"),
     [

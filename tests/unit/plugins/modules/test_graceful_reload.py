@@ -203,7 +203,7 @@ def put(home: AppHome, release: str, *kinds: str) -> None:
     manifest = {
         "installed_at": release,
         "commands": {"release": "m", **dict.fromkeys(kinds, "x")},
-        "processes": {kind: SPEC | {"socket": kind == "web"} for kind in kinds},
+        "processes": {kind: SPEC | {"socket": kind in ("web", "api")} for kind in kinds},
     }
     (home.releases / release / "release.json").write_text(json.dumps(manifest))
     (home.releases / release / "env").write_text("")
@@ -442,6 +442,70 @@ def test_output_is_not_shown_where_nobody_knows_the_secrets(deploy: Any, host: M
 
 
 # --- nginx ------------------------------------------------------------------------------------
+
+D = "4.0-dddddddd"
+
+
+def test_types_that_listen_and_are_no_more_end_when_nginx_knows(deploy: Any, host: Memory) -> None:
+    put(host.home, D, "web", "api", "worker")
+    deploy(D, {"web": 2, "api": 2, "worker": 1})
+    done = deploy(A, {"web": 1}, leave_listening=True)
+    assert done.result["left"] == ["api-1", "api-2"]
+    assert done.result["processes"].keys() == {"web-1"}
+    left = {"api-1": D, "api-2": D}
+    assert state(host) == (A, {"web-1": A, **left}, ["api-1", "api-2", "web-1"])
+    assert host.home.records()[-1].formation == {"web": 1}
+    done = deploy(A, {"web": 1}, event="scale")
+    assert (done.result["changed"], done.result["left"]) == (True, [])
+    assert state(host) == (A, {"web-1": A}, ["web-1"])
+    assert host.did == ["reloadconfig"]
+    assert deploy(A, {"web": 1}).result["changed"] is False
+
+
+def test_types_that_listen_and_are_no_more_serve_on_after_a_refusal(
+    deploy: Any, host: Memory
+) -> None:
+    put(host.home, D, "web", "api")
+    deploy(D, {"web": 1, "api": 1})
+    before = state(host)
+    host.refused = {A}
+    assert deploy(A, {"web": 1}, leave_listening=True).code == 1
+    assert state(host) == before
+    # cut off before nginx knew
+    host.refused = set()
+    deploy(A, {"web": 1}, leave_listening=True)
+    assert deploy(A, {"web": 1}, leave_listening=True).result["left"] == ["api-1"]
+    # and back again
+    assert deploy(D, {"web": 1, "api": 1}, event="rollback").result["left"] == []
+    assert state(host) == before
+
+
+def test_what_an_interrupted_run_has_left_is_not_in_the_way_back(deploy: Any, host: Memory) -> None:
+    put(host.home, D, "web", "api")
+    deploy(D, {"web": 1, "api": 1})
+    deploy(A, {"web": 1}, leave_listening=True)
+    host.refused = {B}
+    done = deploy(B, {"web": 1}, leave_listening=True)
+    assert done.result["msg"].endswith(f"Release {A} serves as before.")
+    assert state(host) == (A, {"web-1": A}, ["web-1"])
+    host.refused = set()
+    deploy(D, {"web": 1, "api": 1})
+    deploy(A, {"web": 1}, leave_listening=True)
+    host.stubborn = {"api-1"}
+    done = deploy(A, {"web": 1}, event="scale")
+    assert "api-1 did not end within" in done.result["msg"]
+    assert state(host)[2] == ["web-1"]
+    assert host.home.records()[-1].outcome == "bad"
+
+
+def test_nothing_listens_on_after_an_eviction(deploy: Any, host: Memory) -> None:
+    put(host.home, D, "web", "api")
+    deploy(A, {"web": 1})
+    deploy(D, {"web": 1, "api": 1})
+    done = deploy(A, {"web": 1}, event="rollback", clean=True, leave_listening=True)
+    assert done.result["left"] == []
+    assert state(host) == (A, {"web-1": A}, ["web-1"])
+
 
 URL = "https://shop.test/healthz"
 

@@ -48,6 +48,7 @@ def test_whether_a_release_is_bad_after_an_eviction(
         new_configuration="",
         way_back="",
         timeout=1.0,
+        left=(),
         request=SimpleNamespace(clean=True, probe_url=None, probe_type="web"),
         record=lambda at: Record(at, "rollback", "A", "pending", before="B"),
     )
