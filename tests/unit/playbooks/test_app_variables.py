@@ -147,6 +147,12 @@ def test_platform_gives_nginx_what_runs(serving: dict[str, Any], formation: Any)
     )
     known = {"found": tasks[-1]["vars"]["app_site_formation"], "__app_serving": serving}
     assert made("x", API, "found", **known) == formation
+    writes = trust_as_template("{{ " + tasks[-1]["when"] + " }}")
+    assert made("x", API, "writes", writes=writes, **known) is True
+    ends = {"current": "1.0-a", "listening": {"web": 1, "rpc": 1}}
+    assert made("x", API, "writes", writes=writes, __app_serving=ends) is False
+    more = {**API, "formation": {"web": 1, "api": 1, "rpc": 1}}
+    assert made("x", more, "writes", writes=writes, __app_serving=ends) is True
     conditions = trust_as_template("{{ " + " and ".join(tasks[-2]["when"]) + " }}")
     for said, asks in (({}, False), (API, True), ({**API, "nginx": False}, False)):
         assert made("x", said, "conditions", conditions=conditions) is asks
