@@ -154,7 +154,12 @@ def test_platform_gives_nginx_what_runs(serving: dict[str, Any], formation: Any)
     more = {**API, "formation": {"web": 1, "api": 1, "rpc": 1}}
     assert made("x", more, "writes", writes=writes, __app_serving=ends) is True
     conditions = trust_as_template("{{ " + " and ".join(tasks[-2]["when"]) + " }}")
-    for said, asks in (({}, False), (API, True), ({**API, "nginx": False}, False)):
+    for said, asks in (
+        ({}, False),
+        ({"listen": {}}, True),
+        (API, True),
+        ({**API, "nginx": False}, False),
+    ):
         assert made("x", said, "conditions", conditions=conditions) is asks
 
 
