@@ -73,6 +73,7 @@ def inspect(supervisor: Supervisor) -> Found:
     current = home.current()
     # one that has just ended is going to start again
     ran = {name: (said and said.release) or current for name, said in statuses.items()}
+    manifests = {name: home.manifest(name) or {} for name in installed if name in ran.values()}
     return Found(
         app=home.app,
         current=current,
@@ -85,9 +86,8 @@ def inspect(supervisor: Supervisor) -> Found:
         serving=supervisor.serving_release(names),
         runs={name: said.release if said else "not running" for name, said in statuses.items()},
         timers=supervisor.timers.found(),
-        listening=listening(
-            ran, {name: home.manifest(name) or {} for name in {*ran.values()} & {*installed}}
-        ),
+        listening=listening(ran, manifests),
+        manifests=manifests,
     )
 
 
@@ -99,11 +99,9 @@ def plan_switch(supervisor: Supervisor, request: SwitchRequest, *, predicted: bo
     formation = pick_formation(found.records, found.current, target, request.formation)
     manifest = supervisor.home.manifest(target) or {}
     served = not supervisor.not_serving(instances(formation), target)
-    running = {
-        release: supervisor.home.manifest(release) or {}
-        for release in set(found.runs.values()) & set(found.installed)
-    }
-    plan = decide(request, found, target, formation, manifest, served=served, running=running)
+    plan = decide(
+        request, found, target, formation, manifest, served=served, running=found.manifests
+    )
     if plan.needed and manifest:
         require_usable(supervisor.home, found, target)
         if request.clean:

@@ -106,6 +106,7 @@ class Found:
     unfit: Mapping[str, str] = field(default_factory=dict)
     timers: Mapping[str, str] = field(default_factory=dict)  # units of schedules
     listening: Mapping[str, int] = field(default_factory=dict)  # how many processes, by type
+    manifests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of what they run
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,7 @@ def known_to(
     release: str | None, running: Mapping[str, Mapping[str, Any]], configuration: str
 ) -> str:
     """The configuration without types that the release does not have, which an interrupted run may have left."""
-    if release not in running:
+    if release is None or release not in running:
         return configuration
     names = watched(configuration)
     commands = running[release]["commands"]
