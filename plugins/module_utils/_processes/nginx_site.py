@@ -46,7 +46,7 @@ def leads_to(site: Upstreams | None, app: str, kind: str) -> bool:
 
 
 def astray(
-    site: Upstreams | None, listening: Mapping[str, int], types: Sequence[str]
+    site: Upstreams | None, app: str, listening: Mapping[str, int], types: Sequence[str]
 ) -> Iterator[str]:
     """Where the site does not follow what runs, as sentences. ``types``: the first one has what no other has."""
     if site is None:
@@ -56,7 +56,7 @@ def astray(
     missing = [name for name in instances(running) if name not in named]
     if missing:
         yield f"nginx is to pass requests to {', '.join(missing)}"
-    # of the first one a socket stays where nobody is left
+    # where nobody has /, each keeps a socket, and so does the first one
     ended = {kind_of(name) for name in named} & {*types[1:]} - {*running}
-    if ended:
+    if ended and site.get(app):
         yield f"nginx is to pass requests of {', '.join(sorted(ended))} to others"

@@ -136,7 +136,7 @@ def _steps(home: AppHome, plan: InstallPlan, request: DeployRequest) -> Iterator
     yield from looked.drift()
     # a run that was cut off between the switch and nginx
     if types := request.params["listening"]:
-        yield from astray(read_site(request.app), looked.listening(), types)
+        yield from astray(read_site(request.app), request.app, looked.listening(), types)
     directories = request.params["static_files"]
     if directories is not None and unpublished(home, directories):
         yield "static files are to be published"

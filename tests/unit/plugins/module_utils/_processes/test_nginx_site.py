@@ -84,5 +84,12 @@ def test_whether_it_follows_what_runs(
     told: dict[str, int], runs: dict[str, int], todo: list[str]
 ) -> None:
     text = written(listen=LISTEN, formation={"web": 1, "api": 1}, runs=told)
-    assert list(astray(upstreams(text, "shop"), runs, ["web", "api"])) == todo
-    assert list(astray(None, runs, ["web", "api"])) == []
+    assert list(astray(upstreams(text, "shop"), "shop", runs, ["web", "api"])) == todo
+    assert list(astray(None, "shop", runs, ["web", "api"])) == []
+
+
+def test_a_page_of_files_follows_nobody() -> None:
+    files = {"nginx_site": {"root": "/srv/pages"}, "listen": LISTEN, "formation": {"api": 1}}
+    found = upstreams(written(runs={}, **files), "shop")
+    assert found["shop.api"] == {"api-1"}, "nginx refuses one without a server"
+    assert list(astray(found, "shop", {}, ["web", "api"])) == []
