@@ -290,7 +290,7 @@ class _HeldLane:
                     tally.add_failure(self.kind, _reason(error), str(error), sent)
                 pause = max(pause, PAUSE_AFTER_FAILURE_SECONDS)
             else:
-                tally.add_held(self.kind)
+                tally.add_held(self.kind, self._version)
             if pause:
                 await self._run.pause(pause)
 
@@ -316,9 +316,9 @@ class _StreamLane(_HeldLane):
             connection.abort()
         if answer.status != 200:
             raise WrongAnswer(f"status {answer.status}", _start(answer.body))
+        self._version = stream_version(answer.body)
         if not answer.body.endswith(b"\nend\n"):
             # Where the end of the connection is the end of the answer, HTTP calls this complete.
-            self._version = stream_version(answer.body)
             raise ConnectionLost("ended without its last line", answer.body)
 
 

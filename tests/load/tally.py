@@ -31,6 +31,7 @@ class HeldTally:
     """Exchanges of one kind that hold a connection for long: a stream, a WebSocket."""
 
     completed: int = 0
+    versions: Counter[str] = field(default_factory=Counter)  # of the completed ones
     broken: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -84,10 +85,12 @@ class Tally:
                 }
             )
 
-    def add_held(self, kind: str) -> None:
+    def add_held(self, kind: str, version: str) -> None:
         """Count a stream or a WebSocket that came to its own end."""
         self.requests += 1
-        self.held.setdefault(kind, HeldTally()).completed += 1
+        seen = self.held.setdefault(kind, HeldTally())
+        seen.completed += 1
+        seen.versions[version] += 1
 
     def add_broken(self, kind: str, version: str, detail: str, sent: float) -> None:
         """Count one that had begun to answer and was broken off.
@@ -119,7 +122,11 @@ class Tally:
             "retried": self.retried,
             "slow_completed": self.slow_completed,
             "held": {
-                kind: {"completed": seen.completed, "broken": seen.broken}
+                kind: {
+                    "completed": seen.completed,
+                    "versions": dict(seen.versions),
+                    "broken": seen.broken,
+                }
                 for kind, seen in self.held.items()
             },
             "rps": round(self.requests / seconds, 1) if seconds else 0.0,

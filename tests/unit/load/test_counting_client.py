@@ -317,6 +317,7 @@ def test_streams(
     assert held.completed == completed
     assert [one["detail"] for one in held.broken] == ([broken] * 2 if broken else [])
     assert {one["version"] for one in held.broken} <= {"1.0.0 web-1.7"}
+    assert held.versions == ({"1.0.0 web-1.7": completed} if completed else {})
     assert all(one["sent"]["seconds"] <= one["broken"]["seconds"] for one in held.broken)
 
 
@@ -343,6 +344,7 @@ def test_websockets(
     assert held.completed == completed
     assert [one["detail"] for one in held.broken] == broken
     assert {one["version"] for one in held.broken} <= {"1.0.0"}
+    assert held.versions == ({"1.0.0": completed} if completed else {})
     if completed:
         assert (websocket.PONG, b"there?") in server.frames
         assert server.frames[-1] == (websocket.CLOSE, (1000).to_bytes(2))
