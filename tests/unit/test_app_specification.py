@@ -486,7 +486,10 @@ def test_which_playbooks_take_apps() -> None:
 
 
 # what changes hosts, or the index, by what the inventory says
-SETS_UP = {"deploy", "index", "monitoring", "platform", "preflight", "proxy", "publish", "validate"}
+SETS_UP = {
+    *("deploy", "index", "monitoring", "platform", "preflight", "proxy", "publish", "replace"),
+    "validate",
+}
 
 
 @pytest.mark.parametrize("playbook", sorted({*TAKERS, *SETS_UP}))
