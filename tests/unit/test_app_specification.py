@@ -265,6 +265,7 @@ FILES = {
     "playbooks/vars/audit.yml": {"audit"},
     "playbooks/vars/index.yml": {"index"},
     "playbooks/vars/release.yml": {"platform", "rollout"},
+    "playbooks/vars/replace.yml": {"rollout"},
     "plugins/module_utils/_app/settings.py": {"all", "app", "proxy"},
     "roles/app/": {"app"},
     "roles/rollout/": {"rollout"},
