@@ -46,8 +46,7 @@ def fisher_greater(errors: int, requests: int, others_errors: int, others_reques
 def binomial_at_most(errors: int, requests: int, share: float) -> float:
     """How likely no more than so many errors are when each request fails with this probability.
 
-    The lower tail of the binomial distribution, as ``scipy.stats.binom.cdf``. A share is shown to be lower
-    when this is small (C. J. Clopper, E. S. Pearson, Biometrika 26 (1934), p. 404).
+    The lower tail of the binomial distribution, as ``scipy.stats.binom.cdf``.
     """
     if errors >= requests or share <= 0:
         return 1.0
@@ -67,6 +66,41 @@ def binomial_at_most(errors: int, requests: int, share: float) -> float:
         down = (1 / ratio(x - 1) for x in range(errors, 0, -1))
         return min(1.0, falling_sum(chance(errors), down))
     return max(0.0, 1 - falling_sum(chance(errors + 1), map(ratio, range(errors + 1, requests))))
+
+
+def largest_share(errors: int, requests: int, doubt: float) -> float:
+    """The share of errors that is not exceeded but with this probability, by what was observed.
+
+    The upper limit of C. J. Clopper and E. S. Pearson, Biometrika 26 (1934), p. 404: with a larger share so few errors
+    would be less likely than ``doubt``.
+    """
+    if errors >= requests:
+        return 1.0
+    low, high = errors / requests, 1.0
+    while high - low > 1e-6:
+        share = (low + high) / 2
+        if binomial_at_most(errors, requests, share) > doubt:
+            low = share
+        else:
+            high = share
+    return high
+
+
+def largest_increase(
+    errors: int, requests: int, others_errors: int, others_requests: int, doubt: float
+) -> float:
+    """By how much the first share of errors is the higher one at most, but with this probability.
+
+    Both shares are known from samples. Their limits are combined by the distances from what was observed (R. G.
+    Newcombe, Statistics in Medicine 17 (1998), p. 873, method 10, there with Wilson's limits).
+    """
+    if not requests or not others_requests:
+        return 1.0
+    share, others = errors / requests, others_errors / others_requests
+    above = largest_share(errors, requests, doubt) - share
+    # the smallest share of errors is what is left by the largest of all else
+    below = largest_share(others_requests - others_errors, others_requests, doubt) - (1 - others)
+    return share - others + math.hypot(above, below)
 
 
 def falling_sum(term: float, ratios: Iterable[float]) -> float:

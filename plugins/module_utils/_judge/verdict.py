@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, replace
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_test import (
-    binomial_at_most,
     fisher_greater,
+    largest_increase,
 )
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.rank_test import (
     rank_sum_greater,
@@ -121,8 +121,7 @@ def judge(new: Side, baseline: Side, against: str, look: int = 1, looks: int = 1
             return Verdict(BAD, p_slow, message, details)
     numbers += medians(new, baseline)
     enough = baseline.requests >= LEAST_BASELINE
-    no_worse = binomial_at_most(new.errors, new.requests, baseline.share + TOLERATED) <= DOUBT
-    if look == looks and enough and no_worse:
+    if look == looks and enough and not_worse(new, baseline):
         return Verdict(GOOD, p, f"Requests answered with 5xx: {numbers}", details)
     message = f"Too few requests to decide. Answered with 5xx: {numbers}{few(new, baseline)}"
     return Verdict(UNDECIDED, p, message, details)
@@ -143,6 +142,13 @@ def with_gate(found: Verdict, outcome: str, reason: str, *, last: bool) -> Verdi
     if not last:
         return replace(found, details=(message, *found.details))
     return Verdict(UNDECIDED, found.p, f"{message}. {found.message}", found.details, "gate")
+
+
+def not_worse(new: Side, baseline: Side) -> bool:
+    more = largest_increase(
+        new.errors, new.requests, baseline.errors, baseline.requests, doubt=DOUBT
+    )
+    return more <= TOLERATED
 
 
 def much_slower(new: Side, baseline: Side) -> bool:

@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._judge.exact_test import (
     binomial_at_most,
     falling_sum,
     fisher_greater,
+    largest_increase,
+    largest_share,
+    log_choose,
 )
 
 
@@ -75,3 +80,37 @@ def test_a_sum_ends_where_its_terms_do(first: float) -> None:
     ratios = iter([1e-6] * 100)
     falling_sum(first, ratios)
     assert len(list(ratios)) > 90
+
+
+@pytest.mark.parametrize(
+    ("errors", "requests", "expected"),
+    [
+        (0, 59, 1 - 0.05 ** (1 / 59)),
+        (0, 1, 0.95),
+        (1, 2, 0.95**0.5),
+        (5, 5, 1.0),
+        (0, 0, 1.0),
+    ],
+)
+def test_the_largest_share(errors: int, requests: int, expected: float) -> None:
+    assert largest_share(errors, requests, 0.05) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_release_is_seldom_called_good_by_a_baseline_that_had_more_errors_by_chance() -> None:
+    """Of one that is worse by five points, in one of twenty comparisons at most: all outcomes by their chances."""
+
+    def chances(n: int, p: float) -> list[float]:
+        return [
+            math.exp(log_choose(n, x) + x * math.log(p) + (n - x) * math.log1p(-p))
+            for x in range(n + 1)
+        ]
+
+    requests, others = 100, 60
+    before = chances(others, 0.3)
+    wrong, least = 0.0, 0
+    for errors, chance in enumerate(chances(requests, 0.35)):
+        # the more errors, the more there have to have been before
+        while least <= others and largest_increase(errors, requests, least, others, 0.05) > 0.05:
+            least += 1
+        wrong += chance * sum(before[least:])
+    assert 0.03 < wrong <= 0.05

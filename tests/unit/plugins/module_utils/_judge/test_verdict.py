@@ -44,6 +44,7 @@ NAMES = [f"GET /{name}" for name in "aaaaaaaaaaaabbbbbbccccdddeeffghijkl"]
         pytest.param((0, 58), (0, 50), UNDECIDED, id="one-too-few-of-the-new"),
         pytest.param((0, 59), (0, 49), UNDECIDED, id="one-too-few-of-the-baseline"),
         pytest.param((3, 1000), (2, 1000), GOOD, id="as-before"),
+        pytest.param((12, 100), (12, 100), UNDECIDED, id="as-before-of-too-few-with-errors"),
         pytest.param((0, 1000), (900, 1000), GOOD, id="what-was-broken-is-mended"),
         pytest.param((960, 1000), (960, 1000), GOOD, id="as-broken-as-before"),
         pytest.param((4, 4), (0, 1000), UNDECIDED, id="four-errors-are-too-few"),
