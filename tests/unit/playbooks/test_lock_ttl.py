@@ -22,7 +22,7 @@ def ttl(app: dict[str, Any], batches: int = 1, **given: Any) -> int:
     for part in ("defaults", "vars"):
         known |= loader.load_from_file(str(ROLE / part / "main.yml"), trusted_as_template=True)
     known |= {"rollout_app": "shop", "rollout_settings": app}
-    known |= {"__rollout_batches": [["a"]] * batches}
+    known |= {"__rollout_batches": [["a"]] * batches, "__rollout_hosts": ["a"], "ansible_forks": 5}
     return int(Templar(loader, variables=known | given).template(known["__rollout_lock_ttl"]))
 
 
@@ -30,9 +30,24 @@ def test_what_may_happen_between_two_signs_of_life_is_added_up() -> None:
     usual = ttl({})
     assert usual >= 3600 + 600
     assert ttl({"migrate_timeout": 7200}) >= 3600 + 7200
-    assert ttl({}, rollout_bake=86400) == usual + 86400
-    assert ttl({}, rollout_watch=86400) == usual + 86400
+    assert ttl({}, rollout_bake=86400, rollout_judge=False) == usual + 86400
+    assert ttl({}, rollout_watch=86400, rollout_judge=False) == usual + 86400
     assert ttl({}, batches=20) == usual + 19 * 900
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        pytest.param({}, 32 * 30, id="logs"),
+        pytest.param({"__rollout_hosts": ["a"] * 11}, 32 * 3 * 30, id="of-more-hosts-than-forks"),
+        pytest.param({"rollout_gate": "x", "rollout_gate_timeout": 60}, 32 * 90, id="a-gate"),
+        pytest.param({"rollout_judge": False, "rollout_gate": "x"}, 0, id="nothing-is-judged"),
+    ],
+)
+@pytest.mark.parametrize("when", ["rollout_bake", "rollout_watch"])
+def test_what_each_look_may_take(when: str, given: dict[str, Any], seconds: int) -> None:
+    assert ttl({}, **{when: 60}, **given) == ttl({}) + 60 + seconds
+    assert ttl({}, **given) == ttl({})
 
 
 @pytest.mark.parametrize(
