@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 # What a terminal obeys, and what makes text look like another one: control characters but for newline and
 # tab, separators of lines, marks of the direction of writing, invisible tags, halves of characters.
@@ -21,6 +22,17 @@ URL_PASSWORD = re.compile(r"(://[^\s:/@'\"]*:)[^\s/'\"]+(?=@)")
 def without_passwords(text: str) -> str:
     """Text in which URLs have lost their passwords."""
     return URL_PASSWORD.sub(r"\1***", text)
+
+
+def without_passwords_within(value: Any) -> Any:
+    """A value as JSON has them, in whose texts URLs have lost their passwords."""
+    if isinstance(value, str):
+        return without_passwords(value)
+    if isinstance(value, list):
+        return [without_passwords_within(each) for each in value]
+    if isinstance(value, dict):
+        return {key: without_passwords_within(each) for key, each in value.items()}
+    return value
 
 
 def printable(text: str) -> str:

@@ -11,13 +11,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
     printable,
     without_passwords,
+    without_passwords_within,
 )
 
 HIDDEN = "VALUE_NOT_SHOWN"
 
 
 class SecretSafeModule(AnsibleModule):  # type: ignore[misc]  # ansible-core is not typed
-    """Never shows what came in a parameter that is marked no_log, nor in an unknown one.
+    """Never shows what came in a parameter that is marked no_log, nor in an unknown one, nor a URL's password.
 
     Ansible itself replaces every occurrence of every such value in the output, and a value like
     "1" or the app's own name would garble it. It also misses values that come as JSON text, and
@@ -34,7 +35,9 @@ class SecretSafeModule(AnsibleModule):  # type: ignore[misc]  # ansible-core is 
     def _hide(self) -> None:
         for name, value in self.params.items():
             public = name in self.argument_spec and not self.argument_spec[name].get("no_log")
-            if value is not None and not public and not name.startswith("_ansible"):
+            if public:
+                self.params[name] = without_passwords_within(value)
+            elif value is not None and not name.startswith("_ansible"):
                 keys = isinstance(value, dict)
                 self.params[name] = dict.fromkeys(value, HIDDEN) if keys else HIDDEN
         self.no_log_values.clear()

@@ -94,6 +94,7 @@ options:
   mirror_url:
     description:
       - For a mirror, URL of the simple API of the upstream index.
+      - The module does not show a password in it. The server does, to everybody who asks for its list of indexes.
     type: str
   mirror_web_url_fmt:
     description:
@@ -166,7 +167,7 @@ action:
   type: str
   sample: modify
 config:
-  description: All settings of the index, as devpi returns them. In check mode, the current ones.
+  description: All settings of the index, as devpi returns them, without passwords of URLs. In check mode, the current ones.
   returned: success, unless there is no such index
   type: dict
   sample:
@@ -178,7 +179,6 @@ config:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.apply import (
     apply_index,
 )
@@ -203,7 +203,11 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model i
     DevpiError,
     diff,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    ReadableError,
+    without_passwords_within,
+)
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._module import SecretSafeModule
 
 ARGUMENTS: dict[str, dict[str, Any]] = (
     CONNECTION
@@ -228,13 +232,14 @@ def missing(client: Client, wish: IndexWish) -> list[str]:
     return lacking(wish, users, bases)
 
 
-def ensure(module: AnsibleModule) -> tuple[Change, Config | None]:
-    wish = index_wish(module.params)
-    client = Client(server_from(module.params, module.warn))
+def ensure(module: SecretSafeModule) -> tuple[Change, Config | None]:
+    params = module.take_params()
+    wish = index_wish(params)
+    client = Client(server_from(params, module.warn))
     client.login()
     what = f"the index {wish.name}"
     current: Config | None = client.get(f"look at {what}", index_path(wish.name))
-    if module.params["state"] == "absent":
+    if params["state"] == "absent":
         change = decide_index_removal(current, wish.name)
     else:
         change = decide_index(current, wish)
@@ -253,7 +258,7 @@ def ensure(module: AnsibleModule) -> tuple[Change, Config | None]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = SecretSafeModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         change, config = ensure(module)
     except ReadableError as error:
@@ -264,7 +269,7 @@ def main() -> None:
         "action": change.action,
     }
     if config is not None:
-        result["config"] = config
+        result["config"] = without_passwords_within(config)
     if module._diff:  # the documented flag of AnsibleModule, in spite of its name
         result["diff"] = diff(change, f"index {module.params['name']}")
     module.exit_json(**result)

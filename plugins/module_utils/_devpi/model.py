@@ -9,7 +9,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import ReadableError
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import (
+    ReadableError,
+    without_passwords,
+)
 
 Config = dict[str, Any]
 Action = Literal["none", "create", "modify", "remove"]
@@ -37,8 +40,10 @@ NOTHING = Change("none")
 
 
 def diff(change: Change, what: str) -> dict[str, Any]:
-    """A change as Ansible shows it. Holds no secret, since `before` and `after` hold none."""
+    """A change as Ansible shows it. `before` and `after` hold no secret but a URL's password, which is left out."""
     return {"before_header": what, "after_header": what} | {
-        side: "".join(f"{key}: {json.dumps(value)}\n" for key, value in sorted(facts.items()))
+        side: without_passwords(
+            "".join(f"{key}: {json.dumps(value)}\n" for key, value in sorted(facts.items()))
+        )
         for side, facts in (("before", change.before), ("after", change.after))
     }

@@ -66,6 +66,7 @@ class Devpi:
             **params,
             "_ansible_check_mode": check,
             "_ansible_diff": True,
+            "_ansible_inject_invocation": True,
         }
         output = io.StringIO()
         with (

@@ -173,6 +173,23 @@ def test_mirror(devpi: Devpi) -> None:
     assert devpi.run("devpi_index", name="root/other", state="absent").changed
 
 
+def test_the_password_of_an_upstream_is_not_shown(devpi: Devpi) -> None:
+    about = {"type": "mirror", "volatile": True}
+    for password in ("hush1", "hush2"):
+        url = f"http://me:{password}@127.0.0.1:9/simple/"
+        done = devpi.both("devpi_index", name="root/login", mirror_url=url, **about)
+        assert "hush" not in done.output
+        assert done.result["config"]["mirror_url"] == "http://me:***@127.0.0.1:9/simple/"
+        assert seen(devpi, "/root/login?no_projects=")["mirror_url"] == url
+    other = [{"name": "root/login", "mirror_url": "http://me:hush3@127.0.0.1:9/simple/", **about}]
+    changed = devpi.contents(indexes=other)
+    assert "hush" not in changed.output
+    assert changed.result["invocation"]["module_args"]["indexes"][0]["mirror_url"]
+    removed = devpi.run("devpi_index", name="root/login", state="absent")
+    assert removed.changed
+    assert "hush" not in removed.output
+
+
 def test_an_index_needs_its_bases_and_its_user(
     devpi: Devpi, company: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
