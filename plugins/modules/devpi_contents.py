@@ -16,7 +16,8 @@ author:
 description:
   - Takes all users, indexes, reserved names and a token that a devpi server is to have, logs in and reads the
     server's contents once, and changes only what differs.
-  - Changes are made in this order. Users, indexes as they are listed, the token, reserved names.
+  - Changes are made in this order. Users, indexes as they are listed but each after its bases, the token, reserved
+    names. An index that is listed twice is refused.
   - Only what is given is compared and changed. Nothing is removed; M(twelvefactor.deploy.devpi_user),
     M(twelvefactor.deploy.devpi_index) and M(twelvefactor.deploy.devpi_package) do that, and manage single objects.
   - What would need a user or a base that neither exists nor is listed fails before anything is changed. If the
@@ -67,7 +68,7 @@ options:
         type: str
   indexes:
     description:
-      - Indexes, bases before the indexes that use them.
+      - Indexes, each once, in any order.
     type: list
     elements: dict
     default: []

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.indexes import (
     SPECIAL_GROUPS,
     IndexWish,
+    base_names,
     check_index_name,
     decide_index,
     index_wish,
@@ -115,11 +116,12 @@ def contents_wish(params: Mapping[str, Any]) -> Wish:
         raise DevpiError(
             f"The users hold {params['login_user']!r}, who logs in: use devpi_user to change that one."
         )
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise DevpiError(f"The users hold {', '.join(repeated)} more than once.")
+    indexes = tuple(index_wish(index) for index in params["indexes"])
+    _refuse_repeated("users", names)
+    _refuse_repeated("indexes", [index.name for index in indexes])
     return Wish(
         users=users,
-        indexes=tuple(index_wish(index) for index in params["indexes"]),
+        indexes=indexes,
         reserved=tuple(
             Reservation(check_index_name(each["index"]), check_project_name(name))
             for each in params["reserved"]
@@ -129,6 +131,11 @@ def contents_wish(params: Mapping[str, Any]) -> Wish:
     )
 
 
+def _refuse_repeated(what: str, names: Sequence[str]) -> None:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise DevpiError(f"The {what} hold {', '.join(repeated)} more than once.")
+
+
 def plan(wish: Wish, found: Found, now: float, login_user: str = "root") -> Plan:
     """How to make what was found what is wished for. Raises DevpiError where devpi never would."""
     planner = _Planner(found)
@@ -136,7 +143,8 @@ def plan(wish: Wish, found: Found, now: float, login_user: str = "root") -> Plan
     planner.plan_indexes(wish.indexes)
     if wish.token is not None:
         planner.plan_token(wish.token, now)
-    planner.plan_reserved(wish.reserved, [*(user.name for user in wish.users), login_user])
+    known = [user.name for user in wish.users if user.password is not None]
+    planner.plan_reserved(wish.reserved, [*known, login_user])
     return Plan(tuple(planner.steps), tuple(planner.missing))
 
 
@@ -158,7 +166,7 @@ class _Planner:
             self._users.add(wish.name)
 
     def plan_indexes(self, wishes: Sequence[IndexWish]) -> None:
-        for wish in wishes:
+        for wish in bases_first(wishes):
             current = self._indexes.get(wish.name)
             step = Step(wish, decide_index(current, wish))
             if step.change is not NOTHING:
@@ -176,7 +184,10 @@ class _Planner:
         self._add(Step(wish, change, reason))
 
     def plan_reserved(self, wishes: Sequence[Reservation], users: Sequence[str]) -> None:
+        names: dict[tuple[str, str], Reservation] = {}
         for wish in wishes:
+            names.setdefault((wish.index, canonical_name(wish.name)), wish)
+        for wish in names.values():
             config = self._indexes.get(wish.index)
             if config is None:
                 self.missing.append(f"the name {wish.name} needs the index {wish.index}")
@@ -191,6 +202,17 @@ class _Planner:
     def _add(self, step: Step) -> None:
         if step.change is not NOTHING:
             self.steps.append(step)
+
+
+def bases_first(wishes: Sequence[IndexWish]) -> Iterator[IndexWish]:
+    """The indexes as they are listed, but each after its bases. Those that are each other's stay as they are."""
+    waiting = list(wishes)
+    while waiting:
+        names = {wish.name for wish in waiting}
+        ready = (wish for wish in waiting if names.isdisjoint(base_names(wish)))
+        wish = next(ready, waiting[0])
+        waiting.remove(wish)
+        yield wish
 
 
 def uploader(wish: Reservation, config: Config, users: Sequence[str]) -> str:

@@ -15,7 +15,10 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.content
     contents_wish,
     plan,
 )
-from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.indexes import IndexWish
+from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.indexes import (
+    INDEX_SETTINGS,
+    IndexWish,
+)
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.model import DevpiError
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._devpi.tokens import (
     TokenState,
@@ -72,10 +75,22 @@ def shop(index: str = "company/prod", name: str = "Shop") -> Reservation:
             id="one setting of an index",
         ),
         pytest.param(
-            Wish(indexes=(IndexWish("root/pypi", None, {"title": "x"}),) * 2),
+            Wish((COMPANY,), (TRY, IndexWish("company/a"), INDEX, IndexWish("company/b"))),
             FRESH,
-            [("index root/pypi", "modify", "")],
-            id="described twice, changed once",
+            [
+                ("user company", "create", ""),
+                ("index company/a", "create", ""),
+                ("index company/prod", "create", ""),
+                ("index company/try", "create", ""),
+                ("index company/b", "create", ""),
+            ],
+            id="bases first, all else as listed",
+        ),
+        pytest.param(
+            Wish((CI,), reserved=(shop(name="Lib"), shop(name="lib"), shop(name="LIB"))),
+            RUNNING,
+            [("name Lib on company/prod", "create", "ci")],
+            id="one name in three spellings",
         ),
         pytest.param(
             Wish((CI,), reserved=(shop(name="SHOP"), shop(name="shop-client"))),
@@ -136,10 +151,10 @@ def test_the_changes_and_their_order(
             id="owner",
         ),
         pytest.param(
-            Wish((COMPANY,), (TRY, INDEX)),
+            Wish((COMPANY,), (IndexWish("company/prod", None, {"bases": ["company/try"]}), TRY)),
             FRESH,
-            "the index company/try needs the base company/prod",
-            id="a base that is listed after it",
+            "the index company/prod needs the base company/try",
+            id="indexes that are each other's bases",
         ),
         pytest.param(
             Wish(token=HOSTS), FRESH, "the token needs the user 'ci'", id="the token's user"
@@ -169,6 +184,10 @@ def test_what_is_missing(wish: Wish, found: Found, missing: str) -> None:
     ("wish", "message"),
     [
         (Wish(reserved=(shop(name="x"),)), r"reserve x on company/prod: none .* \(ci\) is a user"),
+        (
+            Wish((UserWish("ci"),), reserved=(shop(name="x"),)),
+            r"none .* \(ci\) is a user whose pass",
+        ),
         (Wish(reserved=(shop("root/pypi"),)), "root/pypi is a mirror of another index"),
         (Wish((UserWish("new"),)), "'new' does not exist yet, and a new one needs a password"),
         (Wish(indexes=(IndexWish("company/prod", "mirror"),)), "cannot become a mirror"),
@@ -189,6 +208,7 @@ def test_no_change_shows_a_password() -> None:
     [
         ({"users": ["root"]}, "The users hold 'root', who logs in: use devpi_user"),
         ({"users": ["ci", "ci"]}, "The users hold ci more than once"),
+        ({"indexes": ["a/b", "a/c", "a/b"]}, "The indexes hold a/b more than once"),
         ({"users": ["a b"]}, "Invalid user name 'a b'"),
         ({"reserved": [{"index": "prod", "names": ["shop"]}]}, "Invalid index name 'prod'"),
         ({"reserved": [{"index": "a/b", "names": ["-x"]}]}, "Invalid project name '-x'"),
@@ -197,6 +217,10 @@ def test_no_change_shows_a_password() -> None:
 def test_what_is_no_description(params: dict[str, Any], message: str) -> None:
     settings = {"password": "hush", "email": None, "title": None, "description": None}
     users = [{"name": name, **settings} for name in params.pop("users", [])]
-    empty: dict[str, Any] = {"login_user": "root", "indexes": [], "reserved": [], "token": None}
+    params["indexes"] = [
+        {**dict.fromkeys(INDEX_SETTINGS), "type": None, "name": name}
+        for name in params.pop("indexes", [])
+    ]
+    empty: dict[str, Any] = {"login_user": "root", "reserved": [], "token": None}
     with pytest.raises(DevpiError, match=message):
         contents_wish({**empty, "users": users, **params})
