@@ -55,8 +55,19 @@ def role(name: str, **known: Any) -> Any:
             {"devpi_indexes": [{"name": "a/m", "type": "mirror", "mirror_url": "http://x/"}]},
             [MIRROR, {"name": "a/m", "type": "mirror", "mirror_url": "http://x/", **READ}],
         ),
+        (
+            {"devpi_indexes": [{"name": "root/pypi", "mirror_cache_expiry": 60, "acl_read": ["ci"]}]},
+            [MIRROR | {"mirror_cache_expiry": 60, "acl_read": ["ci", "hosts"]}],
+        ),
     ],
-    ids=["only the mirror", "another upstream", "defaults", "what is given", "another mirror"],
+    ids=[
+        "only the mirror",
+        "another upstream",
+        "defaults",
+        "what is given",
+        "another mirror",
+        "settings of the mirror",
+    ],
 )
 def test_the_indexes(known: dict[str, Any], described: list[dict[str, Any]]) -> None:
     assert role("__devpi_described_indexes", **known) == described
