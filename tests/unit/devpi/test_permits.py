@@ -33,6 +33,14 @@ def maps() -> Maps:
     return Maps(template("devpi", "etc/nginx/conf.d/devpi.conf"))
 
 
+def test_pages_are_asked_for_in_the_name_of_the_client_of_the_site() -> None:
+    # devpi counts wrong passwords by address: by nginx's own, a process of the host could use up those of all
+    _, server = template("devpi", "etc/nginx/conf.d/devpi.conf").split("    listen 127.0.0.1:")
+    head = server.partition("location")[0]
+    assert "set_real_ip_from 127.0.0.1;" in head
+    assert "real_ip_header X-Real-IP;" in head
+
+
 @pytest.fixture
 def closed(devpi: Devpi) -> Devpi:
     assert not devpi.run("devpi_user", name="company", password=PASSWORD).failed
