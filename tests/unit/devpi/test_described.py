@@ -56,7 +56,11 @@ def role(name: str, **known: Any) -> Any:
             [MIRROR, {"name": "a/m", "type": "mirror", "mirror_url": "http://x/", **READ}],
         ),
         (
-            {"devpi_indexes": [{"name": "root/pypi", "mirror_cache_expiry": 60, "acl_read": ["ci"]}]},
+            {
+                "devpi_indexes": [
+                    {"name": "root/pypi", "mirror_cache_expiry": 60, "acl_read": ["ci"]}
+                ]
+            },
             [MIRROR | {"mirror_cache_expiry": 60, "acl_read": ["ci", "hosts"]}],
         ),
     ],
