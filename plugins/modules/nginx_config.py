@@ -317,7 +317,8 @@ from ansible_collections.twelvefactor.deploy.plugins.module_utils._nginx.transac
     Transaction,
 )
 
-ROOT, STATE = Path("/etc/nginx"), Path("/var/lib/twelvefactor/nginx")
+ROOT = Path("/etc/nginx")
+STATE = Path("/var/lib/twelvefactor/nginx")
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},

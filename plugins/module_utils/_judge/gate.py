@@ -15,7 +15,7 @@ import threading
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 from urllib.request import Request
 
 from ansible_collections.twelvefactor.deploy.plugins.module_utils._errors import DeployError
@@ -54,7 +54,7 @@ def ask_command(
 ) -> Answer:
     try:
         # a session of its own, so that what it has started ends with it
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             ["/bin/sh", "-c", command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -66,8 +66,8 @@ def ask_command(
     except OSError as error:
         return Answer(FAILED, f"it cannot be started: {error.strerror}")
     output = bytearray()
-    assert process.stdout is not None
-    reader = threading.Thread(target=keep_begin, args=(process.stdout, output), daemon=True)
+    stdout = cast("IO[bytes]", process.stdout)
+    reader = threading.Thread(target=keep_begin, args=(stdout, output), daemon=True)
     reader.start()
     try:
         code = process.wait(timeout)

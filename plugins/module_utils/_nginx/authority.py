@@ -67,7 +67,8 @@ def read_wanted(given: Iterable[Mapping[str, Any]]) -> tuple[SelfSigned, ...]:
         if not each["alternative_names"]:
             raise NginxError(f"The certificate {each['name']} needs at least one name.")
         wanted.append(SelfSigned(each["name"], tuple(each["alternative_names"]), each["trust"]))
-        _ = [escaped(value) for _kind, value in _values(wanted[-1].names)]
+        for _kind, value in _values(wanted[-1].names):
+            escaped(value)  # or raises
     return tuple(wanted)
 
 
