@@ -64,7 +64,7 @@ def _places(apps: Apps, groups: Groups, host: str, successor: str) -> list[str]:
         ]
     if successor not in members:
         return [
-            f"with={successor}: {successor} is no app host: add it to the groups of {host}, {place}."
+            f"with={successor}: {successor} is not an app host: add it to the groups of {host}, {place}."
         ]
     if not apps_on(apps, host, groups):
         return [f"{host} runs no app, so there is nothing to replace."]

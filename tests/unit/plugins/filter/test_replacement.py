@@ -50,7 +50,7 @@ ON_ALL = {"shop": WEB}
             ON_ALL,
             {},
             ("w", "d"),
-            "with=d: d is no app host: add it to the groups of w, app, workers.",
+            "with=d: d is not an app host: add it to the groups of w, app, workers.",
             id="no-app-host",
         ),
         pytest.param({}, {}, ("a", "c"), "a runs no app, so there is nothing", id="nothing"),
